@@ -1,0 +1,71 @@
+"""The nouns of the flow, one file each, in the order they come to be.
+
+Dataset, Split, Checkpoint, Bundle, OperatingPoint, Predictions, Matches, Report, Verdict, Rollout, Events, Drift,
+ReviewQueue, Corrections. Each is frozen, has a digest, and knows the digests of what it was made from.
+"""
+
+from boxwright.artifacts.artifact import Artifact, Parts, read_manifest
+from boxwright.artifacts.bundle import Bundle, Contract
+from boxwright.artifacts.checkpoint import Checkpoint
+from boxwright.artifacts.corrections import CORRECTION_SCHEMA, Corrections
+from boxwright.artifacts.dataset import ROW_SCHEMA, Dataset
+from boxwright.artifacts.drift import DRIFT_SCHEMA, Drift
+from boxwright.artifacts.events import EVENT_SCHEMA, Events
+from boxwright.artifacts.matches import Matches
+from boxwright.artifacts.operating_point import OperatingPoint
+from boxwright.artifacts.predictions import Predictions, detection_table
+from boxwright.artifacts.report import Report
+from boxwright.artifacts.review_queue import QUEUE_SCHEMA, ReviewQueue
+from boxwright.artifacts.rollout import Rollout
+from boxwright.artifacts.split import SIDES, Split
+from boxwright.artifacts.verdict import Check, Verdict
+
+KINDS: dict[str, type[Artifact]] = {
+    kind.kind: kind
+    for kind in (
+        Dataset,
+        Split,
+        Checkpoint,
+        Bundle,
+        OperatingPoint,
+        Predictions,
+        Matches,
+        Report,
+        Verdict,
+        Rollout,
+        Events,
+        Drift,
+        ReviewQueue,
+        Corrections,
+    )
+}
+
+__all__ = [
+    "CORRECTION_SCHEMA",
+    "DRIFT_SCHEMA",
+    "EVENT_SCHEMA",
+    "KINDS",
+    "QUEUE_SCHEMA",
+    "ROW_SCHEMA",
+    "SIDES",
+    "Artifact",
+    "Bundle",
+    "Check",
+    "Checkpoint",
+    "Contract",
+    "Corrections",
+    "Dataset",
+    "Drift",
+    "Events",
+    "Matches",
+    "OperatingPoint",
+    "Parts",
+    "Predictions",
+    "Report",
+    "ReviewQueue",
+    "Rollout",
+    "Split",
+    "Verdict",
+    "detection_table",
+    "read_manifest",
+]

@@ -1,0 +1,154 @@
+"""What all artifacts share: a kind, content with a digest, where it came from, and a folder form.
+
+An artifact says what it consists of (`parts`): one JSON document, tables, files. Saving writes
+
+    manifest.json      kind, digest, made_from, and the digest of every part
+    <document_name>    the document
+    <table>.parquet    one file per table
+    <file>             files as they are
+
+Law for all: load(save(x)) == x, and the digest does not change. The digest covers kind, made_from and every part's
+content; when and where it was saved does not enter.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from boxwright.errors import StoreError
+from boxwright.store.atomic import write_json
+from boxwright.store.digest import canonical_json, digest_of_bytes, digest_of_file, digest_of_table
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an artifact consists of.
+
+    Attributes:
+        document: a JSON object.
+        tables: name to table.
+        files: relative path to a file on disk.
+    """
+
+    document: dict[str, Any]
+    tables: dict[str, pa.Table] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Artifact:
+    """Root of the artifacts; see the file's opening.
+
+    Attributes:
+        made_from: role to digest of the artifacts this one was made from.
+    """
+
+    kind: ClassVar[str]
+    document_name: ClassVar[str] = "document.json"
+
+    made_from: Mapping[str, str] = field(default_factory=dict)
+
+    def parts(self) -> Parts:
+        """What the artifact consists of."""
+        raise NotImplementedError(f"{type(self).__name__} must say what it consists of")
+
+    @classmethod
+    def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
+        """The artifact that consists of these parts."""
+        raise NotImplementedError(f"{cls.__name__} must say how it is put together")
+
+    @cached_property
+    def digest(self) -> str:
+        """64 hexadecimal digits over the whole content."""
+        return self._manifest(self.parts())["digest"]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Artifact) and self.kind == other.kind and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def save(self, folder: Path, *, leave_out: tuple[str, ...] = ()) -> None:
+        """Write the folder form into an existing, empty folder.
+
+        Args:
+            folder: where to write.
+            leave_out: tables that are kept elsewhere and given back to `load`.
+        """
+        parts = self.parts()
+        for name, table in parts.tables.items():
+            if name not in leave_out:
+                pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+        for name, source in parts.files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, folder / name)
+        write_json(folder / self.document_name, parts.document)
+        write_json(folder / "manifest.json", self._manifest(parts))
+
+    @classmethod
+    def load(cls, folder: Path, *, given: Mapping[str, pa.Table] | None = None) -> Self:
+        """Read the folder form; tables in `given` are taken from there.
+
+        Raises:
+            StoreError: the folder holds no artifact of this kind, or its content does not match its digest.
+        """
+        manifest = read_manifest(folder)
+        if manifest["kind"] != cls.kind:
+            raise StoreError(f"'{folder}' holds a {manifest['kind']}; expected a {cls.kind}.")
+        try:
+            tables = {
+                name: given[name] if given and name in given else pq.read_table(folder / f"{name}.parquet")
+                for name in manifest["tables"]
+            }
+            document = json.loads((folder / cls.document_name).read_text())
+            files = {name: _inside(folder, name) for name in manifest["files"]}
+            artifact = cls.from_parts(Parts(document, tables, files), manifest["made_from"])
+            digest = artifact.digest
+        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+            raise StoreError(f"The {cls.kind} in '{folder}' is damaged: {type(error).__name__}: {error}.") from error
+        if digest != manifest["digest"]:
+            raise StoreError(
+                f"The {cls.kind} in '{folder}' is damaged: its content has the digest {digest[:12]}, "
+                f"its manifest says {manifest['digest'][:12]}."
+            )
+        return artifact
+
+    def _manifest(self, parts: Parts) -> dict[str, Any]:
+        content = {
+            "kind": self.kind,
+            "made_from": dict(self.made_from),
+            "document": digest_of_bytes(canonical_json(parts.document).encode()),
+            "tables": {name: digest_of_table(table) for name, table in sorted(parts.tables.items())},
+            "files": {name: digest_of_file(path) for name, path in sorted(parts.files.items())},
+        }
+        digest = digest_of_bytes(canonical_json(content).encode())
+        named = {"name": parts.document["name"]} if "name" in parts.document else {}
+        return {"digest": digest, **named, **content}
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of an artifact's folder; StoreError when there is none that can be read."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        if not {"kind", "digest", "made_from", "tables", "files"} <= set(manifest):
+            raise ValueError("keys are missing")
+    except (OSError, ValueError, TypeError) as error:
+        raise StoreError(f"'{folder}' is not the folder of an artifact: its manifest.json cannot be read ({error}).") from error
+    return manifest
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """A listed file, if it is a plain file inside the folder."""
+    path = folder / name
+    if path.is_symlink() or not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
+        raise StoreError(f"'{name}' in '{folder}' must be a plain file inside the folder.")
+    return path

@@ -1,0 +1,70 @@
+"""Bundle: the one thing that ships. An ONNX model, its contract, and golden pictures with their answers.
+
+The contract says how a picture enters (letterbox, size, colour), how boxes leave (suppression, floor, thresholds), and
+what parity with the checkpoint was measured. A bundle with score thresholds chosen on val is a candidate: its digest is
+what is evaluated, judged, promoted and served. Golden pictures are answered again wherever the bundle is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from pydantic import Field, ValidationError
+
+from boxwright.artifacts.artifact import Artifact, Parts
+from boxwright.errors import StoreError
+from boxwright.spec.document import Section
+from boxwright.spec.spec import OutputClause
+
+
+class Contract(Section):
+    """What goes in, what comes out."""
+
+    class_names: tuple[str, ...]
+    input_hw: tuple[int, int]  # height, width of the model's input
+    pad_value: int = 114  # grey of the letterbox
+    colour: str = "RGB"
+    output: OutputClause  # as the spec promises it
+    score_thresholds: dict[str, float] | None = None  # class name to least score that is answered; None: not chosen yet
+    parity: dict[str, Any] = Field(default_factory=dict)  # figures measured at export
+    training_side_px: dict[str, float] = Field(default_factory=dict)  # percentiles of object sides seen in training
+    spec_name: str = ""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Bundle(Artifact):
+    """An exported detector.
+
+    Attributes:
+        model: ONNX file, uint8 pictures in, boxes and scores of every cell out.
+        contract: see Contract.
+        golden: relative path to file: pictures (golden/*.jpg) and the answers expected (golden/answers.json).
+    """
+
+    kind: ClassVar[str] = "bundle"
+    document_name: ClassVar[str] = "contract.json"
+
+    model: Path
+    contract: Contract
+    golden: Mapping[str, Path] = field(default_factory=dict)
+
+    def with_thresholds(self, thresholds: Mapping[str, float], *, point: str) -> Self:
+        """The candidate: this bundle with an operating point; `point` is its digest."""
+        contract = self.contract.model_copy(update={"score_thresholds": dict(thresholds)})
+        return replace(self, contract=contract, made_from={"bundle": self.digest, "operating_point": point})
+
+    def parts(self) -> Parts:
+        return Parts(self.contract.model_dump(mode="json"), files={"model.onnx": self.model, **self.golden})
+
+    @classmethod
+    def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
+        try:
+            contract = Contract.model_validate(parts.document)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise StoreError(f"The bundle's contract.json is wrong at {first['loc']}: {first['msg']}.") from error
+        files = dict(parts.files)
+        return cls(model=files.pop("model.onnx"), contract=contract, golden=files, made_from=made_from)

@@ -1,0 +1,69 @@
+"""Report: what a candidate did on the data that judges. It measures; the gate judges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import pyarrow as pa
+
+from boxwright.artifacts.artifact import Artifact, Parts
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Report(Artifact):
+    """Figures of one candidate.
+
+    Attributes:
+        title: what was evaluated on what.
+        class_names: by class_id.
+        metrics: COCO's twelve figures by name, -1 where undefined.
+        per_class: class name to its figures.
+        operating: precision, recall, f1 and counts at the score thresholds: `all`, then per class.
+        confusion: `labels` and `counts`, rows annotations, columns detections, last row and column background.
+        slices: one record per condition, value and class: figures, intervals, support.
+        observed: text of a requirement to value, low, high, support, note.
+        curves: class name to recall and precision lists at IoU 0.50.
+        measured: latency percentiles in ms, hardware, memory, parity.
+        failures: one row per miss and false alarm, the worst first.
+    """
+
+    kind: ClassVar[str] = "report"
+    document_name: ClassVar[str] = "report.json"
+
+    title: str
+    class_names: tuple[str, ...]
+    metrics: Mapping[str, float]
+    per_class: Mapping[str, Mapping[str, float]]
+    operating: Mapping[str, Any]
+    confusion: Mapping[str, Any]
+    slices: tuple[Mapping[str, Any], ...]
+    observed: Mapping[str, Mapping[str, Any]]
+    curves: Mapping[str, Any]
+    measured: Mapping[str, Any]
+    support: Mapping[str, int]
+    failures: pa.Table = field(default_factory=lambda: pa.table({}))
+
+    def parts(self) -> Parts:
+        document = {
+            "title": self.title,
+            "class_names": list(self.class_names),
+            "metrics": dict(self.metrics),
+            "per_class": {name: dict(figures) for name, figures in self.per_class.items()},
+            "operating": dict(self.operating),
+            "confusion": dict(self.confusion),
+            "slices": [dict(record) for record in self.slices],
+            "observed": {text: dict(figure) for text, figure in self.observed.items()},
+            "curves": dict(self.curves),
+            "measured": dict(self.measured),
+            "support": dict(self.support),
+        }
+        return Parts(document, {"failures": self.failures})
+
+    @classmethod
+    def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
+        document = dict(parts.document)
+        document["class_names"] = tuple(document["class_names"])
+        document["slices"] = tuple(document["slices"])
+        return cls(**document, failures=parts.tables["failures"], made_from=made_from)

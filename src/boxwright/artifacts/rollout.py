@@ -1,0 +1,37 @@
+"""Rollout: which bundle answers, and which one answered before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from boxwright.artifacts.artifact import Artifact, Parts
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Rollout(Artifact):
+    """Roles and the digests that fill them.
+
+    Attributes:
+        primary: digest of the bundle that answers.
+        previous: digest of the bundle to return to, or None.
+        verdict: digest of the passing verdict for the primary.
+        number: counts the changes, from 1.
+    """
+
+    kind: ClassVar[str] = "rollout"
+
+    primary: str
+    previous: str | None
+    verdict: str
+    number: int
+
+    def parts(self) -> Parts:
+        return Parts(
+            {"primary": self.primary, "previous": self.previous, "verdict": self.verdict, "number": self.number}
+        )
+
+    @classmethod
+    def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
+        return cls(**parts.document, made_from=made_from)

@@ -1,0 +1,30 @@
+"""Overlap of boxes: intersection over union, every pair or row by row.
+
+Boxes are `xyxy` in continuous pixels. An empty box overlaps nothing: its IoU is 0, not NaN.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boxwright.boxes.coords import Array, area
+
+
+def pairwise_iou(boxes_a: Array, boxes_b: Array) -> Array:
+    """(n, m) intersection over union of each of n boxes with each of m boxes, in [0, 1]."""
+    low = np.maximum(boxes_a[:, None, :2], boxes_b[None, :, :2])  # (n, m, 2)
+    high = np.minimum(boxes_a[:, None, 2:], boxes_b[None, :, 2:])  # (n, m, 2)
+    size = np.maximum(high - low, 0)
+    return _ratio(size[..., 0] * size[..., 1], area(boxes_a)[:, None], area(boxes_b)[None, :])
+
+
+def paired_iou(boxes_a: Array, boxes_b: Array) -> Array:
+    """(n,) intersection over union of row i of `boxes_a` with row i of `boxes_b`, in [0, 1]."""
+    size = np.maximum(np.minimum(boxes_a[:, 2:], boxes_b[:, 2:]) - np.maximum(boxes_a[:, :2], boxes_b[:, :2]), 0)
+    return _ratio(size[:, 0] * size[:, 1], area(boxes_a), area(boxes_b))
+
+
+def _ratio(intersection: NDArray, area_a: NDArray, area_b: NDArray) -> NDArray:
+    union = area_a + area_b - intersection
+    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)

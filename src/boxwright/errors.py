@@ -1,0 +1,83 @@
+"""Everything Boxwright can refuse, as one tree.
+
+    BoxwrightError
+    ├── InputError               your input is wrong: exit code 2, one sentence, nothing written
+    │   ├── BoxError             boxes or detections that break their contract
+    │   ├── PictureError         a picture that cannot be trusted or read
+    │   ├── FormatError          an annotation file that is not what it should be
+    │   ├── SpecError            spec.yaml or recipe.yaml, with the key's path
+    │   ├── SplitError           a split that leaks or cannot be made
+    │   └── StoreError           a name, digest or artifact that is not there, or is damaged
+    ├── ParityError              what was exported does not behave as what was trained
+    ├── TrainingError            training that cannot go on (non-finite loss, cannot overfit a handful)
+    ├── NotReleasable            a digest without a passing verdict
+    └── ServingError             a server that must not start, or a journal that cannot be written
+
+Every message is one full sentence or two: what was expected, what was found, where, what to do.
+"""
+
+from __future__ import annotations
+
+
+class BoxwrightError(Exception):
+    """Root of the tree; the command line turns it into one sentence and exit code 2."""
+
+
+class InputError(BoxwrightError):
+    """The caller's input is wrong."""
+
+
+class BoxError(InputError):
+    """Boxes, annotations or detections break their contract."""
+
+
+class PictureError(InputError):
+    """A picture cannot be read, or must not be.
+
+    Attributes:
+        reason: one of `empty`, `format`, `pixels`, `damaged`.
+    """
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class FormatError(InputError):
+    """An annotation file is not what its format asks for."""
+
+
+class SpecError(InputError):
+    """spec.yaml or recipe.yaml says something it may not.
+
+    Attributes:
+        key_path: where in the document, such as `classes[2].least_size_px`.
+    """
+
+    def __init__(self, message: str, *, key_path: str = "") -> None:
+        super().__init__(message)
+        self.key_path = key_path
+
+
+class SplitError(InputError):
+    """A split leaks, or cannot be made from this data."""
+
+
+class StoreError(InputError):
+    """A name, digest or artifact is not in the store, or its content does not match its digest."""
+
+
+class ParityError(BoxwrightError):
+    """The exported model does not give the boxes of the checkpoint."""
+
+
+class TrainingError(BoxwrightError):
+    """Training cannot go on."""
+
+
+class NotReleasable(BoxwrightError):
+    """No passing verdict exists for exactly this bundle."""
+
+
+class ServingError(BoxwrightError):
+    """The server must not start, or cannot keep its promise."""

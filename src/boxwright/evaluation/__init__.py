@@ -1,0 +1,14 @@
+"""Evaluation: what a candidate did, figure by figure, from one match table.
+
+Takes predictions and annotations, returns `Matches` and from them a `Report`, or on val an `OperatingPoint`.
+Guarantees COCO's figures to the last bit, that every figure is a reduction of the saved tables, and that intervals
+resample the spec's groups. It measures; the gate judges.
+"""
+
+from boxwright.evaluation.average_precision import Reducer, coco_metrics
+from boxwright.evaluation.choose import choose
+from boxwright.evaluation.evaluate import evaluate, match_dataset
+from boxwright.evaluation.match import match
+from boxwright.evaluation.sides import GroundTruth, Scored
+
+__all__ = ["GroundTruth", "Reducer", "Scored", "choose", "coco_metrics", "evaluate", "match", "match_dataset"]

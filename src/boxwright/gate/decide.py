@@ -1,0 +1,86 @@
+"""One check per requirement of the spec, and nothing else decides.
+
+With `judge_on: bound` (the default) a requirement is met when the interval's worse end meets it, not met when even the
+better end does not, and otherwise there is no evidence: the data cannot tell. With `judge_on: value` the figure itself
+is compared. A figure that is undefined, was not measured, or lacks its baseline is no evidence. Figures without a
+sampling interval by nature (latency percentiles, memory, parity) are compared as they are.
+"""
+
+from __future__ import annotations
+
+import math
+
+from boxwright.artifacts import Check, Report, Verdict
+from boxwright.errors import InputError
+from boxwright.spec import Observed, Requirement, Spec
+
+_MEASURED = ("latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "memory_mb", "parity_iou", "parity_score")
+
+
+def decide(report: Report, spec: Spec, *, baseline: Report | None = None) -> Verdict:
+    """The verdict on the bundle a report is about.
+
+    Raises:
+        InputError: the spec asks for nothing, or the report was made without this spec.
+    """
+    if not spec.requirements:
+        raise InputError(f"Spec '{spec.name}' has no acceptance clause; an empty gate would pass anything.")
+    checks: list[Check] = []
+    for requirement in spec.requirements:
+        for text in _texts(requirement, spec):
+            found = report.observed.get(text)
+            if found is None:
+                raise InputError(
+                    f"The report has no figure for '{text}'. Evaluate again with this spec, then ask the gate."
+                )
+            before = baseline.observed.get(text, {}).get("value") if baseline else None
+            checks.append(_check(text, requirement, Observed(**found), before, spec))
+    made_from = {"report": report.digest, **({"baseline": baseline.digest} if baseline else {})}
+    bundle = report.made_from.get("bundle", "")
+    return Verdict(
+        spec_name=spec.name,
+        bundle=bundle,
+        checks=tuple(checks),
+        made_from={**made_from, **({"bundle": bundle} if bundle else {})},
+    )
+
+
+def _texts(requirement: Requirement, spec: Spec) -> list[str]:
+    if requirement.class_name != "*":
+        return [requirement.text]
+    return [requirement.text.replace("*", name, 1) for name in spec.class_names]
+
+
+def _check(text: str, requirement: Requirement, found: Observed, baseline: float | None, spec: Spec) -> Check:
+    required = requirement.required(baseline)
+
+    def check(status, note: str) -> Check:  # noqa: ANN001
+        return Check(text, required, found.value, found.low, found.high, status, note)
+
+    if required is None and baseline is None:
+        return check("no evidence", "there is no baseline to compare with; give one, or promote a first bundle")
+    assert required is not None
+    if found.value is None:
+        note = found.note or "nothing in this slice to measure"
+        return check("no evidence", f"{note}; support {found.support}")
+    holds = requirement.holds(found.value, required)
+    if requirement.metric in _MEASURED or spec.acceptance.judge_on == "value":
+        return check("met" if holds else "not met", found.note)
+    if found.low is None or found.high is None:
+        return check("no evidence", f"{found.note or 'no interval'}; judged on the interval's bound")
+    worse, better = (found.low, found.high) if requirement.higher_is_better else (found.high, found.low)
+    if requirement.holds(worse, required):
+        return check("met", "")
+    if not requirement.holds(better, required):
+        return check("not met", "")
+    return check("no evidence", _what_would_settle(found, required, worse, holds=holds))
+
+
+def _what_would_settle(found: Observed, required: float, worse: float, *, holds: bool) -> str:
+    """An interval shrinks with the square root of the data; from that, how much more would clear the requirement."""
+    assert found.value is not None
+    margin, reach = abs(found.value - required), abs(found.value - worse)
+    if not holds or margin < 1e-6:
+        return "the interval holds the required value; the figure itself does not clear it"
+    more = math.ceil(found.support * ((reach / margin) ** 2 - 1))
+    return f"the interval holds the required value; about {more} more objects of this slice would settle it"

@@ -1,0 +1,11 @@
+"""Inference: the one Detector, on one picture or many.
+
+Takes a bundle and pictures, returns detections in the pixels of the upright original. Guarantees that what evaluation
+measures is what serving answers: same decoding, same letterbox, same suppression, same thresholds.
+"""
+
+from boxwright.inference.decode import decode
+from boxwright.inference.detector import Detector, agreement, compare_detections
+from boxwright.inference.predict import hardware, predict
+
+__all__ = ["Detector", "agreement", "compare_detections", "decode", "hardware", "predict"]

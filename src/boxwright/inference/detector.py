@@ -1,0 +1,128 @@
+"""The one Detector: encoded picture or pixels in, detections out, as the bundle's contract says.
+
+Evaluation, the gate's latency, shadow runs and the server all use this class and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boxwright.artifacts import Bundle
+from boxwright.boxes import match_greedy, paired_iou, pairwise_iou
+from boxwright.detections import Detections
+from boxwright.errors import ParityError
+from boxwright.images import letterbox, read_picture
+from boxwright.inference.decode import decode
+from boxwright.inference.session import Session
+
+GOLDEN_IOU = 0.98
+GOLDEN_SCORE = 0.02
+
+
+class Detector:
+    """A bundle, ready to answer.
+
+    Args:
+        bundle: what to load.
+        threads: CPU threads of one run.
+        check_golden: answer the bundle's golden pictures first, and refuse to exist when the answers differ.
+
+    Raises:
+        StoreError: the model cannot be loaded.
+        ParityError: a golden picture is answered differently.
+    """
+
+    def __init__(self, bundle: Bundle, *, threads: int = 1, check_golden: bool = False) -> None:
+        self.bundle = bundle
+        self.contract = bundle.contract
+        self._session = Session(bundle.model, threads=threads)
+        thresholds = bundle.contract.score_thresholds
+        self._thresholds = None if thresholds is None else np.array([thresholds[n] for n in self.contract.class_names])
+        if check_golden:
+            self._answer_golden()
+
+    def detect(self, picture: NDArray[np.uint8]) -> Detections:
+        """Detections at or above the contract's score floor, in descending score.
+
+        Args:
+            picture: (h, w, 3) uint8 RGB, upright, of any size.
+        """
+        placed, placement = letterbox(picture, input_hw=self.contract.input_hw)
+        boxes, scores = self._session.run(placed[None])
+        return decode(boxes[0], scores[0], placement, self.contract.output)
+
+    def detect_many(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        """The same for several pictures in one run."""
+        if not pictures:
+            return []
+        placed = [letterbox(p, input_hw=self.contract.input_hw) for p in pictures]
+        boxes, scores = self._session.run(np.stack([p for p, _ in placed]))
+        return [decode(boxes[i], scores[i], place, self.contract.output) for i, (_, place) in enumerate(placed)]
+
+    def answered(self, detections: Detections) -> NDArray[np.bool_]:
+        """(n,) which detections reach their class's score threshold; all when none was chosen."""
+        if self._thresholds is None:
+            return np.ones(len(detections), np.bool_)
+        return detections.score >= self._thresholds[detections.class_id]
+
+    def _answer_golden(self) -> None:
+        answers = self.bundle.golden.get("golden/answers.json")
+        if answers is None:
+            return
+        for name, expected in json.loads(answers.read_text()).items():
+            found = self.detect(read_picture(self.bundle.golden[f"golden/{name}"].read_bytes(), name=name))
+            wanted = Detections(expected["boxes_xyxy"], expected["score"], expected["class_id"])
+            complaint = compare_detections(
+                wanted, found, above=max(0.1, self.contract.output.score_floor + GOLDEN_SCORE),
+                least_iou=GOLDEN_IOU, most_score_difference=GOLDEN_SCORE,
+            )  # fmt: skip
+            if complaint:
+                raise ParityError(f"Golden picture '{name}' is answered differently here: {complaint}.")
+
+
+def compare_detections(
+    expected: Detections, found: Detections, *, above: float, least_iou: float, most_score_difference: float
+) -> str:
+    """What differs between two answers to one picture, in words; empty when nothing does.
+
+    Every detection of either side scored above `above` must have a partner of its class on the other side with at
+    least `least_iou` and at most `most_score_difference`.
+    """
+    for one, other, what in ((expected, found, "missing"), (found, expected, "extra")):
+        rows = np.flatnonzero(one.score > above + (most_score_difference if what == "extra" else 0))
+        iou = pairwise_iou(one.boxes_xyxy[rows], other.boxes_xyxy) if len(other) else np.zeros((len(rows), 0))
+        iou = iou * (one.class_id[rows][:, None] == other.class_id[None, :])
+        partner = match_greedy(iou, one.score[rows], iou_threshold=least_iou)
+        if (partner < 0).any():
+            row = rows[np.argmin(partner)]
+            nearest = float(iou[np.argmin(partner)].max(initial=0))
+            return (
+                f"{what} box {np.round(one.boxes_xyxy[row], 1).tolist()} of class {one.class_id[row]}, "
+                f"score {one.score[row]:.3f} (nearest partner has IoU {nearest:.3f})"
+            )
+        difference = np.abs(one.score[rows] - other.score[partner])
+        if len(rows) and difference.max() > most_score_difference:
+            return f"a score differs by {difference.max():.4f}"
+    return ""
+
+
+def agreement(expected: Detections, found: Detections, *, above: float) -> tuple[int, int, float, float]:
+    """How two answers agree above a score: detections compared, unmatched, least IoU, largest score difference."""
+    rows = np.flatnonzero(expected.score > above)
+    if not len(rows):
+        return 0, 0, 1.0, 0.0
+    if not len(found):
+        return len(rows), len(rows), 0.0, 1.0
+    iou = pairwise_iou(expected.boxes_xyxy[rows], found.boxes_xyxy)
+    iou = iou * (expected.class_id[rows][:, None] == found.class_id[None, :])
+    partner = match_greedy(iou, expected.score[rows], iou_threshold=0.5)
+    ok = partner >= 0
+    if not ok.any():
+        return len(rows), len(rows), 0.0, 1.0
+    ious = paired_iou(expected.boxes_xyxy[rows[ok]], found.boxes_xyxy[partner[ok]])
+    differences = np.abs(expected.score[rows[ok]] - found.score[partner[ok]])
+    return len(rows), int((~ok).sum()), float(ious.min()), float(differences.max())

@@ -1,0 +1,96 @@
+"""A bundle on many pictures: detections, the time each took, and on what it was measured."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from boxwright.artifacts import Bundle, Predictions, detection_table
+from boxwright.detections import DetectionColumns, Detections
+from boxwright.images import MEASURES, measure, read_picture
+from boxwright.inference.detector import Detector
+
+_WARM_UP = 3
+
+
+def predict(
+    bundle: Bundle,
+    *,
+    image_ids: Sequence[int],
+    file_names: Sequence[str],
+    read: Callable[[int], bytes],
+    threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+    made_from: dict[str, str] | None = None,
+) -> Predictions:
+    """Predictions of a bundle, one picture at a time, as a server would.
+
+    Args:
+        bundle: what to load; its golden pictures are answered first.
+        image_ids: (n,) ids the predictions are kept under.
+        file_names: (n,) names.
+        read: position 0 to n - 1 to the encoded picture.
+        threads: CPU threads of one run.
+        progress: called with (done, all) after each picture.
+        made_from: for lineage, beside the bundle.
+
+    Raises:
+        PictureError: a picture cannot be read.
+    """
+    detector = Detector(bundle, threads=threads, check_golden=True)
+    found: list[Detections] = []
+    latency_ms: list[float] = []
+    measures: dict[str, list[float]] = {name: [] for name in MEASURES}
+    for position, name in enumerate(file_names):
+        data = read(position)
+        if position == 0:
+            for _ in range(_WARM_UP):
+                detector.detect(read_picture(data, name=name))
+        begin = time.perf_counter()
+        picture = read_picture(data, name=name)
+        found.append(detector.detect(picture))
+        latency_ms.append((time.perf_counter() - begin) * 1e3)
+        for key, value in measure(picture).items():
+            measures[key].append(value)
+        if progress:
+            progress(position + 1, len(file_names))
+    columns = DetectionColumns.from_list(found)
+    images = pa.table(
+        {
+            "image_id": pa.array(list(image_ids), pa.int64()),
+            "file_name": pa.array(list(file_names), pa.string()),
+            "detections": pa.array([len(d) for d in found], pa.int32()),
+            "latency_ms": pa.array(latency_ms, pa.float64()),
+            **{name: pa.array(values, pa.float64()) for name, values in measures.items()},
+        }
+    )
+    return Predictions(
+        class_names=bundle.contract.class_names,
+        images=images,
+        detections=detection_table(columns),
+        measured_on=measured_on(threads),
+        made_from={"bundle": bundle.digest, **(made_from or {})},
+    )
+
+
+def measured_on(threads: int) -> dict[str, Any]:
+    """The hardware, threads used, and this process's peak memory."""
+    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"hardware": hardware(), "threads": threads, "memory_mb": round(peak_kb / 1024, 1)}
+
+
+def hardware() -> str:
+    """The processor's name and how many of its cores this process may use."""
+    name = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo") as file:
+            name = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), name)
+    except OSError:
+        pass
+    return f"{name}, {len(os.sched_getaffinity(0))} cores"

@@ -1,0 +1,79 @@
+"""Numbers and times as a page writes them.
+
+An undefined figure is an en dash: None, not a number, and for shares and counts anything below 0 (the artifacts say -1
+where a figure is undefined). Decimals are fixed within a column so that figures stand under each other.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+DASH = "–"
+
+
+def defined(value: float | None) -> bool:
+    """Whether a share or a count says anything: finite and not negative."""
+    return value is not None and math.isfinite(value) and value >= 0
+
+
+def share(value: float | None) -> str:
+    """AP, precision, recall and the like with three decimals."""
+    return f"{value:.3f}" if value is not None and defined(value) else DASH
+
+
+def count(value: float | None) -> str:
+    """A whole number with thousands separated."""
+    return f"{round(value):,}" if value is not None and defined(value) else DASH
+
+
+def amount(value: float | None) -> str:
+    """Any quantity in its own unit; may be negative. None, nan and infinities are undefined."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    size = abs(value)
+    if size and (size < 1e-3 or size >= 1e7):
+        return _signed(f"{value:.1e}")
+    decimals = 3 if size < 10 else 2 if size < 100 else 1
+    return _signed(f"{value:,.{decimals}f}")
+
+
+def judged(value: float | None) -> str:
+    """A figure of an acceptance clause: a share with four decimals (0.8996 is not 0.9), or a time, size or count."""
+    if value is None or not defined(value):
+        return DASH
+    return f"{value:.4f}" if 1e-4 <= value <= 1 or value == 0 else amount(value)
+
+
+def milliseconds(value: float | None) -> str:
+    """A time in milliseconds, with its unit."""
+    return f"{amount(value)} ms" if value is not None and defined(value) else DASH
+
+
+def moment(seconds: float | None) -> str:
+    """Seconds since 1970 as a time in UTC, to the minute."""
+    if seconds is None or not math.isfinite(seconds):
+        return DASH
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (OverflowError, ValueError, OSError):
+        return DASH
+
+
+def duration(seconds: float | None) -> str:
+    """A span in the largest unit that keeps it at least 1."""
+    if seconds is None or not math.isfinite(seconds):
+        return DASH
+    for unit, length in (("d", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if abs(seconds) >= length:
+            return _signed(f"{seconds / length:.3g} {unit}")
+    return _signed(f"{seconds:.3g} s")
+
+
+def short_digest(digest: str) -> str:
+    """The first twelve digits of a digest; the whole text when it is shorter."""
+    return digest[:12] if digest else DASH
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", "−", 1) if text.startswith("-") else text

@@ -1,0 +1,124 @@
+"""A figure and its interval as a small bar: in a column on a shared scale, or beside the figure a clause requires."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from boxwright.errors import InputError
+from boxwright.pages import svg
+from boxwright.pages.figures import DASH, defined, judged, share
+from boxwright.spec.requirement import parse_requirement
+
+_WIDTH, _HEIGHT, _PAD = 132.0, 20.0, 6.0
+
+
+@dataclass(frozen=True)
+class Ruler:
+    """The scale shared by a column of bars.
+
+    Attributes:
+        low, high: its ends.
+        mark: the figure over everything, drawn through every bar; None for none.
+    """
+
+    low: float
+    high: float
+    mark: float | None = None
+
+    @property
+    def ends(self) -> str:
+        """The ends in words."""
+        return f"{self.low:.1f} to {self.high:.1f}"
+
+    def at(self, value: float) -> float:
+        """Pixel of a value, kept inside."""
+        share_of_width = (value - self.low) / (self.high - self.low)
+        return _PAD + min(1.0, max(0.0, share_of_width)) * (_WIDTH - 2 * _PAD)
+
+    def bar(self, figure: Mapping[str, Any]) -> Markup:
+        """A point for `value` and a whisker from `low` to `high`; empty when undefined."""
+        value, low, high = figure.get("value"), figure.get("low"), figure.get("high")
+        middle = _HEIGHT / 2
+        parts: list[str] = [svg.line(_PAD, middle, _WIDTH - _PAD, middle, class_="grid")]
+        if self.mark is not None and defined(self.mark):
+            parts.append(svg.line(self.at(self.mark), 1, self.at(self.mark), _HEIGHT - 1, class_="mark"))
+        if not defined(value):
+            return svg.picture(*parts, width=_WIDTH, height=_HEIGHT, label="undefined", class_="bar")
+        parts += _whisker(self.at, low, high, middle)
+        parts.append(svg.element("circle", cx=self.at(value), cy=middle, r=3.5, class_="point"))
+        label = f"{share(value)}, interval {span(low, high)}"
+        return svg.picture(*parts, width=_WIDTH, height=_HEIGHT, label=label, class_="bar")
+
+
+def ruler(figures: Iterable[Mapping[str, Any]], *, mark: float | None = None) -> Ruler:
+    """A scale up to 1 that begins at the tenth under the smallest end of any interval."""
+    ends = [f.get(key) for f in figures for key in ("value", "low")] + [mark]
+    known = [float(v) for v in ends if v is not None and defined(v)]
+    low = math.floor(min(known, default=0.0) * 10 + 1e-9) / 10
+    return Ruler(min(low, 0.9), 1.0, mark)
+
+
+def span(low: float | None, high: float | None, *, precise: bool = False) -> str:
+    """An interval in words; a dash when there is none."""
+    if not (defined(low) and defined(high)):
+        return DASH
+    write = judged if precise else share
+    return f"{write(low)} to {write(high)}"
+
+
+def required_bar(text: str, required: float | None, value: float | None, ends: tuple[float | None, float | None]) -> Markup:
+    """Observed figure and interval beside the figure that is required, on a scale of its own.
+
+    Args:
+        text: the clause; says on which side of `required` it is met.
+        required, value: the figures; None when undefined.
+        ends: low and high of the interval.
+    """
+    known = [float(v) for v in (required, value, *ends) if v is not None and defined(v)]
+    if required is None or len(known) < 2:
+        return Markup("")
+    width, middle = 190.0, 17.0
+    spare = (max(known) - min(known)) * 0.18 or abs(known[0]) * 0.05 or 0.05
+    low, high = min(known) - spare, max(known) + spare
+    if max(known) <= 1 and (high > 1 or min(known) >= 0.5):
+        high = min(high, 1.0) if max(known) < 1 else 1.0 + spare * 0.2
+
+    def at(number: float) -> float:
+        return _PAD + (number - low) / (high - low) * (width - 2 * _PAD)
+
+    parts: list[str] = []
+    upward = _upward(text)
+    if upward is not None:
+        begin, end = (at(required), width - _PAD) if upward else (_PAD, at(required))
+        parts.append(svg.element("rect", x=begin, y=5, width=max(0.0, end - begin), height=24, class_="met-side"))
+    parts.append(svg.line(_PAD, middle, width - _PAD, middle, class_="grid"))
+    parts += _whisker(at, ends[0], ends[1], middle)
+    parts.append(svg.line(at(required), 2, at(required), 32, class_="required"))
+    if value is not None and defined(value):
+        parts.append(svg.element("circle", cx=at(value), cy=middle, r=4, class_="point"))
+    label = f"required {judged(required)}, observed {judged(value)}, interval {span(*ends, precise=True)}"
+    return svg.picture(*parts, width=width, height=34, label=label, class_="bar")
+
+
+def _whisker(at: Callable[[float], float], low: float | None, high: float | None, middle: float) -> list[str]:
+    if low is None or high is None or not (defined(low) and defined(high)):
+        return []
+    begin, end = at(low), at(high)
+    return [
+        svg.line(begin, middle, end, middle, class_="whisker"),
+        svg.line(begin, middle - 4, begin, middle + 4, class_="whisker"),
+        svg.line(end, middle - 4, end, middle + 4, class_="whisker"),
+    ]
+
+
+def _upward(text: str) -> bool | None:
+    """Whether a clause asks for at least; None when it cannot be read."""
+    try:
+        return parse_requirement(text).higher_is_better
+    except InputError:
+        return None

@@ -1,0 +1,44 @@
+"""From a template and what it shows to one HTML text.
+
+Everything that is not markup made in this room is escaped, and a template that asks for something it was not given is
+an error, not a blank.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from boxwright.pages import figures, intervals
+
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+
+
+def render(template: str, **shown: Any) -> str:
+    """The page a template makes of what it is shown."""
+    return _environment().get_template(template).render(policy=POLICY, dash=figures.DASH, **shown)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("boxwright.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        share=figures.share,
+        count=figures.count,
+        amount=figures.amount,
+        judged=figures.judged,
+        milliseconds=figures.milliseconds,
+        moment=figures.moment,
+        duration=figures.duration,
+        short_digest=figures.short_digest,
+    )
+    environment.globals.update(span=intervals.span)
+    return environment

@@ -1,0 +1,22 @@
+"""The promise as types.
+
+Takes spec.yaml, returns a `Spec` whose clauses compile into checks: coverage of the data, slices of the evaluation,
+requirements at the gate, limits of the monitor, deadlines of the review. Guarantees that nothing unknown is accepted
+and that every complaint names the key's path.
+"""
+
+from boxwright.spec.document import Section, parse_document, read_document
+from boxwright.spec.requirement import Observed, Requirement, parse_requirement
+from boxwright.spec.spec import Spec, load_spec, parse_spec
+
+__all__ = [
+    "Observed",
+    "Requirement",
+    "Section",
+    "Spec",
+    "load_spec",
+    "parse_document",
+    "parse_requirement",
+    "parse_spec",
+    "read_document",
+]

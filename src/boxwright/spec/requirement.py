@@ -1,0 +1,152 @@
+"""One clause of acceptance, such as `recall[open, lighting=dim] >= 0.9` or `ap50 >= baseline - 0.01`.
+
+    clause    metric [ "[" selector { "," selector } "]" ] comparison bound
+    selector  a class name, or condition=value, or * for every class
+    bound     number | "baseline" [ ("+" | "-") number ]
+
+A metric is one of METRICS. Without a selector it is taken over everything. Quote names that hold other signs than
+letters, digits, `_`, `-`, `.` and blanks.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+
+from boxwright.errors import SpecError
+
+METRICS = {
+    "ap": "mean AP over IoU 0.50 to 0.95",
+    "ap50": "AP at IoU 0.50",
+    "ap75": "AP at IoU 0.75",
+    "ap_small": "AP of objects under 32 x 32 px",
+    "ap_medium": "AP of objects from 32 x 32 to 96 x 96 px",
+    "ap_large": "AP of objects over 96 x 96 px",
+    "ar100": "recall over IoU 0.50 to 0.95, 100 detections a picture",
+    "precision": "precision at the operating point, IoU 0.50",
+    "recall": "recall at the operating point, IoU 0.50",
+    "f1": "harmonic mean of both",
+    "false_alarms_per_image": "false detections at the operating point, a picture",
+    "latency_p50_ms": "median time from encoded picture to boxes",
+    "latency_p95_ms": "95th percentile of it",
+    "latency_p99_ms": "99th percentile of it",
+    "memory_mb": "peak memory of the predicting process",
+    "parity_iou": "least IoU between boxes of checkpoint and bundle",
+    "parity_score": "largest score difference between checkpoint and bundle",
+}
+SLICEABLE = frozenset({"ap", "ap50", "ap75", "precision", "recall", "f1", "false_alarms_per_image"})
+
+_CLAUSE = re.compile(
+    r"^\s*(?P<metric>[a-z0-9_]+)\s*(?:\[(?P<selectors>[^\]]*)\])?\s*(?P<comparison>>=|<=|>|<)\s*(?P<bound>.+?)\s*$"
+)
+_BOUND = re.compile(
+    r"^(?:(?P<number>[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?)|baseline(?:\s*(?P<sign>[+-])\s*(?P<margin>\d+(?:\.\d+)?))?)$"
+)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What a report found for one figure.
+
+    Attributes:
+        value: the figure, or None when it is undefined (no objects of that slice, nothing measured).
+        low, high: interval at the spec's confidence, or None when there is none.
+        support: objects, detections or pictures the figure rests on.
+        note: what a reader must know, such as the hardware of a latency.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    support: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A parsed clause.
+
+    Attributes:
+        text: as the spec says it.
+        metric: one of METRICS.
+        class_name: class it is about; None for all together, `*` for each by itself.
+        conditions: condition name to value the slice is cut by.
+        comparison: `>=`, `>`, `<=` or `<`.
+        bound: the number, or the margin added to the baseline's figure.
+        against_baseline: whether the bound is relative to the baseline.
+    """
+
+    text: str
+    metric: str
+    class_name: str | None
+    conditions: tuple[tuple[str, str], ...]
+    comparison: str
+    bound: float
+    against_baseline: bool
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether the clause asks for at least, not at most."""
+        return self.comparison[0] == ">"
+
+    def required(self, baseline: float | None) -> float | None:
+        """The number to reach; None when the baseline's figure is needed and not known."""
+        if not self.against_baseline:
+            return self.bound
+        return None if baseline is None else baseline + self.bound
+
+    def holds(self, value: float, required: float) -> bool:
+        """Whether a value meets the clause."""
+        if self.higher_is_better:
+            return value >= required if self.comparison == ">=" else value > required
+        return value <= required if self.comparison == "<=" else value < required
+
+
+def parse_requirement(text: str) -> Requirement:
+    """The clause a line of the spec states; SpecError with what is wrong otherwise."""
+    match = _CLAUSE.match(text)
+    if not match:
+        raise SpecError(
+            f"'{text}' is no acceptance clause; write for example 'ap50 >= 0.9', 'recall[open] >= 0.95', "
+            f"'precision[lighting=dim] >= 0.8' or 'ap50 >= baseline - 0.01'."
+        )
+    metric = match["metric"]
+    if metric not in METRICS:
+        near = difflib.get_close_matches(metric, METRICS, n=1)
+        advice = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(METRICS)}."
+        raise SpecError(f"'{text}': unknown metric '{metric}'; {advice}")
+    bound = _BOUND.match(match["bound"])
+    if not bound:
+        raise SpecError(f"'{text}': the right side must be a number or 'baseline - 0.01', found '{match['bound']}'.")
+    class_name, conditions = _parse_selectors(match["selectors"] or "", text)
+    if (class_name or conditions) and metric not in SLICEABLE:
+        raise SpecError(f"'{text}': '{metric}' is measured over everything and takes no selector.")
+    margin = float(bound["margin"] or 0) * (-1 if bound["sign"] == "-" else 1)
+    return Requirement(
+        text=text.strip(),
+        metric=metric,
+        class_name=class_name,
+        conditions=conditions,
+        comparison=match["comparison"],
+        bound=float(bound["number"]) if bound["number"] else margin,
+        against_baseline=bound["number"] is None,
+    )
+
+
+def _parse_selectors(selectors: str, text: str) -> tuple[str | None, tuple[tuple[str, str], ...]]:
+    class_name, conditions = None, []
+    for part in filter(None, (p.strip() for p in selectors.split(","))):
+        if "=" in part:
+            name, value = (_unquoted(side) for side in part.split("=", 1))
+            conditions.append((name, value))
+        elif class_name is None:
+            class_name = _unquoted(part)
+        else:
+            raise SpecError(f"'{text}' names two classes, '{class_name}' and '{part}'; write one clause for each.")
+    return class_name, tuple(sorted(conditions))
+
+
+def _unquoted(text: str) -> str:
+    text = text.strip()
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text

@@ -1,0 +1,278 @@
+"""spec.yaml: what must hold, before anyone says how.
+
+Each field says what it promises and its unit; `boxwright init` writes the same words beside an example. Pixels are
+those of the upright original picture unless the name says otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from boxwright.errors import SpecError
+from boxwright.spec.document import Section, parse_document, read_document
+from boxwright.spec.requirement import Requirement, parse_requirement
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+
+MEASURED = ("box_size", "brightness", "contrast", "sharpness", "crowding")
+_DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*(s|min|h|d)$")
+_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def seconds_from(text: str) -> float:
+    """Seconds of a duration such as `15min`, `8h`, `3d`."""
+    match = _DURATION.match(text)
+    if not match:
+        raise ValueError(f"'{text}' is no duration; write a number and s, min, h or d, such as 8h")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+class ClassClause(Section):
+    """One class, in the order of class_id."""
+
+    name: Name
+    includes: tuple[str, ...] = ()  # what counts as this class
+    excludes: tuple[str, ...] = ()  # what looks like it and is not
+    least_visible: Share = 0.0  # share of an object that must be visible for it to be annotated
+    least_size_px: Annotated[float, Field(ge=0)] = 0.0  # shorter side under which an object is not judged
+
+
+class ConditionClause(Section):
+    """An axis along which data is sliced."""
+
+    name: Name
+    source: Literal["metadata", "measured"] = "metadata"  # a key that comes with the pictures, or one of MEASURED
+    bins: tuple[float | str, ...] = ()  # allowed values (metadata) or rising edges (measured)
+
+    @model_validator(mode="after")
+    def _bins_fit(self) -> ConditionClause:
+        if self.source == "measured":
+            if self.name not in MEASURED:
+                raise ValueError(f"'{self.name}' cannot be measured; known: {', '.join(MEASURED)}")
+            edges = [b for b in self.bins if isinstance(b, int | float)]
+            if len(edges) < 2 or len(edges) != len(self.bins) or sorted(set(edges)) != edges:
+                raise ValueError(f"bins of '{self.name}' must be at least two rising numbers, the edges of the bins")
+        return self
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the slices; `[a, b)` for measured bins."""
+        if self.source == "metadata":
+            return tuple(str(b) for b in self.bins)
+        return tuple(f"{_short(a)}-{_short(b)}" for a, b in zip(self.bins, self.bins[1:], strict=False))
+
+
+class SplitClause(Section):
+    """Who trains, who chooses, who judges."""
+
+    group_by: tuple[Name, ...] = ()  # conditions whose equal values must stay on one side; empty: every picture alone
+    train: Share = 0.7
+    val: Share = 0.15
+    test: Share = 0.15
+    stratify_by: Name | None = None  # condition that each side should hold in like shares
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _whole(self) -> SplitClause:
+        if abs(self.train + self.val + self.test - 1) > 1e-6:
+            raise ValueError(f"train, val and test must add up to 1, found {self.train + self.val + self.test:g}")
+        return self
+
+
+class ConstraintClause(Section):
+    """What the detector may cost."""
+
+    input_hw: tuple[int, int] | None = None  # height, width of the model's input; None leaves it to the recipe
+    latency_p95_ms: Positive | None = None  # from encoded picture to boxes, one picture at a time
+    hardware: str | None = None  # part of the processor's name the latency is promised for; None: any
+    memory_mb: Positive | None = None  # peak of the predicting process
+
+
+class SuppressionClause(Section):
+    """How overlapping detections are thinned."""
+
+    method: Literal["nms", "none"] = "nms"
+    iou_threshold: Share = 0.6  # of two detections above this, the lower scored goes; raise it where objects crowd
+    across_classes: bool = False  # whether boxes of different classes suppress each other
+
+
+class OperatingPointClause(Section):
+    """How the score threshold of each class is chosen on val."""
+
+    choose: Literal["best_f1", "least_precision", "least_recall"] = "best_f1"
+    least: Share = 0.9  # the precision or recall to keep, for the last two
+
+
+class OutputClause(Section):
+    """What the server answers."""
+
+    box_format: Literal["xyxy"] = "xyxy"  # left, top, right, bottom
+    pixels: Literal["original"] = "original"  # frame of the boxes: the upright original picture
+    score_floor: Share = 0.05  # detections below are not even logged
+    max_detections: Annotated[int, Field(ge=1, le=10_000)] = 100  # a picture
+    suppression: SuppressionClause = SuppressionClause()
+    operating_point: OperatingPointClause = OperatingPointClause()
+
+
+class FailureClause(Section):
+    """What is done when the detector should not be trusted alone."""
+
+    unknown_object: Literal["review", "answer"] = "review"  # a picture unlike the reference
+    low_score: Literal["review", "answer"] = "review"  # a detection near its score threshold
+    low_score_margin: Share = 0.1  # how near is near
+    degraded: Literal["refuse", "answer"] = "refuse"  # not ready or overloaded: 503/429, or answer late
+
+
+class CoverageClause(Section):
+    """Data the promise rests on."""
+
+    where: dict[str, str] = {}  # `class: open`, `lighting: dim`, ...; empty: everything
+    split: Literal["train", "val", "test", "any"] = "any"
+    least_objects: Annotated[int, Field(ge=0)] = 0
+    least_images: Annotated[int, Field(ge=0)] = 0
+
+
+class LabelClause(Section):
+    """How annotations are read, and what leaves them true."""
+
+    flips: tuple[Literal["horizontal", "vertical", "transpose"], ...] = ("horizontal",)  # changes labels survive
+    difficult: Literal["ignore", "keep"] = "ignore"  # VOC "difficult": not judged, or judged as any other
+    crowd: Literal["ignore"] = "ignore"  # COCO iscrowd
+
+
+class AcceptanceClause(Section):
+    """What the gate asks."""
+
+    require: tuple[str, ...] = ()  # clauses; see requirement.py for the grammar
+    judge_on: Literal["bound", "value"] = "bound"  # the interval's worse end, or the figure itself
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95  # of the intervals
+
+    @field_validator("require")
+    @classmethod
+    def _parse(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for clause in value:
+            try:
+                parse_requirement(clause)
+            except SpecError as error:
+                raise ValueError(str(error).rstrip(".")) from error
+        return value
+
+
+class MonitoringClause(Section):
+    """When to ring."""
+
+    window: Annotated[int, Field(ge=10)] = 100  # events looked at together
+    false_alarm: Annotated[float, Field(gt=0, lt=0.5)] = 0.01  # chance of any statistical alarm in a window without change
+    least_effect: Positive = 0.3  # shift in reference standard deviations (or log-ratio of rates) worth an alarm
+    latency_p99_ms: Positive | None = None  # limit of its own
+    by: Name | None = "camera"  # condition by which windows are also looked at one by one
+
+
+class ReviewClause(Section):
+    """By when people look."""
+
+    due: dict[Literal["P0", "P1", "P2", "P3"], str] = {"P0": "1h", "P1": "8h", "P2": "3d", "P3": "14d"}
+    budget: Annotated[int, Field(ge=1)] = 50  # items a selection may ask for
+    random_share: Share = 0.2  # of the items, drawn uniformly: the part that figures may rest on
+
+    @field_validator("due")
+    @classmethod
+    def _durations(cls, value: dict) -> dict:
+        for text in value.values():
+            seconds_from(text)
+        return value
+
+
+class RetrainingClause(Section):
+    """When a new round is due."""
+
+    every: str = "30d"  # at the latest
+    least_corrections: Annotated[int, Field(ge=1)] = 20  # reviewed pictures that make a round worthwhile
+
+    @field_validator("every")
+    @classmethod
+    def _duration(cls, value: str) -> str:
+        seconds_from(value)
+        return value
+
+
+class Spec(Section):
+    """The whole of spec.yaml."""
+
+    name: Name
+    classes: Annotated[tuple[ClassClause, ...], Field(min_length=1)]
+    conditions: tuple[ConditionClause, ...] = ()
+    split: SplitClause = SplitClause()
+    constraints: ConstraintClause = ConstraintClause()
+    output: OutputClause = OutputClause()
+    failure_modes: FailureClause = FailureClause()
+    coverage: tuple[CoverageClause, ...] = ()
+    labels: LabelClause = LabelClause()
+    acceptance: AcceptanceClause = AcceptanceClause()
+    monitoring: MonitoringClause = MonitoringClause()
+    review: ReviewClause = ReviewClause()
+    retraining: RetrainingClause = RetrainingClause()
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Spec:
+        for what, names in (("class", self.class_names), ("condition", tuple(c.name for c in self.conditions))):
+            twice = {n for n in names if names.count(n) > 1}
+            if twice:
+                raise ValueError(f"{what} '{min(twice)}' is listed twice")
+        known = {c.name: c for c in self.conditions}
+        for requirement in self.requirements:
+            if requirement.class_name not in (None, "*", *self.class_names):
+                raise ValueError(
+                    f"acceptance clause '{requirement.text}' names the class '{requirement.class_name}', "
+                    f"which is not in classes ({', '.join(self.class_names)})"
+                )
+            for name, value in requirement.conditions:
+                if name not in known:
+                    raise ValueError(f"acceptance clause '{requirement.text}' names the unknown condition '{name}'")
+                if known[name].labels and value not in known[name].labels:
+                    raise ValueError(
+                        f"acceptance clause '{requirement.text}': '{name}' has no slice '{value}' "
+                        f"(it has {', '.join(known[name].labels)})"
+                    )
+        return self
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names by class_id."""
+        return tuple(c.name for c in self.classes)
+
+    @property
+    def requirements(self) -> tuple[Requirement, ...]:
+        """Everything the gate must judge: the clauses, and what the constraints amount to."""
+        clauses = list(self.acceptance.require)
+        if self.constraints.latency_p95_ms is not None:
+            clauses.append(f"latency_p95_ms <= {self.constraints.latency_p95_ms:g}")
+        if self.constraints.memory_mb is not None:
+            clauses.append(f"memory_mb <= {self.constraints.memory_mb:g}")
+        return tuple(parse_requirement(clause) for clause in clauses)
+
+    @property
+    def as_document(self) -> dict:
+        """The spec as a JSON object."""
+        return json.loads(self.model_dump_json())
+
+
+def load_spec(path: str | Path) -> Spec:
+    """The spec in a YAML file; SpecError with the key's path when it is wrong."""
+    return read_document(path, Spec)
+
+
+def parse_spec(text: str, *, name: str = "spec.yaml") -> Spec:
+    """The spec in YAML text."""
+    return parse_document(text.encode(), Spec, name=name)
+
+
+def _short(edge: float | str) -> str:
+    return f"{edge:g}" if isinstance(edge, int | float) else str(edge)

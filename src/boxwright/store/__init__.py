@@ -1,0 +1,24 @@
+"""Where artifacts live, and how they are found again.
+
+Takes artifacts, returns their digests; takes a digest, a unique beginning of one, or a name, returns the artifact.
+Guarantees that nothing stored is ever changed, that a write happens wholly or not at all, that names keep their whole
+history, and that lineage can be followed both ways.
+"""
+
+from boxwright.store.atomic import append_line, write_bytes, write_json
+from boxwright.store.digest import canonical_json, digest_of_bytes, digest_of_file
+from boxwright.store.place import Folder, Place
+from boxwright.store.store import NameEvent, Store
+
+__all__ = [
+    "Folder",
+    "NameEvent",
+    "Place",
+    "Store",
+    "append_line",
+    "canonical_json",
+    "digest_of_bytes",
+    "digest_of_file",
+    "write_bytes",
+    "write_json",
+]

@@ -1,0 +1,80 @@
+"""The seam between the store and what holds it: a few verbs that a folder and an object store can both keep.
+
+Keys are slash-separated. `Folder` is the local form. An object store gives the same verbs later: a folder of an
+artifact becomes a prefix, `fetch` becomes a download, an appended line becomes a numbered object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from boxwright.store.atomic import append_line, new_folder
+
+
+class Place(Protocol):
+    """What the store asks of the place it lives in."""
+
+    def exists(self, key: str) -> bool:
+        """Whether the folder or file is there."""
+        ...
+
+    def keys(self, prefix: str) -> list[str]:
+        """Names directly under a prefix, sorted; none when the prefix is not there."""
+        ...
+
+    def fetch(self, key: str) -> Path:
+        """A local path with the content of a stored folder or file, to be read only."""
+        ...
+
+    def new_folder(self, key: str) -> AbstractContextManager[Path]:
+        """Context: a local folder to fill, stored under the key as a whole when the block ends well."""
+        ...
+
+    def append(self, key: str, line: str) -> None:
+        """One more line in a history, durable when this returns."""
+        ...
+
+    def lines(self, key: str) -> list[str]:
+        """All lines of a history, oldest first; none when there is no such history."""
+        ...
+
+    def local(self, key: str) -> Path:
+        """Address under which a library with a storage of its own (Lance) may keep its tables."""
+        ...
+
+
+class Folder:
+    """A place that is a local folder."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root).resolve()
+
+    def exists(self, key: str) -> bool:
+        return (self.root / key).exists()
+
+    def keys(self, prefix: str) -> list[str]:
+        folder = self.root / prefix
+        return sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")) if folder.is_dir() else []
+
+    def fetch(self, key: str) -> Path:
+        return self.root / key
+
+    @contextmanager
+    def new_folder(self, key: str) -> Iterator[Path]:
+        with new_folder(self.root / key) as temporary:
+            yield temporary
+
+    def append(self, key: str, line: str) -> None:
+        append_line(self.root / key, line)
+
+    def lines(self, key: str) -> list[str]:
+        path = self.root / key
+        if not path.is_file():
+            return []
+        return [line for line in path.read_text(errors="replace").split("\n")[:-1] if line]  # a torn tail is dropped
+
+    def local(self, key: str) -> Path:
+        return self.root / key

@@ -1,0 +1,201 @@
+"""The store: put, get, names with history, lineage.
+
+    artifacts/<kind>/<digest>/    one folder per artifact: manifest, JSON, Parquet, files
+    tables/<name>.lance           rows of the datasets of one name, a tag per version
+    tables/pictures.lance         picture bytes by digest
+    names/<name>.jsonl            what the name pointed to, when, by whom and why; only ever appended to
+    ledger.jsonl                  which step made which output from which inputs; `lifecycle` skips by it
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, Protocol, Self, TypeVar
+
+import pyarrow as pa
+
+from boxwright.errors import StoreError
+from boxwright.store.place import Folder, Place
+from boxwright.store.tables import Pictures, RowTables
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}(/[a-z0-9][a-z0-9._-]{0,99})*")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_SHORT = re.compile(r"[0-9a-f]{6,64}")
+_ROWS = "rows"
+
+
+class Storable(Protocol):
+    """What the store asks of an artifact."""
+
+    kind: ClassVar[str]
+
+    @property
+    def digest(self) -> str: ...
+    @property
+    def made_from(self) -> Mapping[str, str]: ...
+    def save(self, folder: Path, *, leave_out: tuple[str, ...] = ()) -> None: ...
+    @classmethod
+    def load(cls, folder: Path, *, given: Mapping[str, pa.Table] | None = None) -> Self: ...
+
+
+A = TypeVar("A", bound=Storable)
+
+
+@dataclass(frozen=True)
+class NameEvent:
+    """One line of a name's history.
+
+    Attributes:
+        at: seconds since 1970, UTC.
+        digest: what the name pointed to from then on.
+        kind: the artifact's kind.
+        actor: who did it.
+        reason: why.
+    """
+
+    at: float
+    digest: str
+    kind: str
+    actor: str
+    reason: str
+
+
+class Store:
+    """A place with artifacts, names and lineage.
+
+    Args:
+        place: a folder's path, or anything that keeps the verbs of `Place`.
+    """
+
+    def __init__(self, place: str | Path | Place) -> None:
+        self.place: Place = Folder(place) if isinstance(place, str | Path) else place
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        """Encoded pictures by content digest."""
+        return Pictures(self.place.local("tables/pictures.lance"))
+
+    @cached_property
+    def _tables(self) -> RowTables:
+        return RowTables(lambda name: self.place.local(f"tables/rows/{name}.lance"))
+
+    def put(self, artifact: Storable, *, name: str | None = None, reason: str = "") -> str:
+        """Keep the artifact; its digest. With `name`, the name points to it from now on."""
+        key = f"artifacts/{artifact.kind}/{artifact.digest}"
+        if not self.place.exists(key):
+            rows = getattr(artifact, _ROWS, None)
+            if rows is not None:
+                table_name = getattr(artifact, "name")  # noqa: B009  only datasets have rows, and they have a name
+                self._tables.snapshot(table_name, rows, key="image_id", tag=artifact.digest)
+            with self.place.new_folder(key) as folder:
+                artifact.save(folder, leave_out=(_ROWS,) if rows is not None else ())
+        if name is not None:
+            self.point(name, artifact.digest, reason=reason)
+        return artifact.digest
+
+    def get(self, reference: str, kind: type[A]) -> A:
+        """The artifact a digest, a unique beginning of one, or a name stands for.
+
+        Raises:
+            StoreError: nothing, or something of another kind, is found; or the content does not match the digest.
+        """
+        digest = self.resolve(reference, kind=kind.kind)
+        folder = self.folder(digest, kind=kind.kind)
+        if hasattr(kind, _ROWS):
+            manifest = json.loads((folder / "manifest.json").read_text())
+            rows = self._tables.read(manifest["name"], tag=digest)
+            return kind.load(folder, given={_ROWS: rows})
+        return kind.load(folder)
+
+    def folder(self, digest: str, *, kind: str) -> Path:
+        """Local path of a stored artifact, to be read only."""
+        return self.place.fetch(f"artifacts/{kind}/{digest}")
+
+    def digests(self, kind: str) -> list[str]:
+        """All artifacts of a kind."""
+        return self.place.keys(f"artifacts/{kind}")
+
+    def kinds(self) -> list[str]:
+        """Kinds of which there is an artifact."""
+        return self.place.keys("artifacts")
+
+    def kind_of(self, digest: str) -> str:
+        """The kind of a stored artifact."""
+        for kind in self.kinds():
+            if self.place.exists(f"artifacts/{kind}/{digest}"):
+                return kind
+        raise StoreError(f"No artifact has the digest {digest[:12]}; `boxwright show` lists what is in the store.")
+
+    def resolve(self, reference: str, *, kind: str | None = None) -> str:
+        """The full digest that a digest, a unique beginning of one, or a name stands for."""
+        kinds = [kind] if kind else self.kinds()
+        if _NAME.fullmatch(reference) and (history := self.history(reference)):
+            latest = history[-1]
+            if kind and latest.kind != kind:
+                raise StoreError(f"'{reference}' names a {latest.kind}; expected a {kind}.")
+            return latest.digest
+        if _SHORT.fullmatch(reference):
+            found = [d for k in kinds for d in self.digests(k) if d.startswith(reference)]
+            if len(found) == 1:
+                return found[0]
+            if found:
+                raise StoreError(f"'{reference}' begins {len(found)} digests; give more of it.")
+        wanted = kind or "artifact"
+        known = ", ".join(n for n in self.names() if not kind or self.history(n)[-1].kind == kind) or "none"
+        raise StoreError(f"No {wanted} is called '{reference}' in the store (names known: {known}).")
+
+    def point(self, name: str, digest: str, *, reason: str = "") -> None:
+        """From now on `name` stands for `digest`; what it stood for before stays in its history."""
+        if not _NAME.fullmatch(name) or _DIGEST.fullmatch(name):
+            raise StoreError(f"'{name}' cannot be a name: use lower-case letters, digits, '.', '_', '-' and '/'.")
+        history = self.history(name)
+        if history and history[-1].digest == digest:
+            return
+        event = NameEvent(time.time(), digest, self.kind_of(digest), _actor(), reason)
+        self.place.append(f"names/{name}.jsonl", json.dumps(asdict(event)))
+
+    def history(self, name: str) -> list[NameEvent]:
+        """What a name stood for, oldest first; empty for an unknown name."""
+        return [NameEvent(**json.loads(line)) for line in self.place.lines(f"names/{name}.jsonl")]
+
+    def names(self) -> list[str]:
+        """All names in use, sorted."""
+        found: list[str] = []
+        open_prefixes = ["names"]
+        while open_prefixes:
+            prefix = open_prefixes.pop()
+            for key in self.place.keys(prefix):
+                if key.endswith(".jsonl"):
+                    found.append(f"{prefix}/{key}".removeprefix("names/").removesuffix(".jsonl"))
+                else:
+                    open_prefixes.append(f"{prefix}/{key}")
+        return sorted(found)
+
+    def made_from(self, digest: str) -> dict[str, str]:
+        """Role to digest of what a stored artifact was made from."""
+        folder = self.folder(digest, kind=self.kind_of(digest))
+        return json.loads((folder / "manifest.json").read_text())["made_from"]
+
+    def used_by(self, digest: str) -> list[tuple[str, str]]:
+        """(kind, digest) of every artifact made directly from this one."""
+        users = []
+        for kind in self.kinds():
+            for other in self.digests(kind):
+                manifest = json.loads((self.folder(other, kind=kind) / "manifest.json").read_text())
+                if digest in manifest["made_from"].values():
+                    users.append((kind, other))
+        return users
+
+
+def _actor() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

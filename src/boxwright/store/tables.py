@@ -1,0 +1,151 @@
+"""Lance tables behind a narrow interface: rows with versions and tags, and the bytes of pictures.
+
+Only this file imports Lance. A table's version and tag are how a snapshot is found; its identity is our content digest,
+which is the tag. The storage version is written explicitly, because readers older than a file's encoding fail on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from boxwright.errors import StoreError
+from boxwright.store.digest import digest_of_bytes
+
+if TYPE_CHECKING:
+    import lance
+
+STORAGE_VERSION = "2.2"
+_PICTURE_SCHEMA = pa.schema([("digest", pa.string()), ("data", pa.large_binary())])
+_ADD_BYTES = 64 << 20
+
+
+def _lance() -> Any:
+    try:
+        import lance
+    except ImportError as error:
+        raise StoreError("Datasets are kept in Lance tables, which need: pip install 'boxwright[data]'.") from error
+    return lance
+
+
+class RowTables:
+    """Versioned tables of rows, one per name, each snapshot tagged with a digest.
+
+    Args:
+        locate: table name to the address Lance may keep it under.
+    """
+
+    def __init__(self, locate: Callable[[str], Path]) -> None:
+        self._locate = locate
+
+    def snapshot(self, name: str, rows: pa.Table, *, key: str, tag: str) -> None:
+        """Make `rows` the newest version of the table and tag it; rows that did not change are not written again."""
+        lance = _lance()
+        address = self._locate(name)
+        if not address.exists():
+            address.parent.mkdir(parents=True, exist_ok=True)
+            table = lance.write_dataset(rows, str(address), data_storage_version=STORAGE_VERSION)
+        else:
+            table = lance.dataset(str(address))
+            if tag in table.tags.list():
+                return
+            table = self._replace(lance, table, rows, key)
+        table.tags.create(tag, table.version)
+
+    def _replace(self, lance: Any, table: lance.LanceDataset, rows: pa.Table, key: str) -> lance.LanceDataset:
+        if table.schema != rows.schema:
+            return lance.write_dataset(rows, table.uri, mode="overwrite", data_storage_version=STORAGE_VERSION)
+        before = {row[key]: row for row in table.to_table().to_pylist()}
+        changed = [i for i, row in enumerate(rows.to_pylist()) if before.get(row[key]) != row]
+        gone = set(before) - set(rows.column(key).to_pylist())
+        if changed:
+            merge = table.merge_insert(key).when_matched_update_all().when_not_matched_insert_all()
+            merge.execute(rows.take(changed))
+        if gone:
+            table = lance.dataset(table.uri)
+            table.delete(f"{key} in ({', '.join(_quoted(value) for value in sorted(gone))})")
+        return lance.dataset(table.uri)
+
+    def read(self, name: str, *, tag: str) -> pa.Table:
+        """The rows of a tagged snapshot, in no particular order."""
+        address = self._locate(name)
+        if not address.exists():
+            raise StoreError(f"The rows of dataset '{name}' are not in the store: there is no table at '{address}'.")
+        try:
+            return _lance().dataset(str(address), version=tag).to_table()
+        except (ValueError, OSError) as error:
+            raise StoreError(f"Dataset '{name}' has no snapshot tagged {tag[:12]}: {error}") from error
+
+
+def _quoted(value: object) -> str:
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+class Pictures:
+    """Encoded pictures by content digest; the same bytes are kept once.
+
+    Args:
+        address: where Lance keeps the table.
+    """
+
+    def __init__(self, address: Path) -> None:
+        self._address = address
+        self._rows: dict[str, int] | None = None
+        self._table: lance.LanceDataset | None = None
+
+    def add(self, pictures: Iterable[bytes]) -> list[str]:
+        """Keep the pictures; their digests, in order."""
+        known = set(self._index())
+        digests: list[str] = []
+        waiting: dict[str, bytes] = {}
+        for data in pictures:
+            digest = digest_of_bytes(data)
+            digests.append(digest)
+            if digest not in known:
+                known.add(digest)
+                waiting[digest] = data
+            if sum(map(len, waiting.values())) > _ADD_BYTES:
+                self._write(waiting)
+                waiting = {}
+        self._write(waiting)
+        return digests
+
+    def read(self, digest: str) -> bytes:
+        """The encoded picture; StoreError when it is not kept."""
+        return self.read_many([digest])[0]
+
+    def read_many(self, digests: Sequence[str]) -> list[bytes]:
+        """The encoded pictures, in the order asked for."""
+        index = self._index()
+        missing = [digest for digest in digests if digest not in index]
+        if missing:
+            raise StoreError(f"Picture {missing[0][:12]} is not in the store ({len(missing)} of {len(digests)} missing).")
+        if not digests:
+            return []
+        assert self._table is not None
+        column = self._table.take([index[digest] for digest in digests], columns=["data"]).column("data")
+        return [value.as_py() for value in column]
+
+    def __contains__(self, digest: str) -> bool:
+        return digest in self._index()
+
+    def _index(self) -> dict[str, int]:
+        if self._rows is None:
+            if not self._address.exists():
+                return {}
+            self._table = _lance().dataset(str(self._address))
+            digests = self._table.to_table(columns=["digest"]).column("digest").to_pylist()
+            self._rows = {digest: row for row, digest in enumerate(digests)}
+        return self._rows
+
+    def _write(self, waiting: dict[str, bytes]) -> None:
+        if not waiting:
+            return
+        rows = pa.table({"digest": list(waiting), "data": list(waiting.values())}, schema=_PICTURE_SCHEMA)
+        self._address.parent.mkdir(parents=True, exist_ok=True)
+        mode = "append" if self._address.exists() else "create"
+        _lance().write_dataset(rows, str(self._address), mode=mode, data_storage_version=STORAGE_VERSION)
+        self._rows = None

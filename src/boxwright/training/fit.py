@@ -1,0 +1,258 @@
+"""The training loop: steps, weight average, looks at val, early stop, stop and resume.
+
+The state (weights, average, optimiser, step, best so far) is written atomically at every look at val and when the
+process is asked to stop; since batch number s of a seed is always the same batch, a resumed run continues as if it had
+not been interrupted. Batches are drawn in a thread of their own while the network computes.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from boxwright.errors import TrainingError
+from boxwright.store import write_bytes
+from boxwright.training.loss import detection_loss
+from boxwright.training.model import Network, to_unit
+from boxwright.training.recipe import TrainingSection
+from boxwright.training.sample import Batch
+
+_AVERAGE = 0.999
+_CLIP = 10.0
+_LAST_RATE = 0.02
+_QUEUE = 4
+
+Forward = Callable[[NDArray[np.uint8]], tuple[NDArray, NDArray]]
+Validate = Callable[[Forward], float]
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass
+class State:
+    """What a run is, between two steps."""
+
+    step: int = 0
+    seconds: float = 0.0
+    best_map: float = -1.0
+    best_step: int = 0
+    looks_since_best: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+class Fit:
+    """A run that can be stopped and taken up again.
+
+    Args:
+        network: to be trained, in place.
+        recipe: the optimisation.
+        batch: step to batch.
+        validate: the averaged network's forward to val mAP, handed in by the lifecycle; None trains without val.
+        state_path: where the run's state lies; taken up from there when it exists.
+        device: where to compute.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        recipe: TrainingSection,
+        batch: Callable[[int], Batch],
+        *,
+        validate: Validate | None,
+        state_path: Path,
+        device: torch.device,
+    ) -> None:
+        self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._recipe, self._batch, self._validate = recipe, batch, validate
+        self._state_path, self._device = state_path, device
+        self.average = {name: value.detach().clone() for name, value in network.state_dict().items()}
+        self.best = {name: value.clone() for name, value in self.average.items()}
+        matrices = [p for p in network.parameters() if p.ndim > 1]
+        others = [p for p in network.parameters() if p.ndim <= 1]
+        groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        self._optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate)
+        self.state = State()
+        self._resume()
+
+    def run(self, progress: Progress | None = None) -> State:
+        """Train until the steps are done or val no longer improves; the best average is in `best`.
+
+        Raises:
+            TrainingError: the loss is no longer finite.
+            KeyboardInterrupt: passed on, after the state was written.
+        """
+        recipe = self._recipe
+        source = _Ahead(self._batch, self.state.step, recipe.steps)
+        begin = time.monotonic() - self.state.seconds
+        running: list[tuple[float, float]] = []
+        try:
+            while self.state.step < recipe.steps:
+                running.append(self._step(source.next()))
+                self.state.step += 1
+                self.state.seconds = time.monotonic() - begin
+                if progress:
+                    score, box = np.mean(running[-50:], axis=0)
+                    best = f", val mAP {self.state.best_map:.3f}" if self.state.best_map >= 0 else ""
+                    progress(self.state.step, recipe.steps, f"score loss {score:.3f}, box loss {box:.3f}{best}")
+                if self.state.step % recipe.validate_every == 0 or self.state.step == recipe.steps:
+                    self._look(running)
+                    running = []
+                    self._write()
+                    if self.state.looks_since_best >= recipe.patience:
+                        break
+        except KeyboardInterrupt:
+            self._write()
+            raise
+        finally:
+            source.stop()
+        return self.state
+
+    def forward(self, weights: dict[str, Tensor]) -> Forward:
+        """The network with other weights as a plain function of pictures."""
+        network = Network(classes=self.network.classes, width=self.network.width, strides=self.network.strides)
+        network.load_state_dict(weights)
+        network.to(self._device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        return forward_of(network, self._device)
+
+    def _step(self, batch: Batch) -> tuple[float, float]:
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._recipe.learning_rate * _rate(self.state.step, self._recipe)
+        pictures = to_unit(torch.from_numpy(batch.pictures).to(self._device)).contiguous(
+            memory_format=torch.channels_last
+        )
+        truth, class_id, ignore = (
+            torch.from_numpy(a).to(self._device) for a in (batch.boxes_xyxy, batch.class_id, batch.ignore)
+        )
+        score_loss, box_loss = detection_loss(self.network.raw(pictures), truth, class_id, ignore)
+        loss = score_loss + box_loss
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"The loss is {float(loss.detach())} at step {self.state.step}; lower training.learning_rate "
+                f"({self._recipe.learning_rate:g}) in recipe.yaml, or look for damaged annotations with `boxwright check`."
+            )
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
+        self._optimizer.step()
+        self._update_average()
+        return float(score_loss.detach()), float(box_loss.detach())
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        keep = min(_AVERAGE, 1 - 1 / (0.1 * self.state.step + 1))
+        for name, value in self.network.state_dict().items():
+            if value.dtype.is_floating_point:
+                self.average[name].lerp_(value, 1 - keep)
+            else:
+                self.average[name].copy_(value)
+
+    def _look(self, running: list[tuple[float, float]]) -> None:
+        state = self.state
+        score, box = (float(v) for v in np.mean(running, axis=0)) if running else (math.nan, math.nan)
+        record = {"step": state.step, "score_loss": score, "box_loss": box, "seconds": state.seconds}
+        state.looks_since_best += 1
+        if self._validate is not None:
+            record["val_map"] = self._validate(self.forward(self.average))
+        if self._validate is None or record["val_map"] >= state.best_map:
+            state.best_map, state.best_step = record.get("val_map", -1.0), state.step
+            state.looks_since_best = 0
+            self.best = {name: value.detach().clone() for name, value in self.average.items()}
+        state.history.append(record)
+
+    def _write(self) -> None:
+        content: dict[str, Any] = {
+            "network": self.network.state_dict(),
+            "average": self.average,
+            "best": self.best,
+            "optimizer": self._optimizer.state_dict(),
+            "state": vars(self.state),
+        }
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        write_bytes(self._state_path, buffer.getvalue())
+
+    def _resume(self) -> None:
+        if not self._state_path.exists():
+            return
+        try:
+            content = torch.load(self._state_path, map_location=self._device, weights_only=True)
+            self.network.load_state_dict(content["network"])
+            self._optimizer.load_state_dict(content["optimizer"])
+            self.average, self.best = content["average"], content["best"]
+            self.state = State(**content["state"])
+        except Exception as error:
+            raise TrainingError(
+                f"The state of an interrupted run in '{self._state_path}' cannot be taken up ({error}); "
+                f"delete the file to begin anew."
+            ) from error
+
+
+def forward_of(network: Network, device: torch.device) -> Forward:
+    """A network as a function: (n, h, w, 3) uint8 to boxes (n, cells, 4) and scores (n, cells, classes)."""
+
+    @torch.inference_mode()
+    def forward(pictures: NDArray[np.uint8]) -> tuple[NDArray, NDArray]:
+        boxes, scores = network(torch.from_numpy(pictures).to(device))
+        return boxes.float().cpu().numpy(), scores.float().cpu().numpy()
+
+    return forward
+
+
+def _rate(step: int, recipe: TrainingSection) -> float:
+    """Share of the learning rate: warm-up, flat, then a cosine to 2 %."""
+    warm = min(1.0, (step + 1) / max(1, recipe.warmup_steps))
+    progress = step / max(1, recipe.steps)
+    if progress < recipe.flat:
+        return warm
+    fall = 0.5 * (1 + math.cos(math.pi * (progress - recipe.flat) / max(1e-9, 1 - recipe.flat)))
+    return warm * (_LAST_RATE + (1 - _LAST_RATE) * fall)
+
+
+class _Ahead:
+    """Batches drawn ahead of their use, in order, by one thread."""
+
+    def __init__(self, batch: Callable[[int], Batch], first: int, end: int) -> None:
+        self._ready: queue.Queue[Batch | BaseException] = queue.Queue(_QUEUE)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._draw, args=(batch, first, end), daemon=True)
+        self._thread.start()
+
+    def next(self) -> Batch:
+        """The next batch; an error while drawing it is raised here."""
+        item = self._ready.get()
+        if isinstance(item, BaseException):
+            raise item
+        return item
+
+    def stop(self) -> None:
+        """Let the thread end."""
+        self._stopped.set()
+        while not self._ready.empty():
+            self._ready.get_nowait()
+        self._thread.join(timeout=10)
+
+    def _draw(self, batch: Callable[[int], Batch], first: int, end: int) -> None:
+        for step in range(first, end):
+            try:
+                item: Batch | BaseException = batch(step)
+            except BaseException as error:  # noqa: BLE001  handed to the training thread
+                item = error
+            while not self._stopped.is_set():
+                try:
+                    self._ready.put(item, timeout=0.2)
+                    break
+                except queue.Full:
+                    continue
+            if self._stopped.is_set() or isinstance(item, BaseException):
+                return

@@ -1,0 +1,96 @@
+"""recipe.yaml: the method. How we try to keep the promise; nothing here is promised.
+
+Each field says what it is and its unit. Lengths are pixels of the model's input.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+
+from boxwright.spec.document import Section, read_document
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ModelSection(Section):
+    """The network."""
+
+    input_hw: tuple[int, int] = (640, 640)  # height, width of the model's input, multiples of 32
+    width: Annotated[float, Field(gt=0, le=4)] = 1.0  # multiple of the standard channel counts
+    strides: tuple[int, ...] = (8, 16, 32)  # pyramid levels that predict; 8 alone suits uniformly small objects
+
+    @field_validator("input_hw")
+    @classmethod
+    def _multiples(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if any(side % 32 or side <= 0 for side in value):
+            raise ValueError("height and width must be positive multiples of 32")
+        return value
+
+    @field_validator("strides")
+    @classmethod
+    def _levels(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or sorted(set(value)) != list(value) or not set(value) <= {8, 16, 32}:
+            raise ValueError("strides must be some of 8, 16, 32, in rising order")
+        return value
+
+
+class TrainingSection(Section):
+    """The optimisation."""
+
+    steps: Annotated[int, Field(ge=1)] = 3000  # batches in all
+    batch: Annotated[int, Field(ge=1, le=1024)] = 16  # pictures per batch
+    crop: Annotated[int, Field(ge=64)] = 320  # side of a training cut, multiple of 32
+    aim: Share = 0.85  # share of cuts placed about an annotation
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3  # AdamW, after warm-up
+    weight_decay: Annotated[float, Field(ge=0)] = 0.02
+    warmup_steps: Annotated[int, Field(ge=0)] = 150
+    flat: Share = 0.45  # share of the steps before the rate starts to fall (cosine to 2 %)
+    validate_every: Annotated[int, Field(ge=1)] = 300  # steps between looks at val
+    patience: Annotated[int, Field(ge=1)] = 8  # looks without a better val mAP before stopping early
+    overfit_check: bool = True  # first show that a handful of pictures can be learnt
+    threads: Annotated[int, Field(ge=0)] = 0  # CPU threads; 0 is one per core
+
+
+class AugmentSection(Section):
+    """Changes to training pictures. Flips are not here: the spec says which leave labels true."""
+
+    mosaic: Share = 0.3  # share of cuts made of four pictures
+    plain_end: Share = 0.15  # last share of the steps, without mosaics
+    scale: tuple[float, float] = (0.8, 1.25)  # smallest and largest scale of a cut
+    brightness: Share = 0.15  # largest shift, as a share of full scale
+    contrast: Share = 0.2  # largest relative change
+    saturation: Share = 0.3  # largest relative change
+    least_visible: Share = 0.5  # share of an object that must remain for its box to remain
+
+    @field_validator("scale")
+    @classmethod
+    def _range(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < value[0] <= value[1]:
+            raise ValueError("scale must be two positive numbers, the smaller first")
+        return value
+
+
+class Recipe(Section):
+    """The whole of recipe.yaml."""
+
+    model: ModelSection = ModelSection()
+    training: TrainingSection = TrainingSection()
+    augment: AugmentSection = AugmentSection()
+    seed: Annotated[int, Field(ge=0)] = 0  # of every random draw
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> Recipe:
+        if self.training.crop % 32 or self.training.crop > min(self.model.input_hw):
+            raise ValueError(
+                f"training.crop must be a multiple of 32 and at most the shorter side of model.input_hw "
+                f"({min(self.model.input_hw)}), found {self.training.crop}"
+            )
+        return self
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """The recipe in a YAML file; SpecError with the key's path when it is wrong."""
+    return read_document(path, Recipe)
