@@ -54,6 +54,7 @@ class Artifact:
 
     kind: ClassVar[str]
     document_name: ClassVar[str] = "document.json"
+    rows_in_table: ClassVar[bool] = False
 
     made_from: Mapping[str, str] = field(default_factory=dict)
 

@@ -56,6 +56,7 @@ class Dataset(Artifact):
     """
 
     kind: ClassVar[str] = "dataset"
+    rows_in_table: ClassVar[bool] = True
 
     name: str
     class_names: tuple[str, ...]

@@ -17,6 +17,7 @@ class Rollout(Artifact):
         primary: digest of the bundle that answers.
         previous: digest of the bundle to return to, or None.
         verdict: digest of the passing verdict for the primary.
+        previous_verdict: digest of the one for the previous.
         number: counts the changes, from 1.
     """
 
@@ -25,11 +26,18 @@ class Rollout(Artifact):
     primary: str
     previous: str | None
     verdict: str
+    previous_verdict: str | None
     number: int
 
     def parts(self) -> Parts:
         return Parts(
-            {"primary": self.primary, "previous": self.previous, "verdict": self.verdict, "number": self.number}
+            {
+                "primary": self.primary,
+                "previous": self.previous,
+                "verdict": self.verdict,
+                "previous_verdict": self.previous_verdict,
+                "number": self.number,
+            }
         )
 
     @classmethod

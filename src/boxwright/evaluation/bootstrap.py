@@ -7,8 +7,6 @@ Intervals are percentiles. Fewer than LEAST_GROUPS groups give no interval: perc
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,8 +32,3 @@ def interval(values: NDArray, *, confidence: float) -> tuple[float | None, float
     tail = (1 - confidence) / 2
     low, high = np.quantile(defined, [tail, 1 - tail])
     return float(low), float(high)
-
-
-def replicate(figure: Callable[[NDArray], float], weights: NDArray) -> NDArray[np.float64]:
-    """(replicates,) the figure under each replicate's weights."""
-    return np.array([figure(row) for row in weights])

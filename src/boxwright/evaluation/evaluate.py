@@ -20,14 +20,14 @@ from boxwright.evaluation.bootstrap import group_weights
 from boxwright.evaluation.confusion import RULE, confusion
 from boxwright.evaluation.failures import failures
 from boxwright.evaluation.match import match
-from boxwright.evaluation.observe import observe, observe_slice
+from boxwright.evaluation.observe import Observer, observe
 from boxwright.evaluation.operating import count, figures, thresholds_by_class
 from boxwright.evaluation.sides import scored_of, truth_of
 from boxwright.evaluation.slices import cut, labels, picture_labels
 from boxwright.spec import Spec
 from boxwright.spec.spec import ConditionClause
 
-_CURVE_POINTS = 101
+CONFIDENCE = 0.95
 
 
 def match_dataset(
@@ -72,6 +72,7 @@ def evaluate(
     title: str,
     score_thresholds: Mapping[str, float],
     spec: Spec | None = None,
+    conditions: Sequence[ConditionClause] = (),
     predictions: Predictions | None = None,
     bundle: Bundle | None = None,
 ) -> Report:
@@ -82,6 +83,7 @@ def evaluate(
         title: what was evaluated on what.
         score_thresholds: class name to the least score that is answered.
         spec: whose conditions are sliced by and whose clauses are observed.
+        conditions: to slice by where there is no spec.
         predictions: for latency and memory.
         bundle: for parity, and for the verdict to name.
     """
@@ -90,8 +92,9 @@ def evaluate(
     groups = matches.images.column("group").to_pylist()
     weights = group_weights(groups)
     measured = measured_figures(predictions, bundle)
-    observed = observe(matches, reducer, thresholds, spec, weights, measured) if spec else {}
-    report = Report(
+    confidence = spec.acceptance.confidence if spec else CONFIDENCE
+    observer = Observer(matches, reducer, thresholds, weights, confidence=confidence)
+    return Report(
         title=title,
         class_names=matches.class_names,
         metrics=coco_metrics(reducer),
@@ -102,8 +105,8 @@ def evaluate(
             "counts": confusion(matches, thresholds).tolist(),
             "rule": RULE,
         },
-        slices=tuple(slice_records(matches, reducer, thresholds, spec, weights)),
-        observed={text: asdict(figure) for text, figure in observed.items()},
+        slices=tuple(slice_records(matches, observer, spec.conditions if spec else conditions)),
+        observed={key: asdict(figure) for key, figure in observe(observer, matches, spec, measured).items()},
         curves=curves(reducer, matches),
         measured=measured,
         support={
@@ -115,7 +118,6 @@ def evaluate(
         failures=failures(matches, thresholds),
         made_from={"matches": matches.digest, **({"bundle": bundle.digest} if bundle else {}), **matches.made_from},
     )
-    return report
 
 
 def per_class(reducer: Reducer, matches: Matches) -> dict[str, dict[str, float]]:
@@ -165,24 +167,21 @@ def curves(reducer: Reducer, matches: Matches) -> dict[str, Any]:
 
 
 def slice_records(
-    matches: Matches, reducer: Reducer, thresholds: NDArray, spec: Spec | None, weights: NDArray | None
+    matches: Matches, observer: Observer, conditions: Sequence[ConditionClause]
 ) -> list[dict[str, Any]]:
     """One record per condition and value: support, AP50, precision and recall with intervals."""
     records = []
-    for clause in spec.conditions if spec else ():
+    for clause in conditions:
         for label in labels(matches, clause):
-            part = cut(matches, spec.conditions, [(clause.name, label)])  # type: ignore[union-attr]
-            found = observe_slice(
-                matches, reducer, thresholds, part, weights, class_id=None,
-                metrics=("ap50", "precision", "recall"), confidence=spec.acceptance.confidence,  # type: ignore[union-attr]
-            )  # fmt: skip
+            part = cut(matches, conditions, [(clause.name, label)])
+            found = observer.slice(part, ("ap50", "precision", "recall"))
             records.append(
                 {
                     "condition": clause.name,
                     "value": label,
                     "images": int(part.pictures.sum()),
-                    "objects": found["recall"].support,
-                    **{name: asdict(figure) for name, figure in found.items()},
+                    "objects": found["recall", None].support,
+                    **{name: asdict(found[name, None]) for name in ("ap50", "precision", "recall")},
                 }
             )
     return records

@@ -1,122 +1,163 @@
-"""What the report found for each clause of the spec, with an interval.
+"""Figures by name, with intervals: what the gate looks up.
 
-A clause is a metric over a class and a slice; the figure is a reduction of the match tables under a weighting of
-pictures, its interval the same reduction under the bootstrap's weightings.
+A figure is a metric over a class and a slice, such as `recall[open, lighting=dim]`; it is a reduction of the match
+tables under a weighting of pictures, and its interval the same reduction under the bootstrap's weightings. One pass over
+the replicates serves all classes of a slice. Every report carries the figures of the whole and of each class; with a
+spec, also those its clauses ask for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
-from boxwright.evaluation.average_precision import Reducer, coco_metrics, mean_defined
-from boxwright.evaluation.bootstrap import interval, replicate
-from boxwright.evaluation.operating import count, figures
+from boxwright.evaluation.average_precision import Reducer
+from boxwright.evaluation.bootstrap import interval
+from boxwright.evaluation.operating import Counts, count, figures
 from boxwright.evaluation.slices import Slice, cut
-from boxwright.spec import Observed, Requirement, Spec
-from boxwright.spec.requirement import SLICEABLE
+from boxwright.spec import Observed, Spec, figure_key
 
-_IOUS_OF = {"ap": None, "ap50": (0,), "ap75": (5,)}
-
-
-def observe(
-    matches: Matches,
-    reducer: Reducer,
-    thresholds: NDArray,
-    spec: Spec,
-    weights: NDArray | None,
-    measured: Mapping[str, Any],
-) -> dict[str, Observed]:
-    """Text of each requirement (one per class for `*`) to what was found."""
-    found: dict[str, Observed] = {}
-    whole = coco_metrics(reducer)
-    for requirement in spec.requirements:
-        for key, class_id in expand(requirement, matches.class_names):
-            if requirement.metric in SLICEABLE:
-                part = cut(matches, spec.conditions, requirement.conditions)
-                found[key] = observe_slice(
-                    matches, reducer, thresholds, part, weights, class_id=class_id,
-                    metrics=(requirement.metric,), confidence=spec.acceptance.confidence,
-                )[requirement.metric]  # fmt: skip
-            elif requirement.metric in whole:
-                value = whole[requirement.metric]
-                objects = int(reducer.objects(area=0, weights=np.ones(reducer.images)).sum())
-                found[key] = Observed(value if value > -1 else None, support=objects)
-            else:
-                found[key] = _measured(requirement, measured, spec)
-    return found
+# metric: (area range, IoU thresholds by position or None for all, recall instead of precision)
+AVERAGES: dict[str, tuple[int, tuple[int, ...] | None, bool]] = {
+    "ap": (0, None, False),
+    "ap50": (0, (0,), False),
+    "ap75": (0, (5,), False),
+    "ap_small": (1, None, False),
+    "ap_medium": (2, None, False),
+    "ap_large": (3, None, False),
+    "ar100": (0, None, True),
+}
+OF_POINT = ("precision", "recall", "f1", "false_alarms_per_image")
+_ALWAYS = ("ap50", "ap75", "ap", *OF_POINT)
+_MOST_STEPS = 1_000_000_000  # of a bootstrap that nobody asked for
 
 
-def expand(requirement: Requirement, class_names: Sequence[str]) -> list[tuple[str, int | None]]:
-    """(text, class_id) of a requirement; `*` stands for every class by itself."""
-    if requirement.class_name is None:
-        return [(requirement.text, None)]
-    if requirement.class_name == "*":
-        return [(requirement.text.replace("*", name, 1), i) for i, name in enumerate(class_names)]
-    return [(requirement.text, list(class_names).index(requirement.class_name))]
-
-
-def observe_slice(
-    matches: Matches,
-    reducer: Reducer,
-    thresholds: NDArray,
-    part: Slice,
-    weights: NDArray | None,
-    *,
-    class_id: int | None,
-    metrics: Sequence[str],
-    confidence: float,
-) -> dict[str, Observed]:
-    """Some figures of one class (all when None) in one slice.
+class Observer:
+    """Figures of one evaluation.
 
     Args:
+        matches: the match tables.
+        reducer: over them.
+        thresholds: (K,) score thresholds.
         weights: (b, images) bootstrap weightings, or None for no intervals.
-        metrics: among requirement.SLICEABLE.
+        confidence: of the intervals.
     """
-    inside = part.pictures.astype(np.float64)
-    replicates = None if weights is None else weights * inside
-    counts = count(matches, thresholds, detection_mask=part.detections, object_mask=part.objects).only_class(class_id)
-    support = int((counts.objects.sum(axis=1) * inside).sum())
-    found = {}
-    for metric in metrics:
-        if metric in _IOUS_OF:
-            skip = None if part.detections is None else ~part.detections
 
-            def average(w: NDArray, metric: str = metric, skip: NDArray | None = skip) -> float:
-                curve = reducer.curves(
-                    ious=_IOUS_OF[metric], weights=w, extra_ignored=skip, object_mask=part.objects
-                ).precision
-                return mean_defined(curve if class_id is None else curve[:, :, class_id])
+    def __init__(
+        self, matches: Matches, reducer: Reducer, thresholds: NDArray, weights: NDArray | None, *, confidence: float
+    ) -> None:
+        self._matches, self._reducer, self._thresholds = matches, reducer, thresholds
+        self._weights, self._confidence = weights, confidence
 
-            value = average(inside)
-            spread = None if replicates is None else replicate(average, replicates)
-            value = value if value > -1 else np.nan
-        else:
-            value = figures(counts, inside[None])[metric][0]
-            spread = None if replicates is None else figures(counts, replicates)[metric]
-        low, high = (None, None) if spread is None else interval(spread, confidence=confidence)
-        defined = bool(np.isfinite(value))
-        found[metric] = Observed(
-            value=float(value) if defined else None,
-            low=low if defined else None,
-            high=high if defined else None,
-            support=support,
-            note="" if low is not None else "no interval: too few groups",
+    def slice(self, part: Slice, metrics: Iterable[str]) -> dict[tuple[str, int | None], Observed]:
+        """(metric, class_id or None for all) to figure, in one slice."""
+        inside = part.pictures.astype(np.float64)
+        counts = count(
+            self._matches, self._thresholds, detection_mask=part.detections, object_mask=part.objects
         )
+        found: dict[tuple[str, int | None], Observed] = {}
+        for metric in metrics:
+            if metric in AVERAGES:
+                found.update(self._averages(metric, part, inside, counts))
+            else:
+                found.update(self._of_point(metric, inside, counts))
+        return found
+
+    def whole(self) -> Slice:
+        """The slice that is everything."""
+        return Slice(np.ones(len(self._matches.images), np.bool_))
+
+    def cost(self, metric: str) -> int:
+        """Steps a bootstrap of an average walks."""
+        ious = AVERAGES[metric][1] if metric in AVERAGES else ()
+        steps = len(self._matches.iou_thresholds) if ious is None else len(ious)
+        return steps * len(self._matches.detections) * (0 if self._weights is None else len(self._weights))
+
+    def _averages(
+        self, metric: str, part: Slice, inside: NDArray, counts: Counts
+    ) -> dict[tuple[str, int | None], Observed]:
+        area, ious, use_recall = AVERAGES[metric]
+        skip = None if part.detections is None else ~part.detections
+
+        def by_class(weights: NDArray) -> NDArray:
+            curves = self._reducer.curves(
+                area=area, ious=ious, weights=weights, extra_ignored=skip, object_mask=part.objects
+            )
+            values = curves.recall if use_recall else curves.precision.reshape(-1, self._reducer.classes)
+            return np.where(values[0] > -1, values.mean(axis=0), np.nan)
+
+        value = by_class(inside)
+        spread = None if self._weights is None else np.array([by_class(w * inside) for w in self._weights])
+        return self._with_means(metric, value, spread, inside, counts)
+
+    def _with_means(
+        self, metric: str, value: NDArray, spread: NDArray | None, inside: NDArray, counts: Counts
+    ) -> dict[tuple[str, int | None], Observed]:
+        support = inside @ counts.objects
+        found: dict[tuple[str, int | None], Observed] = {
+            (metric, None): self._observed(
+                _mean(value[None])[0], None if spread is None else _mean(spread), int(support.sum())
+            )
+        }
+        for class_id in range(len(value)):
+            of_class = None if spread is None else spread[:, class_id]
+            found[metric, class_id] = self._observed(value[class_id], of_class, int(support[class_id]))
+        return found
+
+    def _of_point(self, metric: str, inside: NDArray, counts: Counts) -> dict[tuple[str, int | None], Observed]:
+        found: dict[tuple[str, int | None], Observed] = {}
+        for class_id in (None, *range(len(self._matches.class_names))):
+            part = counts.only_class(class_id)
+            value = figures(part, inside[None])[metric][0]
+            spread = None if self._weights is None else figures(part, self._weights * inside)[metric]
+            found[metric, class_id] = self._observed(value, spread, int((inside @ part.objects).sum()))
+        return found
+
+    def _observed(self, value: float, spread: NDArray | None, support: int) -> Observed:
+        if not np.isfinite(value):
+            return Observed(None, support=support, note="nothing in this slice to measure")
+        low, high = (None, None) if spread is None else interval(spread, confidence=self._confidence)
+        note = "" if low is not None else "no interval: too few groups to resample"
+        return Observed(float(value), low, high, support, note)
+
+
+def observe(observer: Observer, matches: Matches, spec: Spec | None, measured: Mapping[str, Any]) -> dict[str, Observed]:
+    """Figure key to what was found: the whole, each class, and what the spec's clauses ask for."""
+    asked = {r.metric for r in spec.requirements} if spec else set()
+    wanted = [m for m in _ALWAYS if m in asked or observer.cost(m) <= _MOST_STEPS]
+    wanted += [m for m in AVERAGES if m in asked and m not in wanted]
+    whole = observer.slice(observer.whole(), wanted)
+    found = {figure_key(m, None if c is None else matches.class_names[c]): o for (m, c), o in whole.items()}
+    for requirement in spec.requirements if spec else ():
+        if requirement.metric not in (*AVERAGES, *OF_POINT):
+            found[requirement.figure] = _measured(requirement.metric, measured, spec)
+        elif requirement.conditions:
+            part = observer.slice(cut(matches, spec.conditions, requirement.conditions), (requirement.metric,))  # type: ignore[union-attr]
+            for (metric, class_id), figure in part.items():
+                name = None if class_id is None else matches.class_names[class_id]
+                found[figure_key(metric, name, requirement.conditions)] = figure
     return found
 
 
-def _measured(requirement: Requirement, measured: Mapping[str, Any], spec: Spec) -> Observed:
-    value = measured.get(requirement.metric)
+def _measured(metric: str, measured: Mapping[str, Any], spec: Spec | None) -> Observed:
+    value = measured.get(metric)
     if value is None:
-        return Observed(None, note=f"{requirement.metric} was not measured")
-    if requirement.metric.startswith("latency"):
+        return Observed(None, note=f"{metric} was not measured")
+    if metric.startswith("latency") and spec is not None:
         hardware, asked = str(measured.get("hardware", "unknown")), spec.constraints.hardware
         if asked and asked.lower() not in hardware.lower():
             return Observed(None, note=f"measured on '{hardware}'; the promise is for '{asked}', measure it there")
         return Observed(float(value), note=f"on {hardware}")
     return Observed(float(value))
+
+
+def _mean(values: NDArray) -> NDArray[np.float64]:
+    """(b,) mean of each row over its defined entries, NaN where there is none."""
+    defined = np.isfinite(values)
+    count_defined = defined.sum(axis=1)
+    total = np.where(defined, values, 0.0).sum(axis=1)
+    return np.where(count_defined > 0, total / np.maximum(count_defined, 1), np.nan)

@@ -12,29 +12,38 @@ import math
 
 from boxwright.artifacts import Check, Report, Verdict
 from boxwright.errors import InputError
-from boxwright.spec import Observed, Requirement, Spec
+from boxwright.spec import Observed, Requirement, Spec, figure_key
 
 _MEASURED = ("latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "memory_mb", "parity_iou", "parity_score")
 
 
-def decide(report: Report, spec: Spec, *, baseline: Report | None = None) -> Verdict:
+def decide(report: Report, spec: Spec, *, baseline: Report | None = None, first_release: bool = False) -> Verdict:
     """The verdict on the bundle a report is about.
 
+    Args:
+        report: of the candidate.
+        spec: whose requirements are judged.
+        baseline: report of what is in service, on the same pictures.
+        first_release: nothing is in service; clauses against the baseline then ask for nothing.
+
     Raises:
-        InputError: the spec asks for nothing, or the report was made without this spec.
+        InputError: the spec asks for nothing, or for a figure the report does not have.
     """
     if not spec.requirements:
         raise InputError(f"Spec '{spec.name}' has no acceptance clause; an empty gate would pass anything.")
     checks: list[Check] = []
     for requirement in spec.requirements:
-        for text in _texts(requirement, spec):
-            found = report.observed.get(text)
+        for name in spec.class_names if requirement.class_name == "*" else (requirement.class_name,):
+            key = figure_key(requirement.metric, name, requirement.conditions)
+            found = report.observed.get(key)
             if found is None:
                 raise InputError(
-                    f"The report has no figure for '{text}'. Evaluate again with this spec, then ask the gate."
+                    f"The report has no figure '{key}', which '{requirement.text}' asks for (it has "
+                    f"{len(report.observed)} figures). Evaluate again with this spec, then ask the gate."
                 )
-            before = baseline.observed.get(text, {}).get("value") if baseline else None
-            checks.append(_check(text, requirement, Observed(**found), before, spec))
+            before = baseline.observed.get(key, {}).get("value") if baseline else None
+            text = requirement.text.replace("*", name, 1) if requirement.class_name == "*" and name else requirement.text
+            checks.append(_check(text, requirement, Observed(**found), before, spec, first_release=first_release))
     made_from = {"report": report.digest, **({"baseline": baseline.digest} if baseline else {})}
     bundle = report.made_from.get("bundle", "")
     return Verdict(
@@ -45,21 +54,18 @@ def decide(report: Report, spec: Spec, *, baseline: Report | None = None) -> Ver
     )
 
 
-def _texts(requirement: Requirement, spec: Spec) -> list[str]:
-    if requirement.class_name != "*":
-        return [requirement.text]
-    return [requirement.text.replace("*", name, 1) for name in spec.class_names]
-
-
-def _check(text: str, requirement: Requirement, found: Observed, baseline: float | None, spec: Spec) -> Check:
+def _check(
+    text: str, requirement: Requirement, found: Observed, baseline: float | None, spec: Spec, *, first_release: bool
+) -> Check:
     required = requirement.required(baseline)
 
     def check(status, note: str) -> Check:  # noqa: ANN001
         return Check(text, required, found.value, found.low, found.high, status, note)
 
-    if required is None and baseline is None:
+    if required is None and first_release:
+        return check("met", "first release: nothing is in service to fall behind")
+    if required is None:
         return check("no evidence", "there is no baseline to compare with; give one, or promote a first bundle")
-    assert required is not None
     if found.value is None:
         note = found.note or "nothing in this slice to measure"
         return check("no evidence", f"{note}; support {found.support}")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from boxwright.boxes import xyxy_from_xywh
 from boxwright.errors import FormatError
 from boxwright.ingestion.coco import load_json, read_categories
 
@@ -114,6 +115,32 @@ def read_results(path: Path, truth: TruthColumns) -> ResultColumns:
     if not np.isfinite(table).all():
         raise FormatError(f"'{path}' entry {int(np.argmin(np.isfinite(table).all(1)))}: a number is not finite.")
     return ResultColumns(table[:, 0].astype(np.int64), table[:, 1].astype(np.int32), table[:, 2:6], table[:, 6])
+
+
+@dataclass(frozen=True)
+class AnsweredPicture:
+    """What a COCO file says one picture holds; with no boxes it says "nothing here"."""
+
+    file_name: str
+    boxes_xyxy: NDArray
+    class_names: list[str]
+    ignore: list[bool]
+    conditions: dict[str, Any]
+
+
+def read_answers(path: Path) -> list[AnsweredPicture]:
+    """Every picture a COCO file lists, with its boxes and `conditions`; crowds are ignored boxes."""
+    truth = read_truth(path)
+    listed = {str(e.get("file_name", e["id"])): e.get("conditions") for e in load_json(path)["images"]}
+    found = []
+    for row, name in enumerate(truth.file_names):
+        mine = truth.image == row
+        classes = [truth.class_names[i] for i in truth.class_id[mine]]
+        conditions = listed.get(name)
+        conditions = conditions if isinstance(conditions, dict) else {}
+        boxes = xyxy_from_xywh(truth.boxes_xywh[mine])
+        found.append(AnsweredPicture(name, boxes, classes, truth.crowd[mine].tolist(), conditions))
+    return found
 
 
 def _complaint(entry: Any, rows: dict[int, int], classes: dict[int, int], more: tuple[str, ...]) -> str:

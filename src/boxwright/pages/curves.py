@@ -75,22 +75,26 @@ def rounds(measure: Sequence[tuple[str, dict[str, float]]]) -> tuple[Markup, lis
         latest = next((y for _, y in reversed(known) if y is not None), None)
         lines.append(Line(name, known, i % COLOURS + 1, share(latest)))
     drawn = [svg.join(_stroke(frame, item), _dots(frame, item, measure)) for item in lines]
-    return svg.picture(frame.drawn(), *drawn, width=width, height=320, label="Figures over time"), lines
+    parts = (frame.drawn(), *drawn)
+    return svg.picture(*parts, width=width, height=320, label="Figures over time", class_="plot wide"), lines
 
 
 def _stroke(frame: Frame, item: Line) -> Markup:
-    path = svg.element("path", svg.element("title", f"{item.name} {item.figure}"), d=frame.path(item.points),
-                       class_=f"line s{item.colour}")  # fmt: skip
-    return path
+    title = svg.element("title", f"{item.name} {item.figure}")
+    return svg.element("path", title, d=frame.path(item.points), class_=f"line s{item.colour}")
 
 
 def _dots(frame: Frame, item: Line, measure: Sequence[tuple[str, dict[str, float]]]) -> Markup:
     return svg.join(
         *(
             svg.element(
-                "circle", svg.element("title", f"{measure[int(x)][0]}: {item.name} {share(y)}"),
-                cx=frame.at_x(x), cy=frame.at_y(y), r=4, class_=f"dot s{item.colour}",
-            )  # fmt: skip
+                "circle",
+                svg.element("title", f"{measure[int(x)][0]}: {item.name} {share(y)}"),
+                cx=frame.at_x(x),
+                cy=frame.at_y(y),
+                r=4,
+                class_=f"dot s{item.colour}",
+            )
             for x, y in item.points
             if y is not None
         )

@@ -38,9 +38,7 @@ class Surroundings:
 
     def remembered(self) -> Surroundings:
         """The same, not asking twice for the few pictures asked for last: failures of one picture lie together."""
-        return Surroundings(
-            lru_cache(8)(self.picture), lru_cache(64)(self.annotations), lru_cache(64)(self.detections)
-        )
+        return Surroundings(lru_cache(4)(self.picture), lru_cache(64)(self.annotations), lru_cache(64)(self.detections))
 
 
 @dataclass(frozen=True)
@@ -118,20 +116,22 @@ def _nearby(row: Mapping[str, Any], report: Report, near: Surroundings, window: 
     """Annotations and detections in the window. Detections under their threshold only where they touch the failure."""
     annotations, detections = near.annotations(row["image_id"]), near.detections(row["image_id"])
     if annotations is not None:
-        inside = [i for i, box in enumerate(annotations.boxes_xyxy) if window.touches(box)]
+        inside = [i for i, box in enumerate(annotations.boxes_xyxy) if window.touches(box.tolist())]
         for i in inside[:_MOST_BOXES]:
             left_out = ", not judged" if annotations.ignore[i] else ""
             title = f"annotation: {name_of(report.class_names, int(annotations.class_id[i]))}{left_out}"
             yield Box("annotation", annotations.boxes_xyxy[i].tolist(), title)
     if detections is not None:
         failing = Window(row["x1"], row["y1"], row["x2"] - row["x1"], row["y2"] - row["y1"])
-        inside = [int(i) for i in np.argsort(-detections.score) if window.touches(detections.boxes_xyxy[i])]
+        inside = [int(i) for i in np.argsort(-detections.score) if window.touches(detections.boxes_xyxy[i].tolist())]
         for i in inside[:_MOST_BOXES]:
             name, box = name_of(report.class_names, int(detections.class_id[i])), detections.boxes_xyxy[i].tolist()
             passes = float(detections.score[i]) >= threshold(report, name)
             if passes or failing.touches(box):
                 under = "" if passes else ", under the threshold"
-                yield Box("detection" if passes else "faint", box, f"detection: {name} {detections.score[i]:.2f}{under}")
+                yield Box(
+                    "detection" if passes else "faint", box, f"detection: {name} {detections.score[i]:.2f}{under}"
+                )
 
 
 def threshold(report: Report, class_name: str) -> float:

@@ -38,6 +38,11 @@ def amount(value: float | None) -> str:
     return _signed(f"{value:,.{decimals}f}")
 
 
+def limit(value: float | None) -> str:
+    """A limit as any quantity; the artifacts say a negative one where there is none."""
+    return amount(value) if value is not None and value >= 0 else DASH
+
+
 def judged(value: float | None) -> str:
     """A figure of an acceptance clause: a share with four decimals (0.8996 is not 0.9), or a time, size or count."""
     if value is None or not defined(value):

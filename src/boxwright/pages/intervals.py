@@ -12,9 +12,9 @@ from markupsafe import Markup
 from boxwright.errors import InputError
 from boxwright.pages import svg
 from boxwright.pages.figures import DASH, defined, judged, share
-from boxwright.spec.requirement import parse_requirement
+from boxwright.spec import parse_requirement
 
-_WIDTH, _HEIGHT, _PAD = 132.0, 20.0, 6.0
+_WIDTH, _HEIGHT, _PAD = 150.0, 20.0, 6.0
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,18 @@ class Ruler:
 
     def at(self, value: float) -> float:
         """Pixel of a value, kept inside."""
-        share_of_width = (value - self.low) / (self.high - self.low)
-        return _PAD + min(1.0, max(0.0, share_of_width)) * (_WIDTH - 2 * _PAD)
+        along = (value - self.low) / (self.high - self.low)
+        return _PAD + min(1.0, max(0.0, along)) * (_WIDTH - 2 * _PAD)
 
     def bar(self, figure: Mapping[str, Any]) -> Markup:
-        """A point for `value` and a whisker from `low` to `high`; empty when undefined."""
+        """A point for `value` and a whisker from `low` to `high`; only the scale when undefined or off it."""
         value, low, high = figure.get("value"), figure.get("low"), figure.get("high")
         middle = _HEIGHT / 2
         parts: list[str] = [svg.line(_PAD, middle, _WIDTH - _PAD, middle, class_="grid")]
         if self.mark is not None and defined(self.mark):
             parts.append(svg.line(self.at(self.mark), 1, self.at(self.mark), _HEIGHT - 1, class_="mark"))
-        if not defined(value):
-            return svg.picture(*parts, width=_WIDTH, height=_HEIGHT, label="undefined", class_="bar")
+        if value is None or not self.low <= value <= self.high:
+            return svg.picture(*parts, width=_WIDTH, height=_HEIGHT, label="undefined, or off the scale", class_="bar")
         parts += _whisker(self.at, low, high, middle)
         parts.append(svg.element("circle", cx=self.at(value), cy=middle, r=3.5, class_="point"))
         label = f"{share(value)}, interval {span(low, high)}"
@@ -56,8 +56,8 @@ class Ruler:
 
 
 def ruler(figures: Iterable[Mapping[str, Any]], *, mark: float | None = None) -> Ruler:
-    """A scale up to 1 that begins at the tenth under the smallest end of any interval."""
-    ends = [f.get(key) for f in figures for key in ("value", "low")] + [mark]
+    """A scale up to 1 that begins at the tenth under the smallest end of any interval that rests on something."""
+    ends = [f.get(key) for f in figures if f.get("support") for key in ("value", "low")] + [mark]
     known = [float(v) for v in ends if v is not None and defined(v)]
     low = math.floor(min(known, default=0.0) * 10 + 1e-9) / 10
     return Ruler(min(low, 0.9), 1.0, mark)
@@ -71,7 +71,9 @@ def span(low: float | None, high: float | None, *, precise: bool = False) -> str
     return f"{write(low)} to {write(high)}"
 
 
-def required_bar(text: str, required: float | None, value: float | None, ends: tuple[float | None, float | None]) -> Markup:
+def required_bar(
+    text: str, required: float | None, value: float | None, ends: tuple[float | None, float | None]
+) -> Markup:
     """Observed figure and interval beside the figure that is required, on a scale of its own.
 
     Args:

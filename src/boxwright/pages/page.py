@@ -34,6 +34,7 @@ def _environment() -> Environment:
         share=figures.share,
         count=figures.count,
         amount=figures.amount,
+        limit=figures.limit,
         judged=figures.judged,
         milliseconds=figures.milliseconds,
         moment=figures.moment,

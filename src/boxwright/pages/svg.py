@@ -14,7 +14,9 @@ def element(name: str, *children: str, **attributes: object) -> Markup:
         attributes: `class_` becomes class, `stroke_width` stroke-width; numbers are cut to two decimals, None left out.
     """
     written = Markup("").join(
-        Markup(' {}="{}"').format(_attribute(key), _text(value)) for key, value in attributes.items() if value is not None
+        Markup(' {}="{}"').format(_attribute(key), _text(value))
+        for key, value in attributes.items()
+        if value is not None
     )
     inside = Markup("").join(escape(child) for child in children)
     return Markup("<{0}{1}>{2}</{0}>").format(Markup(name), written, inside)

@@ -82,7 +82,12 @@ def whole(size_hw: tuple[int, int] | None, boxes_xyxy: NDArray) -> Window:
 
 
 def view(
-    picture: NDArray[np.uint8] | None, window: Window, boxes: Iterable[Box], *, label: str, sharp_px: int = _SHARP_SIDE_PX
+    picture: NDArray[np.uint8] | None,
+    window: Window,
+    boxes: Iterable[Box],
+    *,
+    label: str,
+    sharp_px: int = _SHARP_SIDE_PX,
 ) -> Markup:
     """The window of the picture with the boxes that touch it.
 
@@ -93,9 +98,7 @@ def view(
         label: what is to be seen, in words.
         sharp_px: pixels to embed along the longer side; smaller windows are enlarged smoothly to it.
     """
-    ground = svg.element(
-        "rect", x=window.x, y=window.y, width=window.width, height=window.height, class_="ground"
-    )  # fmt: skip
+    ground = svg.element("rect", x=window.x, y=window.y, width=window.width, height=window.height, class_="ground")
     pixels = Markup("") if picture is None else _pixels(picture, window, sharp_px)
     drawn = [_rectangle(box) for box in boxes if window.touches(box.box_xyxy)]
     return svg.element(

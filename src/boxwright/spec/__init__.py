@@ -6,7 +6,7 @@ and that every complaint names the key's path.
 """
 
 from boxwright.spec.document import Section, parse_document, read_document
-from boxwright.spec.requirement import Observed, Requirement, parse_requirement
+from boxwright.spec.requirement import Observed, Requirement, figure_key, parse_requirement
 from boxwright.spec.spec import Spec, load_spec, parse_spec
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Requirement",
     "Section",
     "Spec",
+    "figure_key",
     "load_spec",
     "parse_document",
     "parse_requirement",

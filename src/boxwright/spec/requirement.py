@@ -86,6 +86,11 @@ class Requirement:
     against_baseline: bool
 
     @property
+    def figure(self) -> str:
+        """Key of the figure the clause is about, such as `recall[open, lighting=dim]`; see `figure_key`."""
+        return figure_key(self.metric, self.class_name, self.conditions)
+
+    @property
     def higher_is_better(self) -> bool:
         """Whether the clause asks for at least, not at most."""
         return self.comparison[0] == ">"
@@ -101,6 +106,13 @@ class Requirement:
         if self.higher_is_better:
             return value >= required if self.comparison == ">=" else value > required
         return value <= required if self.comparison == "<=" else value < required
+
+
+def figure_key(metric: str, class_name: str | None = None, conditions: tuple[tuple[str, str], ...] = ()) -> str:
+    """The one spelling of a figure: metric, then class and conditions in brackets."""
+    selectors = [class_name] if class_name else []
+    selectors += [f"{name}={value}" for name, value in conditions]
+    return f"{metric}[{', '.join(selectors)}]" if selectors else metric
 
 
 def parse_requirement(text: str) -> Requirement:

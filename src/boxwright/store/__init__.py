@@ -7,6 +7,7 @@ history, and that lineage can be followed both ways.
 
 from boxwright.store.atomic import append_line, write_bytes, write_json
 from boxwright.store.digest import canonical_json, digest_of_bytes, digest_of_file
+from boxwright.store.ledger import Steps, identity_of
 from boxwright.store.place import Folder, Place
 from boxwright.store.store import NameEvent, Store
 
@@ -14,11 +15,13 @@ __all__ = [
     "Folder",
     "NameEvent",
     "Place",
+    "Steps",
     "Store",
     "append_line",
     "canonical_json",
     "digest_of_bytes",
     "digest_of_file",
+    "identity_of",
     "write_bytes",
     "write_json",
 ]

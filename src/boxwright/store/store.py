@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import pyarrow as pa
 
@@ -31,15 +31,26 @@ _SHORT = re.compile(r"[0-9a-f]{6,64}")
 _ROWS = "rows"
 
 
+class HasTables(Protocol):
+    """A document and tables."""
+
+    @property
+    def document(self) -> dict[str, Any]: ...
+    @property
+    def tables(self) -> dict[str, pa.Table]: ...
+
+
 class Storable(Protocol):
     """What the store asks of an artifact."""
 
     kind: ClassVar[str]
+    rows_in_table: ClassVar[bool]  # its table `rows` is kept as a versioned Lance table under its name
 
     @property
     def digest(self) -> str: ...
     @property
     def made_from(self) -> Mapping[str, str]: ...
+    def parts(self) -> HasTables: ...
     def save(self, folder: Path, *, leave_out: tuple[str, ...] = ()) -> None: ...
     @classmethod
     def load(cls, folder: Path, *, given: Mapping[str, pa.Table] | None = None) -> Self: ...
@@ -90,12 +101,11 @@ class Store:
         """Keep the artifact; its digest. With `name`, the name points to it from now on."""
         key = f"artifacts/{artifact.kind}/{artifact.digest}"
         if not self.place.exists(key):
-            rows = getattr(artifact, _ROWS, None)
-            if rows is not None:
-                table_name = getattr(artifact, "name")  # noqa: B009  only datasets have rows, and they have a name
-                self._tables.snapshot(table_name, rows, key="image_id", tag=artifact.digest)
+            if artifact.rows_in_table:
+                parts = artifact.parts()
+                self._tables.snapshot(parts.document["name"], parts.tables[_ROWS], key="image_id", tag=artifact.digest)
             with self.place.new_folder(key) as folder:
-                artifact.save(folder, leave_out=(_ROWS,) if rows is not None else ())
+                artifact.save(folder, leave_out=(_ROWS,) if artifact.rows_in_table else ())
         if name is not None:
             self.point(name, artifact.digest, reason=reason)
         return artifact.digest
@@ -108,7 +118,7 @@ class Store:
         """
         digest = self.resolve(reference, kind=kind.kind)
         folder = self.folder(digest, kind=kind.kind)
-        if hasattr(kind, _ROWS):
+        if kind.rows_in_table:
             manifest = json.loads((folder / "manifest.json").read_text())
             rows = self._tables.read(manifest["name"], tag=digest)
             return kind.load(folder, given={_ROWS: rows})

@@ -1,0 +1,57 @@
+"""`boxwright choose`: score thresholds on val; the bundle becomes a candidate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from boxwright.artifacts import Bundle, Dataset, Matches, OperatingPoint, Predictions, Split
+from boxwright.cli.terminal import STORE, Bars, JsonOption, SpecOption, StoreOption, find, give, open_store, save_artifact, say
+from boxwright.evaluation import choose as choose_point
+from boxwright.lifecycle import Stages
+from boxwright.spec import load_spec
+from boxwright.store import Steps
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("choose")(choose)
+
+
+def choose(
+    bundle: Annotated[str, typer.Argument(help="Bundle: folder, name or digest.")],
+    dataset: Annotated[str, typer.Argument(help="Dataset: name or digest.")],
+    split: Annotated[str, typer.Argument(help="Split whose val side chooses: name or digest.")],
+    spec: SpecOption,
+    out: Annotated[Path | None, typer.Option("--out", help="Also write the candidate into this folder.")] = None,
+    store: StoreOption = STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Choose the least score per class by the spec's rule; the candidate's digest is the last line."""
+    promise = load_spec(spec)
+    exported, data, parts = find(store, bundle, Bundle), find(store, dataset, Dataset), find(store, split, Split)
+    opened = open_store(store)
+    with Bars().shown() as bars:
+        stages = Stages(opened, promise, None, store / "work", bars)
+        do = Steps(opened, say)
+        seen = do(Predictions, "predict val", lambda: stages.predict(exported, data, parts, "val"), exported, data, parts)
+        met = do(Matches, "match val", lambda: stages.match(seen, data, parts, "val"), seen, data, parts, promise)
+    rule = promise.output.operating_point
+    point = do(OperatingPoint, "choose", lambda: choose_point(met, exported, rule), met, exported, promise.output)
+    candidate = exported.with_thresholds(point.score_thresholds, point=point.digest)
+    opened.put(exported)
+    opened.put(candidate, name=f"candidate/{promise.name}", reason="choose")
+    if out:
+        save_artifact(candidate, out)
+    lines = [
+        f"{name}: score >= {threshold:.3f} (val precision {_show(point.observed[name]['precision'])}, "
+        f"recall {_show(point.observed[name]['recall'])})" for name, threshold in point.score_thresholds.items()
+    ]  # fmt: skip
+    result = {"candidate": candidate.digest, "operating_point": point.digest, "score_thresholds": dict(point.score_thresholds)}
+    give(result, as_json=as_json, lines=[*lines, candidate.digest])
+
+
+def _show(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3f}"

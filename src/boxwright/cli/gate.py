@@ -1,0 +1,94 @@
+"""`boxwright gate`: is the evidence enough?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import pyarrow as pa
+import typer
+
+from boxwright.artifacts import Report, Verdict
+from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, find, give, open_store, save_artifact, write_page
+from boxwright.errors import StoreError
+from boxwright.gate import decide
+from boxwright.pages import verdict_page
+from boxwright.spec import load_spec
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("gate")(gate)
+
+
+def gate(
+    report: Annotated[str, typer.Argument(help="Report: folder, JSON of `evaluate --json`, name or digest.")],
+    spec: SpecOption,
+    baseline: Annotated[str | None, typer.Option("--baseline", help="Report of what is in service, on the same pictures.")] = None,
+    first_release: Annotated[bool, typer.Option("--first-release", help="Nothing is in service to compare with.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Also save the verdict into this folder.")] = None,
+    page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
+    store: StoreOption = STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge every requirement of the spec; exit code 1 unless all are met."""
+    promise = load_spec(spec)
+    judged = read_report(store, report)
+    before = read_report(store, baseline) if baseline else None
+    verdict = decide(judged, promise, baseline=before, first_release=first_release)
+    if store.is_dir():
+        open_store(store).put(verdict, name=f"verdict/{promise.name}", reason="gate")
+    if out:
+        save_artifact(verdict, out)
+    if page:
+        write_page(page, verdict_page(verdict, report=judged))
+    give(as_document(verdict), as_json=as_json, lines=[*as_lines(verdict), verdict.digest])
+    raise typer.Exit(0 if verdict.verdict == "pass" else 1)
+
+
+def as_document(verdict: Verdict) -> dict:
+    """The verdict as one JSON object."""
+    return {
+        "verdict": verdict.verdict,
+        "checks": [asdict(check) for check in verdict.checks],
+        "spec_name": verdict.spec_name,
+        "bundle": verdict.bundle,
+        "digest": verdict.digest,
+        "made_from": dict(verdict.made_from),
+    }
+
+
+def as_lines(verdict: Verdict) -> list[str]:
+    """The verdict for people."""
+
+    def number(value: float | None) -> str:
+        return "-" if value is None else f"{value:.4g}"
+
+    lines = []
+    for check in verdict.checks:
+        interval = f" [{number(check.low)}, {number(check.high)}]" if check.low is not None else ""
+        note = f"  ({check.note})" if check.note else ""
+        lines.append(
+            f"{check.status:11} {check.requirement}: required {number(check.required)}, observed {number(check.observed)}{interval}{note}"
+        )
+    return [*lines, f"verdict: {verdict.verdict}"]
+
+
+def read_report(store: Path, reference: str) -> Report:
+    """A report from the store, a folder, or the JSON that `evaluate --json` printed."""
+    path = Path(reference)
+    if path.is_file():
+        try:
+            document = json.loads(path.read_text())
+            fields = (
+                "title", "class_names", "metrics", "per_class", "operating", "confusion", "slices", "observed", "curves",
+                "measured", "support",
+            )  # fmt: skip
+            values = {name: document[name] for name in fields}
+            values["class_names"], values["slices"] = tuple(values["class_names"]), tuple(values["slices"])
+            return Report(**values, failures=pa.table({}), made_from=document.get("made_from", {}))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"'{path}' is not the JSON of `boxwright evaluate --json` ({type(error).__name__}: {error}).") from error
+    return find(store, reference, Report)

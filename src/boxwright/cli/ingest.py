@@ -1,0 +1,50 @@
+"""`boxwright ingest`: COCO, YOLO or VOC files into the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from boxwright.cli.terminal import STORE, Bars, JsonOption, StoreOption, give, open_store, say
+from boxwright.ingestion import ingest as ingest_source
+from boxwright.spec import load_spec
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("ingest")(ingest)
+
+
+def ingest(
+    source: Annotated[Path, typer.Argument(help="COCO JSON, or a COCO, YOLO or VOC folder.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the data set; its versions share it.")],
+    spec: Annotated[Path | None, typer.Option("--spec", help="spec.yaml; its classes give the class_ids.")] = None,
+    pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder COCO's file names are relative to.")] = None,
+    conditions: Annotated[
+        Path | None, typer.Option("--conditions", help="CSV or Parquet: file name first, then one column per condition.")
+    ] = None,
+    store: StoreOption = STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Read a data set into the store; its digest is the last line."""
+    opened = open_store(store, must_exist=False)
+    with Bars().shown() as bars:
+        dataset, problems = ingest_source(
+            source, name=name, keep=opened.pictures.add, spec=load_spec(spec) if spec else None, pictures=pictures,
+            conditions=conditions, progress=lambda done, of: bars("ingest", done, of),
+        )  # fmt: skip
+    digest = opened.put(dataset, name=f"dataset/{name}", reason=f"ingest {source.name}")
+    errors = [p for p in problems if p.severity == "error"]
+    for problem in problems[:20]:
+        say(f"{problem.severity}: {problem.where}: {problem.message}")
+    if len(problems) > 20:
+        say(f"... and {len(problems) - 20} more; `boxwright check` lists all")
+    annotations = len(dataset.annotations.class_id)
+    result = {
+        "dataset": digest, "images": len(dataset), "annotations": annotations,
+        "refused": len(errors), "warnings": len(problems) - len(errors),
+    }  # fmt: skip
+    lines = [f"{len(dataset)} pictures, {annotations} annotations, {len(errors)} records refused", digest]
+    give(result, as_json=as_json, lines=lines)

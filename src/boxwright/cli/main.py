@@ -1,0 +1,114 @@
+"""The entry point: verbs in the order of the lifecycle, and what every failure looks like.
+
+Exit code 0: done. 1: the answer is no (a gate, an alarm, a check). 2: the input is wrong, said in one sentence.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads cost ten times on a shared machine; before torch
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import click
+import typer
+
+from boxwright import __version__
+from boxwright.cli import (
+    check,
+    choose,
+    correct,
+    demo,
+    diff,
+    evaluate,
+    export,
+    gate,
+    ingest,
+    init,
+    lineage,
+    predict,
+    promote,
+    review,
+    rollback,
+    serve,
+    show,
+    split,
+    train,
+    turn,
+    watch,
+)
+from boxwright.errors import BoxwrightError, NotReleasable, ParityError, TrainingError
+
+_VERBS = (
+    init, ingest, check, split, diff, train, export, choose, predict, evaluate, gate,
+    promote, rollback, serve, watch, review, correct, turn, show, lineage, demo,
+)  # fmt: skip
+_THE_ANSWER_IS_NO = (NotReleasable, ParityError, TrainingError)
+
+
+def _version(value: bool) -> None:  # noqa: FBT001  typer's form
+    if value:
+        typer.echo(f"boxwright {__version__}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    help="Engineering object detectors that have to work in production.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    pass
+
+
+for verb in _VERBS:
+    verb.add_to(app)
+
+
+def main() -> None:
+    """Run a verb; exit as the file's opening says."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a verb with these arguments; its exit code."""
+    try:
+        result = app(arguments, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        typer.echo(error.format_message())
+        return 0
+    except click.ClickException as error:
+        return _complain(error.format_message())
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except _THE_ANSWER_IS_NO as error:
+        typer.echo(f"boxwright: {error}", err=True)
+        return 1
+    except BoxwrightError as error:
+        return _complain(str(error))
+    except (KeyboardInterrupt, click.Abort):
+        typer.echo("boxwright: stopped; run the same command again to go on", err=True)
+        return 130
+    except BrokenPipeError:
+        sys.stdout = None  # type: ignore[assignment]  whoever read has left
+        return 0
+    except OSError as error:
+        return _complain(f"{error.strerror or error}: '{error.filename}'" if error.filename else str(error))
+
+
+def _complain(sentence: str) -> int:
+    typer.echo(f"boxwright: {sentence}", err=True)
+    return 2
+
+
+if __name__ == "__main__":
+    main()

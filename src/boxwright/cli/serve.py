@@ -1,0 +1,72 @@
+"""`boxwright serve`: the promoted bundle answers over HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from boxwright.artifacts import Bundle, Verdict
+from boxwright.cli.terminal import STORE, StoreOption, find, open_store, say
+from boxwright.errors import InputError, NotReleasable, ServingError
+from boxwright.lifecycle import ROLLOUT, current_rollout
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("serve")(serve)
+
+
+def serve(
+    bundle: Annotated[str | None, typer.Argument(help="A bundle; without it, the store's rollout is followed.")] = None,
+    verdict: Annotated[str | None, typer.Option("--verdict", help="Passing verdict for exactly this bundle.")] = None,
+    host: Annotated[str, typer.Option("--host", help="Beyond this machine only with a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8080,
+    journal: Annotated[Path | None, typer.Option("--journal", help="Folder of the journal; default STORE/journal.")] = None,
+    in_flight: Annotated[int, typer.Option("--in-flight", min=1, help="Requests worked on at once.")] = 2,
+    waiting: Annotated[int, typer.Option("--waiting", min=0, help="Requests that may wait; more get 429.")] = 16,
+    keep_pictures: Annotated[float, typer.Option("--keep-pictures", min=0, max=1, help="Share kept for review.")] = 1.0,
+    flush_to_disk: Annotated[bool, typer.Option("--flush-to-disk", help="Wait for the disk at every record.")] = False,
+    without_journal: Annotated[
+        bool, typer.Option("--answer-without-journal", help="Answer even when the journal cannot be written.")
+    ] = False,
+    token_file: Annotated[Path | None, typer.Option("--token-file", help="Bearer token that requests must carry.")] = None,
+    store: StoreOption = STORE,
+) -> None:
+    """Serve `POST /v1/detect`; every answer is in the journal before it leaves."""
+    try:
+        from boxwright.serving.app import Limits
+        from boxwright.serving.run import run
+    except ImportError as error:
+        raise ServingError(f"Serving needs: pip install 'boxwright[serve]' ({error}).") from error
+    token = token_file.read_text().strip() if token_file else None
+    if token is not None and len(token) < 16:
+        raise InputError(f"The token in '{token_file}' has {len(token)} characters; at least 16 are asked for.")
+    limits = Limits(
+        in_flight=in_flight, waiting=waiting, keep_pictures=keep_pictures, without_journal=without_journal, token=token
+    )
+    if bundle is None:
+        opened = open_store(store)
+
+        def wanted() -> str:
+            rollout = current_rollout(opened)
+            if rollout is None:
+                raise NotReleasable(f"Nothing is promoted in '{store}' (name '{ROLLOUT}'); see `boxwright promote`.")
+            return rollout.primary
+
+        wanted()
+        load = lambda digest: opened.get(digest, Bundle)  # noqa: E731
+    else:
+        fixed = find(store, bundle, Bundle)
+        judged = find(store, verdict, Verdict) if verdict else None
+        if judged is None or judged.verdict != "pass" or judged.bundle != fixed.digest:
+            raise NotReleasable(
+                f"Bundle {fixed.digest[:12]} is served only with a passing verdict for exactly this digest (--verdict)."
+            )
+        wanted, load = (lambda: fixed.digest), (lambda _digest: fixed)
+    say(f"serving on http://{host}:{port}")
+    run(
+        wanted, load, journal=journal or store / "journal", host=host, port=port, limits=limits,
+        flush_to_disk=flush_to_disk, tell=say,
+    )  # fmt: skip

@@ -1,0 +1,125 @@
+"""What verbs share of the terminal: result on stdout, progress on stderr, the options that recur."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from boxwright.artifacts import KINDS, Artifact, read_manifest
+from boxwright.errors import StoreError
+from boxwright.store import Store, write_bytes
+from boxwright.store.atomic import new_folder
+
+A = TypeVar("A", bound=Artifact)
+
+StoreOption = Annotated[
+    Path, typer.Option("--store", envvar="BOXWRIGHT_STORE", help="Folder of the store.", show_default=True)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+SpecOption = Annotated[Path, typer.Option("--spec", help="spec.yaml, the promise.")]
+STORE = Path(".boxwright")
+
+_stderr = Console(stderr=True, highlight=False)
+
+
+def say(sentence: str) -> None:
+    """A line of progress on stderr."""
+    _stderr.print(sentence, markup=False)
+
+
+def give(result: dict[str, Any], *, as_json: bool, lines: list[str] | None = None) -> None:
+    """The result on stdout: one JSON object, or lines for people."""
+    if as_json:
+        sys.stdout.write(json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n")
+    else:
+        sys.stdout.write("\n".join(lines if lines is not None else [f"{k}: {v}" for k, v in result.items()]) + "\n")
+    sys.stdout.flush()
+
+
+class Bars:
+    """Progress bars on stderr, one per thing that is being done; plain lines where stderr is no terminal."""
+
+    def __init__(self) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        self._progress = Progress(*columns, TextColumn("{task.fields[text]}"), console=_stderr, transient=False)
+        self._tasks: dict[str, Any] = {}
+        self._told: dict[str, int] = {}
+
+    def __call__(self, what: str, done: int, of: int, text: str = "") -> None:
+        """`done` of `of` steps of `what` are done."""
+        if not _stderr.is_terminal:
+            tenth = done * 10 // max(of, 1)
+            if self._told.get(what) != tenth:
+                self._told[what] = tenth
+                say(f"{what}: {done}/{of} {text}".rstrip())
+            return
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task(what, total=of, text=text)
+        self._progress.update(self._tasks[what], completed=done, total=of, text=text)
+
+    @contextmanager
+    def shown(self) -> Iterator[Bars]:
+        """Show the bars while the block runs."""
+        with self._progress:
+            yield self
+
+
+def save_artifact(artifact: Artifact, folder: Path) -> None:
+    """An artifact as a plain folder, whole or not at all; an older artifact there is replaced."""
+    if folder.exists():
+        if not (folder / "manifest.json").is_file() and any(folder.iterdir()):
+            raise StoreError(f"'{folder}' exists and holds no artifact; nothing is written over it. Name another folder.")
+        retired = folder.with_name(f".{folder.name}.old")
+        shutil.rmtree(retired, ignore_errors=True)
+    else:
+        retired = None
+    with new_folder(folder.with_name(f".{folder.name}.new")) as fresh:
+        artifact.save(fresh)
+    if retired is not None:
+        folder.rename(retired)
+    folder.with_name(f".{folder.name}.new").rename(folder)
+    if retired is not None:
+        shutil.rmtree(retired, ignore_errors=True)
+
+
+def find(store: Path, reference: str, kind: type[A]) -> A:
+    """The artifact of a kind that a folder, digest or name stands for."""
+    path = Path(reference)
+    if (path / "manifest.json").is_file():
+        return kind.load(path)
+    return open_store(store).get(reference, kind)
+
+
+def any_artifact(store: Path, reference: str) -> Artifact:
+    """Whatever a folder, digest or name stands for."""
+    path = Path(reference)
+    if (path / "manifest.json").is_file():
+        kind = KINDS.get(read_manifest(path)["kind"])
+        if kind is None:
+            raise StoreError(f"'{path}' holds an artifact of a kind this version does not know.")
+        return kind.load(path)
+    opened = open_store(store)
+    digest = opened.resolve(reference)
+    return opened.get(digest, KINDS[opened.kind_of(digest)])
+
+
+def open_store(path: Path, *, must_exist: bool = True) -> Store:
+    """The store in a folder."""
+    if must_exist and not path.is_dir():
+        raise StoreError(f"There is no store at '{path}'; name one with --store, or begin with `boxwright ingest`.")
+    return Store(path)
+
+
+def write_page(path: Path, html: str) -> None:
+    """A page, whole or not at all; where it lies goes to stderr."""
+    write_bytes(path, html.encode())
+    say(f"page: {path}")

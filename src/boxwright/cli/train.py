@@ -1,0 +1,47 @@
+"""`boxwright train`: a data set, a split and a recipe become a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from boxwright.artifacts import Checkpoint, Dataset, Split
+from boxwright.cli.terminal import STORE, Bars, JsonOption, SpecOption, StoreOption, find, give, open_store, say
+from boxwright.lifecycle import Stages
+from boxwright.spec import load_spec
+from boxwright.store import Steps
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("train")(train)
+
+
+def train(
+    dataset: Annotated[str, typer.Argument(help="Dataset: name or digest.")],
+    split: Annotated[str, typer.Argument(help="Split: name or digest.")],
+    spec: SpecOption,
+    recipe: Annotated[Path, typer.Option("--recipe", help="recipe.yaml, the method.")],
+    store: StoreOption = STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Train on the split's train side; run again after an interruption to go on."""
+    from boxwright.training import load_recipe
+
+    promise, method = load_spec(spec), load_recipe(recipe)
+    data, parts = find(store, dataset, Dataset), find(store, split, Split)
+    opened = open_store(store)
+    with Bars().shown() as bars:
+        stages = Stages(opened, promise, method, store / "work", bars)
+        do = Steps(opened, say)
+        made = do(Checkpoint, "train", lambda: stages.train(data, parts), data, parts, method, promise.labels)
+    opened.point(f"checkpoint/{promise.name}", made.digest, reason="train")
+    history = made.history
+    lines = [
+        f"{history['steps']} steps in {history['seconds']:.0f} s ({history['cpu_seconds']:.0f} CPU s), "
+        f"best val mAP {history['best_val_map']:.4f} at step {history['best_step']}",
+        made.digest,
+    ]
+    give({"checkpoint": made.digest, **history}, as_json=as_json, lines=lines)

@@ -1,0 +1,64 @@
+"""`boxwright turn`: one round of the loop; steps whose inputs have not changed are not done again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from boxwright.artifacts import Corrections, Dataset, Split
+from boxwright.cli.gate import as_lines
+from boxwright.cli.pictures import pictures_of_store
+from boxwright.cli.terminal import STORE, Bars, JsonOption, SpecOption, StoreOption, find, give, open_store, say, write_page
+from boxwright.lifecycle import turn as turn_loop
+from boxwright.pages import report_page, verdict_page
+from boxwright.spec import load_spec
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("turn")(turn)
+
+
+def turn(
+    dataset: Annotated[str, typer.Argument(help="Dataset: name or digest.")],
+    spec: SpecOption,
+    recipe: Annotated[Path, typer.Option("--recipe", help="recipe.yaml, the method.")],
+    corrections: Annotated[str | None, typer.Option("--corrections", help="Corrections to put in first.")] = None,
+    keep: Annotated[str | None, typer.Option("--keep", help="Earlier split; groups it knows stay where they were.")] = None,
+    from_source: Annotated[bool, typer.Option("--from-source", help="Take the sides the files gave.")] = False,
+    no_release: Annotated[bool, typer.Option("--no-release", help="Judge, but promote nothing.")] = False,
+    pages: Annotated[Path | None, typer.Option("--pages", help="Folder for the report's and the verdict's page.")] = None,
+    store: StoreOption = STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Correct, split, train, export, choose, predict, evaluate, decide, promote; exit code 1 if the gate says no."""
+    from boxwright.training import load_recipe
+
+    promise, method = load_spec(spec), load_recipe(recipe)
+    opened = open_store(store)
+    data = find(store, dataset, Dataset)
+    answers = find(store, corrections, Corrections) if corrections else None
+    with Bars().shown() as bars:
+        made = turn_loop(
+            opened, promise, method, data, corrections=answers, keep=find(store, keep, Split) if keep else None,
+            from_source=from_source, release=not no_release, work_folder=store / "work", say=say, progress=bars,
+        )  # fmt: skip
+    names = {
+        f"dataset/{data.name}": made.dataset, f"split/{data.name}": made.split, f"candidate/{promise.name}": made.candidate,
+        f"report/{promise.name}": made.report, f"verdict/{promise.name}": made.verdict,
+        f"checkpoint/{promise.name}": made.checkpoint, f"predictions/{promise.name}": made.predictions,
+    }  # fmt: skip
+    for name, artifact in names.items():
+        opened.point(name, artifact.digest, reason="turn")
+    if pages:
+        write_page(pages / "report.html", report_page(made.report, **pictures_of_store(opened, made.dataset, made.predictions)))
+        write_page(pages / "verdict.html", verdict_page(made.verdict, report=made.report))
+    result = {
+        "dataset": made.dataset.digest, "split": made.split.digest, "checkpoint": made.checkpoint.digest,
+        "candidate": made.candidate.digest, "report": made.report.digest, "verdict": made.verdict.verdict,
+        "verdict_digest": made.verdict.digest, "promoted": made.rollout is not None, "metrics": dict(made.report.metrics),
+    }  # fmt: skip
+    give(result, as_json=as_json, lines=[*as_lines(made.verdict), made.candidate.digest])
+    raise typer.Exit(0 if made.verdict.verdict == "pass" else 1)

@@ -1,0 +1,190 @@
+"""The stages, with what they need of each other handed in. Stages do not know each other; this file introduces them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from boxwright.artifacts import Bundle, Checkpoint, Dataset, Matches, Predictions, Report, Rollout, Split
+from boxwright.boxes import xywh_from_xyxy
+from boxwright.detections import DetectionColumns, Detections
+from boxwright.errors import InputError
+from boxwright.evaluation import GroundTruth, Reducer, Scored, coco_metrics, evaluate, match, match_dataset
+from boxwright.evaluation.sides import truth_of
+from boxwright.images import letterbox, read_picture
+from boxwright.inference import decode, predict
+from boxwright.spec import Spec
+from boxwright.store import Steps, Store, identity_of
+
+Progress = Callable[[str, int, int, str], None]
+
+ROLLOUT = "rollout"
+PARITY_PICTURES = 64
+
+
+def current_rollout(store: Store) -> Rollout | None:
+    """What is promoted now."""
+    return store.get(ROLLOUT, Rollout) if store.history(ROLLOUT) else None
+
+
+class Stages:
+    """The stages with what they need of each other handed in."""
+
+    def __init__(self, store: Store, spec: Spec, recipe: Any, work_folder: Path, progress: Progress) -> None:
+        self._store, self._spec, self._recipe = store, spec, recipe
+        self._work, self._progress = work_folder, progress
+
+    def train(self, dataset: Dataset, parts: Split) -> Checkpoint:
+        """Training, with looks at val through the code that serves."""
+        from boxwright.training import train  # torch is needed here and not by a server
+
+        run = identity_of(dataset, parts, self._recipe, self._spec.labels)[:16]
+        return train(
+            dataset,
+            parts,
+            self._spec,
+            self._recipe,
+            read=self._store.pictures.read,
+            work_folder=self._work / f"train-{run}",
+            validate=self._validation(dataset, parts) if len(parts.ids("val")) else None,
+            progress=lambda step, steps, text: self._progress("train", step, steps, text),
+        )
+
+    def export(self, checkpoint: Checkpoint, dataset: Dataset, parts: Split) -> Bundle:
+        """Export, proven on pictures of val (of train where there is no val)."""
+        from boxwright.export import export
+        from boxwright.training import load_network
+
+        ids = parts.ids("val") if len(parts.ids("val")) else parts.ids("train")
+        rows = dataset.positions(ids[np.unique(np.linspace(0, len(ids) - 1, min(PARITY_PICTURES, len(ids))).astype(int))])
+        return export(
+            checkpoint,
+            self._spec,
+            load=load_network,
+            pictures=self._store.pictures.read_many([dataset.picture_digests[row] for row in rows]),
+            work_folder=self._work / f"export-{checkpoint.digest[:16]}",
+            training_side_px=_side_percentiles(dataset, parts),
+        )
+
+    def predict(self, bundle: Bundle, dataset: Dataset, parts: Split, side: str) -> Predictions:
+        """A bundle on one side of a split."""
+        ids = judged_ids(dataset, parts, side)
+        return predict_dataset(self._store, bundle, dataset, ids, lambda i, n: self._progress(f"predict {side}", i, n, ""))
+
+    def match(self, predictions: Predictions, dataset: Dataset, parts: Split, side: str) -> Matches:
+        """Predictions met with the annotations of one side."""
+        ids = judged_ids(dataset, parts, side)
+        groups = parts.groups_of(ids)
+        return match_dataset(predictions, dataset, image_ids=ids, groups=groups, conditions=self._spec.conditions)
+
+    def evaluate(self, matches: Matches, predictions: Predictions, bundle: Bundle) -> Report:
+        """The report of a bundle at its thresholds."""
+        return evaluate(
+            matches,
+            title=f"{self._spec.name}: bundle {bundle.digest[:12]}",
+            score_thresholds=bundle.contract.score_thresholds or {},
+            spec=self._spec,
+            predictions=predictions,
+            bundle=bundle,
+        )
+
+    def in_service_beside(self, candidate: Bundle) -> Bundle | None:
+        """The bundle in service; when that is the candidate itself, the one before it; None at a first release."""
+        rollout = current_rollout(self._store)
+        if rollout is None:
+            return None
+        digest = rollout.previous if rollout.primary == candidate.digest else rollout.primary
+        if digest is None:
+            return None
+        bundle = self._store.get(digest, Bundle)
+        if bundle.contract.class_names != candidate.contract.class_names:
+            raise InputError(
+                f"The bundle in service ({digest[:12]}) has the classes {', '.join(bundle.contract.class_names)}, the "
+                f"candidate {', '.join(candidate.contract.class_names)}; they cannot be compared. Use another store."
+            )
+        return bundle
+
+    def baseline(self, do: Steps, bundle: Bundle, dataset: Dataset, parts: Split) -> Report:
+        """What a bundle in service does on the pictures that judge the candidate."""
+        found = do(Predictions, "predict test, baseline", lambda: self.predict(bundle, dataset, parts, "test"), bundle, dataset, parts)
+        met = do(Matches, "match test, baseline", lambda: self.match(found, dataset, parts, "test"), found, dataset, parts, self._spec)
+        return do(Report, "evaluate baseline", lambda: self.evaluate(met, found, bundle), met, found, bundle, self._spec)
+
+    def _validation(self, dataset: Dataset, parts: Split) -> Callable[[Callable[[NDArray], tuple[NDArray, NDArray]]], float]:
+        """A function from a network's forward to its mAP on val."""
+        ids = judged_ids(dataset, parts, "val")
+        rows = dataset.positions(ids)
+        truth = truth_of(dataset, rows)
+        pictures = _Placed(self._store, [dataset.picture_digests[row] for row in rows], self._recipe.model.input_hw)
+        output = self._spec.output.model_copy(update={"score_floor": min(0.01, self._spec.output.score_floor)})
+
+        def validate(forward: Callable[[NDArray], tuple[NDArray, NDArray]]) -> float:
+            found: list[Detections] = []
+            for position in range(len(rows)):
+                picture, placement = pictures[position]
+                boxes, scores = forward(picture[None])
+                found.append(decode(boxes[0], scores[0], placement, output))
+            return _mean_ap(truth, DetectionColumns.from_list(found), dataset.class_names, ids)
+
+        return validate
+
+
+class _Placed:
+    """Letterboxed pictures of val, read once and kept while they fit."""
+
+    _MOST_BYTES = 1_500_000_000
+
+    def __init__(self, store: Store, digests: list[str], input_hw: tuple[int, int]) -> None:
+        self._store, self._digests, self._input_hw = store, digests, input_hw
+        self._kept: dict[int, tuple[NDArray, Any]] = {}
+
+    def __getitem__(self, position: int) -> tuple[NDArray, Any]:
+        if position in self._kept:
+            return self._kept[position]
+        digest = self._digests[position]
+        placed = letterbox(read_picture(self._store.pictures.read(digest), name=digest[:12]), input_hw=self._input_hw)
+        if (len(self._kept) + 1) * placed[0].nbytes < self._MOST_BYTES:
+            self._kept[position] = placed
+        return placed
+
+
+def _mean_ap(truth: GroundTruth, columns: DetectionColumns, class_names: tuple[str, ...], ids: NDArray) -> float:
+    scored = Scored(columns.image_index, columns.class_id, xywh_from_xyxy(columns.boxes_xyxy), columns.score)
+    matches = match(truth, scored, class_names=class_names, images=pa.table({"image_id": ids}))
+    return coco_metrics(Reducer(matches))["ap"]
+
+
+def judged_ids(dataset: Dataset, parts: Split, side: str) -> NDArray[np.int64]:
+    """Ids of one side's pictures that somebody has labelled."""
+    ids = parts.ids(side)
+    labelled = dataset.rows.column("labelled").to_numpy(zero_copy_only=False)[dataset.positions(ids)]
+    return ids[labelled]
+
+
+def predict_dataset(
+    store: Store, bundle: Bundle, dataset: Dataset, ids: NDArray, progress: Callable[[int, int], None] | None = None
+) -> Predictions:
+    """A bundle on some pictures of a dataset."""
+    rows = dataset.positions(ids)
+    return predict(
+        bundle,
+        image_ids=ids.tolist(),
+        file_names=[dataset.file_names[row] for row in rows],
+        read=lambda position: store.pictures.read(dataset.picture_digests[rows[position]]),
+        progress=progress,
+        made_from={"dataset": dataset.digest},
+    )
+
+
+def _side_percentiles(dataset: Dataset, parts: Split) -> dict[str, float]:
+    """Percentiles of the square root of object areas in training, original pixels."""
+    boxes = dataset.annotations.take(dataset.positions(parts.ids("train"))).boxes_xyxy
+    if not len(boxes):
+        return {}
+    side = np.sqrt((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
+    return {f"p{p}": round(float(np.percentile(side, p)), 2) for p in (1, 50, 99)}

@@ -1,0 +1,157 @@
+"""The second half of the loop: from what was served to what people should look at, and back into the data.
+
+The reference is the served candidate's own predictions on the pictures that judged it, found through its verdict.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boxwright.artifacts import Bundle, Corrections, Dataset, Drift, Events, Matches, Predictions, ReviewQueue, Verdict
+from boxwright.errors import InputError, StoreError
+from boxwright.images import measure, read_header, read_picture
+from boxwright.lifecycle.stages import current_rollout
+from boxwright.monitoring import Features, features_of_events, features_of_predictions, watch
+from boxwright.review import Answer, accept, select
+from boxwright.serving import kept_picture, read_events
+from boxwright.spec import Spec
+from boxwright.store import Store, write_bytes
+
+_NOVELTY = ("boxes per picture", "best score", "boxes near threshold", "brightness", "contrast", "sharpness")
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Events with what they were compared with."""
+
+    events: Events
+    bundle: Bundle
+    features: Features
+    reference: Features
+    drift: Drift
+
+
+def watch_traffic(store: Store, spec: Spec, journal: Path, *, since: float = 0.0) -> Watched:
+    """The primary's events since a time against the reference.
+
+    Raises:
+        InputError: nothing is promoted, or the primary answered nothing.
+    """
+    rollout = current_rollout(store)
+    if rollout is None:
+        raise InputError("Nothing is promoted in this store; there is no reference to watch against.")
+    bundle = store.get(rollout.primary, Bundle)
+    events = _of_bundle(read_events(journal, since=since), bundle.digest)
+    if not len(events):
+        raise InputError(f"The journal in '{journal}' has no event of the primary {bundle.digest[:12]} since then.")
+    thresholds = bundle.contract.score_thresholds or {}
+    predictions, slices = _reference(store, rollout.verdict, spec)
+    reference = features_of_predictions(predictions, thresholds, slices)
+    features = features_of_events(events, thresholds)
+    store.put(events)
+    drift = watch(events, features, reference, spec, reference_digest=predictions.digest)
+    return Watched(events, bundle, features, reference, drift)
+
+
+def select_for_review(store: Store, spec: Spec, journal: Path, *, since: float = 0.0) -> ReviewQueue:
+    """A queue of the primary's events that people should look at."""
+    watched = watch_traffic(store, spec, journal, since=since)
+    pictures = {d for d in watched.events.events.column("picture").to_pylist() if kept_picture(journal, d).is_file()}
+    store.put(watched.drift)
+    return select(
+        watched.events,
+        _table(watched.features),
+        _table(watched.reference),
+        spec,
+        thresholds=watched.bundle.contract.score_thresholds or {},
+        at_hand=pictures,
+        drift=watched.drift,
+    )
+
+
+def accept_answers(
+    store: Store, queue: ReviewQueue, answers: list[Answer], journal: Path, *, reviewer: str
+) -> Corrections:
+    """Corrections from answers; the reviewed pictures are kept in the store from here on."""
+    corrections = accept(queue, answers, look=lambda d: _look(_kept(journal, d)), reviewer=reviewer)
+    store.pictures.add(_kept(journal, digest) for digest in corrections.answers.column("picture").to_pylist())
+    return corrections
+
+
+def export_queue(queue: ReviewQueue, journal: Path, folder: Path) -> int:
+    """Write a queue's pictures and proposed boxes as COCO into a folder; how many."""
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number, item in enumerate(queue.items.to_pylist(), start=1):
+        data = _kept(journal, item["picture"])
+        header = read_header(data)
+        name = f"{item['item']}.{header.format.lower()}"
+        write_bytes(folder / "images" / name, data)
+        height, width = header.size_hw
+        images.append({"id": number, "file_name": name, "width": width, "height": height, "due_at": item["due_at"], "reason": item["reason"]})
+        proposal = json.loads(item["proposal"])
+        for (x1, y1, x2, y2), class_id, score in zip(
+            proposal["boxes_xyxy"], proposal["class_id"], proposal["score"], strict=True
+        ):
+            annotations.append(
+                {
+                    "id": len(annotations) + 1, "image_id": number, "category_id": class_id + 1,
+                    "bbox": [x1, y1, x2 - x1, y2 - y1], "area": (x2 - x1) * (y2 - y1), "iscrowd": 0, "score": score,
+                }
+            )  # fmt: skip
+    categories = [{"id": i + 1, "name": name} for i, name in enumerate(queue.class_names)]
+    tree = {"images": images, "categories": categories, "annotations": annotations}
+    write_bytes(folder / "annotations.json", json.dumps(tree).encode())
+    return len(images)
+
+
+def _of_bundle(events: Events, digest: str) -> Events:
+    """Only the events a bundle answered."""
+    mine = np.flatnonzero([b == digest for b in events.events.column("bundle").to_pylist()])
+    if len(mine) == len(events):
+        return events
+    columns = events.columns
+    keep = np.isin(columns.image_index, mine)
+    return Events(
+        class_names=events.class_names, events=events.events.take(mine), detections=events.detections.filter(keep)
+    )
+
+
+def _reference(store: Store, verdict: str, spec: Spec) -> tuple[Predictions, list[str]]:
+    """Predictions the verdict rests on, and the monitored condition of each of their pictures."""
+    try:
+        report = store.get(verdict, Verdict).made_from["report"]
+        matches = store.get(store.made_from(report)["matches"], Matches)
+        predictions = store.get(matches.made_from["predictions"], Predictions)
+        dataset = store.get(matches.made_from["dataset"], Dataset)
+    except (KeyError, StoreError) as error:
+        raise InputError(
+            f"The primary's verdict does not lead to the predictions it rests on ({error}); evaluate and judge it "
+            f"in this store (`boxwright turn`) to have a reference."
+        ) from error
+    rows = dataset.positions(predictions.image_ids)
+    by = spec.monitoring.by
+    return predictions, [str(dataset.conditions[row].get(by, "")) if by else "" for row in rows]
+
+
+def _table(features: Features) -> NDArray[np.float64]:
+    return np.stack([features.values[name] for name in _NOVELTY], axis=1)
+
+
+def _look(data: bytes) -> tuple[tuple[int, int], dict[str, float]]:
+    """Height and width of an encoded picture, and its measured conditions."""
+    picture = read_picture(data)
+    return (picture.shape[0], picture.shape[1]), measure(picture)
+
+
+def _kept(journal: Path, digest: str) -> bytes:
+    path = kept_picture(journal, digest)
+    if not path.is_file():
+        raise InputError(f"Picture {digest[:12]} was not kept in '{path.parent}'; it cannot be reviewed.")
+    return path.read_bytes()

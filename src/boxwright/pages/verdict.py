@@ -1,0 +1,89 @@
+"""The page of a verdict: pass or fail, and for every requirement how near it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from boxwright.artifacts import Check, Report, Verdict
+from boxwright.errors import InputError
+from boxwright.pages.intervals import required_bar
+from boxwright.pages.page import render
+from boxwright.spec import parse_requirement
+
+_ORDER = {"not met": 0, "no evidence": 1, "met": 2}
+_ICONS = {"met": "✓", "not met": "✕", "no evidence": "?"}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A check as the page shows it.
+
+    Attributes:
+        check: the verdict's.
+        bar: figure, interval and required mark; empty when there is nothing to draw.
+        icon: beside the status, so that colour does not stand alone.
+        support: what the figure rests on, where the report says; else None.
+    """
+
+    check: Check
+    bar: Markup
+    icon: str
+    support: int | None
+
+
+def verdict_page(verdict: Verdict, *, report: Report | None = None) -> str:
+    """The page of a verdict.
+
+    Args:
+        verdict: what to show.
+        report: the report that was judged, for what the figures rest on.
+    """
+    observed: Mapping[str, Mapping[str, Any]] = report.observed if report else {}
+    rows = [
+        Judged(
+            check,
+            required_bar(check.requirement, check.required, check.observed, (check.low, check.high)),
+            _ICONS[check.status],
+            observed.get(_figure_of(check.requirement), {}).get("support"),
+        )
+        for check in sorted(verdict.checks, key=lambda check: _ORDER[check.status])
+    ]
+    tally = {status: sum(check.status == status for check in verdict.checks) for status in _ORDER}
+    return render(
+        "verdict.html", verdict=verdict, report=report, rows=rows, tally=tally, icons=_ICONS, steps=_next_steps(verdict)
+    )
+
+
+def _figure_of(clause: str) -> str:
+    """Key of the figure a clause is about; the clause itself when it cannot be read."""
+    try:
+        return parse_requirement(clause).figure
+    except InputError:
+        return clause
+
+
+def _next_steps(verdict: Verdict) -> list[str]:
+    """What to do now, from the statuses and notes alone."""
+    if verdict.verdict == "pass":
+        about = f"bundle {verdict.bundle[:12]}" if verdict.bundle else "these predictions"
+        holds_for = f"Every requirement is met. The verdict holds for {about} and for nothing else"
+        return [
+            f"{holds_for}: another export of the same checkpoint needs its own.",
+            "Promote it, in shadow or as a canary first." if verdict.bundle else "Name a bundle to be able to promote.",
+        ]
+    steps = ["Do not promote: at least one requirement is not met or lacks evidence."]
+    failed = [check for check in verdict.checks if check.status == "not met"]
+    lacking = [check for check in verdict.checks if check.status == "no evidence"]
+    if failed:
+        named = "; ".join(check.requirement for check in failed[:5]) + (" …" if len(failed) > 5 else "")
+        steps.append(
+            f"Not met ({named}): look at the failures of that class or slice in the report, mend data or method."
+        )
+    steps += [f"No evidence for {check.requirement}: {check.note or 'add test data for it'}." for check in lacking[:8]]
+    if len(lacking) > 8:
+        steps.append(f"And {len(lacking) - 8} more without evidence, in the table.")
+    return steps

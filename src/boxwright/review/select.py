@@ -1,0 +1,164 @@
+"""Which events people should look at, why, and by when.
+
+Three reasons. `uncertain`: a detection near its score threshold. `novel`: a picture whose features lie further from the
+reference than almost any reference picture from the others. `random`: drawn uniformly from the rest. Novel pictures are
+due sooner while an alarm rings. Pictures are taken camera by camera in turn, and each picture once.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from boxwright.artifacts import QUEUE_SCHEMA, Drift, Events, ReviewQueue
+from boxwright.errors import InputError
+from boxwright.spec import Spec
+from boxwright.spec.spec import seconds_from
+
+_NEIGHBOURS = 5
+_NOVEL_QUANTILE = 0.98
+_FAR = 10.0
+
+
+def select(
+    events: Events,
+    features: NDArray,
+    reference: NDArray,
+    spec: Spec,
+    *,
+    thresholds: Mapping[str, float],
+    at_hand: Collection[str],
+    drift: Drift | None = None,
+    now: float | None = None,
+    seed: int = 0,
+) -> ReviewQueue:
+    """A queue of at most `spec.review.budget` items.
+
+    Args:
+        events: what was answered.
+        features: (n, f) of the events, NaN where there is none.
+        reference: (m, f) of the pictures the bundle was judged on.
+        spec: its review and failure_modes clauses.
+        thresholds: class name to score threshold.
+        at_hand: digests of the pictures that were kept.
+        drift: the monitor's last look; its alarms make novel pictures urgent.
+        now: seconds since 1970.
+        seed: of the random share.
+
+    Raises:
+        InputError: no picture was kept.
+    """
+    rows = events.events.to_pylist()
+    seen: set[str] = set()
+    able = []
+    for i, row in enumerate(rows):
+        if row["picture"] in at_hand and row["picture"] not in seen:
+            seen.add(row["picture"])
+            able.append(i)
+    if not able:
+        raise InputError(f"None of the {len(rows)} events has a kept picture; serve with a larger --keep-pictures.")
+    now = time.time() if now is None else now
+    uncertain = _uncertainty(events, spec, thresholds)
+    novel = _novelty(features, reference)
+    rng = np.random.default_rng(seed)
+    budget = min(spec.review.budget, len(able))
+    drawn = int(round(budget * spec.review.random_share))
+    chosen: dict[int, tuple[str, float]] = {int(i): ("random", 0.0) for i in rng.permutation(able)[:drawn]}
+    wanted = [("novel", novel)] if spec.failure_modes.unknown_object == "review" else []
+    wanted += [("uncertain", uncertain)] if spec.failure_modes.low_score == "review" else []
+    for share, (reason, value) in enumerate(wanted, start=1):
+        room = (budget - len(chosen)) // (len(wanted) - share + 1)
+        for i in _in_turn([i for i in able if i not in chosen and value[i] > 0], value, rows)[:room]:
+            chosen[i] = (reason, float(value[i]))
+    items = [_item(rows[i], events, i, reason, value, drift, spec, now) for i, (reason, value) in chosen.items()]
+    items.sort(key=lambda item: (item["due_at"], -item["value"], item["item"]))
+    counts = {name: sum(item["reason"] == name for item in items) for name in ("novel", "uncertain", "random")}
+    return ReviewQueue(
+        class_names=events.class_names,
+        items=pa.Table.from_pylist(items, schema=QUEUE_SCHEMA),
+        summary={"events": len(rows), "pictures_at_hand": len(able), "chosen": counts, "seed": seed},
+        made_from={"events": events.digest, **({"drift": drift.digest} if drift else {})},
+    )
+
+
+def _uncertainty(events: Events, spec: Spec, thresholds: Mapping[str, float]) -> NDArray[np.float64]:
+    """(n,) 1 where a detection lies on its threshold, falling to 0 at the spec's margin."""
+    columns = events.columns
+    value = np.zeros(len(events))
+    if len(columns.score) and spec.failure_modes.low_score_margin > 0:
+        limit = np.array([thresholds.get(name, 0.5) for name in events.class_names])[columns.class_id]
+        near = 1 - np.abs(columns.score - limit) / spec.failure_modes.low_score_margin
+        np.maximum.at(value, columns.image_index, np.clip(near, 0, 1))
+    return value
+
+
+def _novelty(features: NDArray, reference: NDArray) -> NDArray[np.float64]:
+    """(n,) 0 within what the reference is used to, rising to 1 with the distance beyond it."""
+    if len(reference) <= _NEIGHBOURS or not len(features):
+        return np.zeros(len(features))
+    centre, spread = np.nanmean(reference, axis=0), np.nanstd(reference, axis=0)
+    spread = np.where(spread > 1e-9, spread, 1.0)
+
+    def scaled(table: NDArray) -> NDArray:
+        return np.clip(np.nan_to_num((table - centre) / spread, nan=0.0), -_FAR, _FAR)
+
+    base, traffic = scaled(reference), scaled(features)
+    usual = _distance(base, base, skip_self=True)
+    limit = float(np.quantile(usual, _NOVEL_QUANTILE))
+    beyond = _distance(traffic, base, skip_self=False) / max(limit, 1e-9) - 1
+    return np.clip(beyond, 0, None) / (1 + np.clip(beyond, 0, None))
+
+
+def _distance(points: NDArray, base: NDArray, *, skip_self: bool) -> NDArray[np.float64]:
+    """(n,) distance to the k-th nearest of `base`, block by block to bound memory."""
+    out = np.empty(len(points))
+    k = _NEIGHBOURS if skip_self else _NEIGHBOURS - 1
+    norm = (base**2).sum(axis=1)
+    for start in range(0, len(points), 1024):
+        block = points[start : start + 1024]
+        squared = (block**2).sum(axis=1)[:, None] + norm[None] - 2 * block @ base.T
+        out[start : start + 1024] = np.sqrt(np.maximum(np.partition(squared, k, axis=1)[:, k], 0))
+    return out
+
+
+def _in_turn(candidates: list[int], value: NDArray, rows: list[dict[str, Any]]) -> list[int]:
+    """The candidates by falling value, cameras taking turns."""
+    by_camera: dict[str, list[int]] = defaultdict(list)
+    for i in sorted(candidates, key=lambda i: (-value[i], i)):
+        by_camera[rows[i]["camera"]].append(i)
+    queues = list(by_camera.values())
+    longest = max((len(q) for q in queues), default=0)
+    return [q[turn] for turn in range(longest) for q in queues if turn < len(q)]
+
+
+def _item(
+    row: dict[str, Any], events: Events, i: int, reason: str, value: float, drift: Drift | None, spec: Spec, now: float
+) -> dict[str, Any]:
+    ringing = drift is not None and bool(drift.alarms)
+    priority = {"novel": "P1" if ringing else "P2", "uncertain": "P2", "random": "P3"}[reason]
+    columns = events.columns
+    span = slice(columns.offsets[i], columns.offsets[i + 1])
+    proposal = {
+        "boxes_xyxy": columns.boxes_xyxy[span].tolist(),
+        "score": columns.score[span].tolist(),
+        "class_id": columns.class_id[span].tolist(),
+    }
+    return {
+        "item": row["event_id"],
+        "picture": row["picture"],
+        "file_name": row["file_name"],
+        "camera": row["camera"],
+        "priority": priority,
+        "reason": reason,
+        "value": value,
+        "selected_at": now,
+        "due_at": now + seconds_from(spec.review.due[priority]),
+        "proposal": json.dumps(proposal),
+    }

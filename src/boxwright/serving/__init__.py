@@ -1,0 +1,10 @@
+"""Serving: the promoted bundle answers over HTTP, and every answer is in the journal first.
+
+Takes a bundle with a passing verdict and traffic, returns answers and `Events`. Guarantees that no answer leaves before
+its record is written, that work is bounded (429, not a growing queue), and that a release can be taken back at once.
+"""
+
+from boxwright.serving.journal import Journal, kept_picture, read_events
+from boxwright.serving.rollout import promote, rollback
+
+__all__ = ["Journal", "kept_picture", "promote", "read_events", "rollback"]

@@ -1,0 +1,66 @@
+"""The ledger: which step made which output from which inputs, so that nothing is done twice.
+
+A step's key is the digest of its name, this version, and everything its output depends on: artifacts by digest, sections
+of the spec by content. What is not in the key must not change the output.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from boxwright import __version__
+from boxwright.errors import StoreError
+from boxwright.store.digest import canonical_json, digest_of_bytes
+from boxwright.store.store import Storable, Store
+
+A = TypeVar("A", bound=Storable)
+
+
+class Steps:
+    """Does a step, or finds that it was done: the ledger maps step and inputs to the output's digest."""
+
+    _LEDGER = "ledger.jsonl"
+
+    def __init__(self, store: Store, say: Callable[[str], None]) -> None:
+        self._store, self._say = store, say
+        entries = (json.loads(line) for line in store.place.lines(self._LEDGER))
+        self._done: dict[str, str] = {entry["key"]: entry["output"] for entry in entries}
+
+    def __call__(self, kind: type[A], step: str, make: Callable[[], A], *inputs: Any) -> A:
+        """The step's output, made or found.
+
+        Args:
+            kind: of the output.
+            step: its name; part of the key.
+            make: makes the output.
+            inputs: artifacts, sections of the spec, plain values: everything the output depends on.
+        """
+        key = identity_of(__version__, step, *inputs)
+        if key in self._done:
+            try:
+                artifact = self._store.get(self._done[key], kind)
+                self._say(f"{step}: unchanged, {artifact.digest[:12]}")
+                return artifact
+            except StoreError:
+                self._say(f"{step}: its result is no longer in the store and is made again")
+        begin = time.perf_counter()
+        digest = self._store.put(make())
+        entry = {"key": key, "step": step, "output": digest, "at": time.time()}
+        self._store.place.append(self._LEDGER, json.dumps(entry))
+        self._done[key] = digest
+        self._say(f"{step}: {digest[:12]} ({time.perf_counter() - begin:.1f} s)")
+        return self._store.get(digest, kind)
+
+
+def identity_of(*inputs: Any) -> str:
+    """Digest of everything a step depends on: artifacts by digest, sections by content, the rest as JSON."""
+    return digest_of_bytes(canonical_json([_identity(value) for value in inputs]).encode())
+
+
+def _identity(value: Any) -> Any:
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    return getattr(value, "digest", value)

@@ -1,0 +1,81 @@
+"""Every page in a real browser without a network: nothing asked for, nothing complained of, everything to be seen."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+_NAMES = ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = next((found for name in _NAMES if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip("no chromium on this machine")
+    with playwright.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+def open_page(browser: Any, html: str, *, width: int, scripts: bool = True) -> tuple[Any, list[str]]:
+    context = browser.new_context(viewport={"width": width, "height": 800}, offline=True, java_script_enabled=scripts)
+    complaints: list[str] = []
+    tab = context.new_page()
+    tab.on("console", lambda message: complaints.append(f"console: {message.text}"))
+    tab.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+    tab.on("request", lambda r: None if r.url.startswith("data:") else complaints.append(f"request: {r.url[:80]}"))
+    tab.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
+    tab.set_content(html, wait_until="load")
+    return tab, complaints
+
+
+@pytest.mark.parametrize("width", [1200, 480])
+def test_pages_show_without_a_network(browser: Any, page: str, width: int) -> None:
+    tab, complaints = open_page(browser, page, width=width)
+    try:
+        assert complaints == []
+        for box in tab.locator("main svg.plot, main svg.view, main svg.bar").all():
+            shape = box.bounding_box()
+            assert shape and shape["width"] > 20 and shape["height"] > 10
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        cut = """() => [...document.querySelectorAll('svg.plot')].flatMap(plot => {
+            const o = plot.getBoundingClientRect();
+            return [...plot.querySelectorAll('text')].filter(t => { const b = t.getBoundingClientRect();
+              return b.left < o.left - 1 || b.right > o.right + 1 || b.top < o.top - 1 || b.bottom > o.bottom + 1;
+            }).map(t => t.textContent); })"""
+        assert tab.evaluate(cut) == []
+    finally:
+        tab.context.close()
+
+
+def test_tables_sort_and_boxes_hide(browser: Any, shown_report: Any, report: Any) -> None:
+    tab, complaints = open_page(browser, shown_report(report), width=1200)
+    try:
+        first = tab.locator("#classes tbody tr").first
+        assert first.locator("th").inner_text().startswith("open")
+        tab.locator("#classes thead th", has_text="Objects").click()
+        tab.locator("#classes thead th", has_text="Objects").click()
+        assert first.locator("td").first.inner_text() == "0"
+        annotation = tab.locator("#misses figure .box.annotation").first
+        assert annotation.is_visible()
+        tab.locator("#misses-a").uncheck()
+        assert not annotation.is_visible()
+        assert complaints == []
+    finally:
+        tab.context.close()
+
+
+def test_pages_work_without_scripts(browser: Any, shown_report: Any, report: Any) -> None:
+    tab, complaints = open_page(browser, shown_report(report), width=1200, scripts=False)
+    try:
+        assert tab.locator("#classes tbody tr").count() == 3
+        assert tab.locator("figure svg.view").first.is_visible()
+        assert [c for c in complaints if "request" in c] == []
+    finally:
+        tab.context.close()
