@@ -67,9 +67,13 @@ class Artifact:
         """The artifact that consists of these parts."""
         raise NotImplementedError(f"{cls.__name__} must say how it is put together")
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """64 hexadecimal digits over the whole content."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         return self._manifest(self.parts())["digest"]
 
     def __eq__(self, other: object) -> bool:
@@ -143,7 +147,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         if not {"kind", "digest", "made_from", "tables", "files"} <= set(manifest):
             raise ValueError("keys are missing")
     except (OSError, ValueError, TypeError) as error:
-        raise StoreError(f"'{folder}' is not the folder of an artifact: its manifest.json cannot be read ({error}).") from error
+        raise StoreError(
+            f"'{folder}' is not the folder of an artifact: its manifest.json cannot be read ({error})."
+        ) from error
     return manifest
 
 

@@ -23,7 +23,7 @@ class Report(Artifact):
         operating: precision, recall, f1 and counts at the score thresholds: `all`, then per class.
         confusion: `labels` and `counts`, rows annotations, columns detections, last row and column background.
         slices: one record per condition, value and class: figures, intervals, support.
-        observed: text of a requirement to value, low, high, support, note.
+        observed: figure key (`recall[open, lighting=dim]`) to value, low, high, support, note.
         curves: class name to recall and precision lists at IoU 0.50.
         measured: latency percentiles in ms, hardware, memory, parity.
         failures: one row per miss and false alarm, the worst first.

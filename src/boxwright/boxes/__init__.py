@@ -3,9 +3,17 @@
 Takes float arrays of boxes in any one frame, returns arrays; zero boxes is `(0, 4)` and works everywhere.
 """
 
-from boxwright.boxes.coords import area, as_boxes, clip, cxcywh_from_xyxy, xywh_from_xyxy, xyxy_from_cxcywh, xyxy_from_xywh
+from boxwright.boxes.coords import (
+    area,
+    as_boxes,
+    clip,
+    cxcywh_from_xyxy,
+    xywh_from_xyxy,
+    xyxy_from_cxcywh,
+    xyxy_from_xywh,
+)
 from boxwright.boxes.match import match_greedy
-from boxwright.boxes.overlap import pairwise_iou, paired_iou
+from boxwright.boxes.overlap import paired_iou, pairwise_iou
 from boxwright.boxes.suppress import suppress
 
 __all__ = [

@@ -19,7 +19,9 @@ def add_to(app: typer.Typer) -> None:
 
 def check(
     source: Annotated[Path, typer.Argument(help="COCO JSON, or a COCO, YOLO or VOC folder.")],
-    pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder COCO's file names are relative to.")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option("--pictures", help="Folder COCO's file names are relative to.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List every problem of a data set; exit code 1 if one of them is an error."""
@@ -31,6 +33,8 @@ def check(
     errors = sum(p["severity"] == "error" for p in problems)
     result = {"format": reading.format, "images": images, "annotations": annotations, "problems": problems}
     lines = [f"{p['severity']}: {p['where']}: {p['message']} [{p['code']}]" for p in problems]
-    lines.append(f"{reading.format}: {images} pictures, {annotations} annotations, {errors} errors, {len(problems) - errors} warnings")
+    lines.append(
+        f"{reading.format}: {images} pictures, {annotations} annotations, {errors} errors, {len(problems) - errors} warnings"
+    )
     give(result, as_json=as_json, lines=lines)
     raise typer.Exit(1 if errors else 0)

@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from boxwright.artifacts import Bundle, Dataset, Matches, OperatingPoint, Predictions, Split
-from boxwright.cli.terminal import STORE, Bars, JsonOption, SpecOption, StoreOption, find, give, open_store, save_artifact, say
+from boxwright.cli.terminal import (
+    STORE,
+    Bars,
+    JsonOption,
+    SpecOption,
+    StoreOption,
+    find,
+    give,
+    open_store,
+    save_artifact,
+    say,
+)
 from boxwright.evaluation import choose as choose_point
 from boxwright.lifecycle import Stages
 from boxwright.spec import load_spec
@@ -36,7 +47,9 @@ def choose(
     with Bars().shown() as bars:
         stages = Stages(opened, promise, None, store / "work", bars)
         do = Steps(opened, say)
-        seen = do(Predictions, "predict val", lambda: stages.predict(exported, data, parts, "val"), exported, data, parts)
+        seen = do(
+            Predictions, "predict val", lambda: stages.predict(exported, data, parts, "val"), exported, data, parts
+        )
         met = do(Matches, "match val", lambda: stages.match(seen, data, parts, "val"), seen, data, parts, promise)
     rule = promise.output.operating_point
     point = do(OperatingPoint, "choose", lambda: choose_point(met, exported, rule), met, exported, promise.output)
@@ -49,7 +62,11 @@ def choose(
         f"{name}: score >= {threshold:.3f} (val precision {_show(point.observed[name]['precision'])}, "
         f"recall {_show(point.observed[name]['recall'])})" for name, threshold in point.score_thresholds.items()
     ]  # fmt: skip
-    result = {"candidate": candidate.digest, "operating_point": point.digest, "score_thresholds": dict(point.score_thresholds)}
+    result = {
+        "candidate": candidate.digest,
+        "operating_point": point.digest,
+        "score_thresholds": dict(point.score_thresholds),
+    }
     give(result, as_json=as_json, lines=[*lines, candidate.digest])
 
 

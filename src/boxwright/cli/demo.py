@@ -33,7 +33,6 @@ from boxwright.errors import ServingError
 from boxwright.evaluation import GroundTruth, Scored, evaluate, match
 from boxwright.images import read_picture, write_jpeg
 from boxwright.ingestion import ingest
-from boxwright.labels import diff
 from boxwright.lifecycle import Turned, Watched, accept_answers, select_for_review, turn, watch_traffic
 from boxwright.pages import Chapter, Story, drift_page, queue_page, report_page, story_page, verdict_page
 from boxwright.review import Answer
@@ -52,7 +51,9 @@ def add_to(app: typer.Typer) -> None:
 
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for everything the demo makes.")] = Path("build/demo"),
-    frames: Annotated[int, typer.Option("--frames", min=60, help="Summer pictures to learn from and to be judged on.")] = 360,
+    frames: Annotated[
+        int, typer.Option("--frames", min=60, help="Summer pictures to learn from and to be judged on.")
+    ] = 360,
     traffic: Annotated[int, typer.Option("--traffic", min=40, help="Pictures of one season that are served.")] = 200,
     recipe: Annotated[Path | None, typer.Option("--recipe", help="Another recipe.yaml.")] = None,
     spec: Annotated[Path | None, typer.Option("--spec", help="Another spec.yaml with the demo's classes.")] = None,
@@ -159,7 +160,11 @@ class _Telling:
     def _stop_unless_released(self, made: Turned) -> None:
         if made.rollout is None:
             self._page("story.html", story_page(self._story()))
-            failing = [f"{c.requirement} is {c.status} (observed {c.observed})" for c in made.verdict.checks if c.status != "met"]
+            failing = [
+                f"{c.requirement} is {c.status} (observed {c.observed})"
+                for c in made.verdict.checks
+                if c.status != "met"
+            ]
             say("the gate said no: " + "; ".join(failing))
             raise typer.Exit(1)
 
@@ -190,7 +195,9 @@ class _Telling:
         alarms = watched.drift.summary["alarms"]
         text = f"The monitor rings {len(alarms)} times. First: {alarms[0]}." if alarms else "The monitor is quiet."
         say(text)
-        self._chapter(title, text, [("alarms", f"{len(alarms)}"), ("events", f"{len(watched.events)}")], link=f"{name}.html")
+        self._chapter(
+            title, text, [("alarms", f"{len(alarms)}"), ("events", f"{len(watched.events)}")], link=f"{name}.html"
+        )
         return watched
 
     def _review(self, watched: Watched, sent: _Sent) -> Any:
@@ -243,9 +250,19 @@ def write_frames(folder: Path, frames: Sequence[Frame]) -> None:
     for number, frame in enumerate(frames, start=1):
         write_bytes(folder / "images" / frame.file_name, write_jpeg(frame.picture))
         height, width = frame.picture.shape[:2]
-        images.append({"id": number, "file_name": frame.file_name, "width": width, "height": height, "conditions": frame.conditions})
+        images.append(
+            {
+                "id": number,
+                "file_name": frame.file_name,
+                "width": width,
+                "height": height,
+                "conditions": frame.conditions,
+            }
+        )
         boxes = xywh_from_xyxy(frame.annotations.boxes_xyxy.astype(np.float64)).tolist()
-        for box, class_id, ignore in zip(boxes, frame.annotations.class_id.tolist(), frame.annotations.ignore.tolist(), strict=True):
+        for box, class_id, ignore in zip(
+            boxes, frame.annotations.class_id.tolist(), frame.annotations.ignore.tolist(), strict=True
+        ):
             annotations.append(
                 {"id": len(annotations) + 1, "image_id": number, "category_id": class_id + 1, "bbox": box,
                  "area": box[2] * box[3], "iscrowd": int(ignore)}
@@ -289,7 +306,18 @@ def _served(out: Path, journal: Path) -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "boxwright.cli.main", "serve", "--store", str(out / "store"), "--journal", str(journal), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "boxwright.cli.main",
+        "serve",
+        "--store",
+        str(out / "store"),
+        "--journal",
+        str(journal),
+        "--port",
+        str(port),
+    ]
     with (out / "server.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"})
         try:
@@ -351,12 +379,19 @@ def _ask(port: int, frame: Frame) -> Detections:
         raise ServingError(f"The server answered {response.status} for '{frame.file_name}': {body.get('error')}")
     found = body["detections"]
     return Detections(
-        [d["box_xyxy"] for d in found], [d["score"] for d in found], [d["class_id"] for d in found]
+        np.array([d["box_xyxy"] for d in found]),
+        np.array([d["score"] for d in found]),
+        np.array([d["class_id"] for d in found]),
     )
 
 
 def _lines(result: dict[str, Any]) -> list[str]:
-    lines = [f"{label:18} " + "  ".join(f"{k} {v:.3f}" for k, v in figures.items()) for label, figures in result["measured"].items()]
-    lines.append(f"alarms: {result['alarms']['summer']} in summer, {result['alarms']['winter']} in winter, {result['alarms']['after']} after retraining")
+    lines = [
+        f"{label:18} " + "  ".join(f"{k} {v:.3f}" for k, v in figures.items())
+        for label, figures in result["measured"].items()
+    ]
+    lines.append(
+        f"alarms: {result['alarms']['summer']} in summer, {result['alarms']['winter']} in winter, {result['alarms']['after']} after retraining"
+    )
     lines.append(f"told in {result['seconds']:.0f} s; open in a browser:")
     return [*lines, *(f"  {page}" for page in reversed(result["pages"]))]

@@ -11,7 +11,18 @@ import typer
 
 from boxwright.artifacts import Bundle, Dataset, Matches, Predictions, Report, Split
 from boxwright.cli.pictures import pictures_of_files, pictures_of_store
-from boxwright.cli.terminal import STORE, Bars, JsonOption, StoreOption, find, give, open_store, save_artifact, say, write_page
+from boxwright.cli.terminal import (
+    STORE,
+    Bars,
+    JsonOption,
+    StoreOption,
+    find,
+    give,
+    open_store,
+    save_artifact,
+    say,
+    write_page,
+)
 from boxwright.errors import InputError
 from boxwright.evaluation import GroundTruth, Scored, match
 from boxwright.evaluation import evaluate as evaluate_matches
@@ -36,8 +47,12 @@ def evaluate(
     score_threshold: Annotated[
         float, typer.Option("--score-threshold", min=0, max=1, help="Operating point of COCO results.")
     ] = 0.5,
-    groups: Annotated[Path | None, typer.Option("--groups", help="CSV or Parquet: file name, group; intervals resample groups.")] = None,
-    conditions: Annotated[Path | None, typer.Option("--conditions", help="CSV or Parquet: file name, then conditions.")] = None,
+    groups: Annotated[
+        Path | None, typer.Option("--groups", help="CSV or Parquet: file name, group; intervals resample groups.")
+    ] = None,
+    conditions: Annotated[
+        Path | None, typer.Option("--conditions", help="CSV or Parquet: file name, then conditions.")
+    ] = None,
     pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder of the pictures, for the page.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Also save the report into this folder.")] = None,
     page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
@@ -67,7 +82,12 @@ def as_document(report: Report) -> dict[str, Any]:
 
 
 def _of_files(
-    truth: TruthColumns, detections: Path, spec: Spec | None, threshold: float, groups: Path | None, conditions: Path | None
+    truth: TruthColumns,
+    detections: Path,
+    spec: Spec | None,
+    threshold: float,
+    groups: Path | None,
+    conditions: Path | None,
 ) -> tuple[Matches, Report]:
     results = read_results(detections, truth)
     if spec and list(spec.class_names) != truth.class_names and set(spec.class_names) != set(truth.class_names):
@@ -117,7 +137,9 @@ def _of_store(
     store: Path, truth: str, detections: str, spec: Spec | None, split: str | None
 ) -> tuple[Matches, Report, dict[str, Any]]:
     if spec is None or split is None:
-        raise InputError("A data set of the store is judged with --spec and --split; for COCO files give two JSON files.")
+        raise InputError(
+            "A data set of the store is judged with --spec and --split; for COCO files give two JSON files."
+        )
     data, parts, found = find(store, truth, Dataset), find(store, split, Split), find(store, detections, Predictions)
     opened = open_store(store)
     bundle = opened.get(found.made_from["bundle"], Bundle) if "bundle" in found.made_from else None
@@ -142,5 +164,7 @@ def _lines(report: Report) -> list[str]:
     lines.append(f"{'':10} {'AP':>9} {'AP50':>9} {'objects':>8}")
     lines += [f"{n[:24]:24} {show(c['ap'])} {show(c['ap50'])} {c['objects']:>8}" for n, c in report.per_class.items()]
     point = report.operating["all"]
-    lines.append(f"at the operating point: precision {show(point['precision'])}, recall {show(point['recall'])}, F1 {show(point['f1'])}")
+    lines.append(
+        f"at the operating point: precision {show(point['precision'])}, recall {show(point['recall'])}, F1 {show(point['f1'])}"
+    )
     return lines

@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from boxwright.artifacts import Bundle, Checkpoint, Dataset, Split
-from boxwright.cli.terminal import STORE, Bars, JsonOption, SpecOption, StoreOption, find, give, open_store, save_artifact, say
+from boxwright.cli.terminal import (
+    STORE,
+    Bars,
+    JsonOption,
+    SpecOption,
+    StoreOption,
+    find,
+    give,
+    open_store,
+    save_artifact,
+    say,
+)
 from boxwright.lifecycle import Stages
 from boxwright.spec import load_spec
 from boxwright.store import Steps
@@ -35,7 +46,9 @@ def export(
     with Bars().shown() as bars:
         stages = Stages(opened, promise, None, store / "work", bars)
         do = Steps(opened, say)
-        bundle = do(Bundle, "export", lambda: stages.export(trained, data, parts), trained, promise.output, promise.constraints)
+        bundle = do(
+            Bundle, "export", lambda: stages.export(trained, data, parts), trained, promise.output, promise.constraints
+        )
     opened.point(f"bundle/{promise.name}", bundle.digest, reason="export")
     if out:
         save_artifact(bundle, out)

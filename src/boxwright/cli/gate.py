@@ -11,7 +11,17 @@ import pyarrow as pa
 import typer
 
 from boxwright.artifacts import Report, Verdict
-from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, find, give, open_store, save_artifact, write_page
+from boxwright.cli.terminal import (
+    STORE,
+    JsonOption,
+    SpecOption,
+    StoreOption,
+    find,
+    give,
+    open_store,
+    save_artifact,
+    write_page,
+)
 from boxwright.errors import StoreError
 from boxwright.gate import decide
 from boxwright.pages import verdict_page
@@ -26,8 +36,12 @@ def add_to(app: typer.Typer) -> None:
 def gate(
     report: Annotated[str, typer.Argument(help="Report: folder, JSON of `evaluate --json`, name or digest.")],
     spec: SpecOption,
-    baseline: Annotated[str | None, typer.Option("--baseline", help="Report of what is in service, on the same pictures.")] = None,
-    first_release: Annotated[bool, typer.Option("--first-release", help="Nothing is in service to compare with.")] = False,
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", help="Report of what is in service, on the same pictures.")
+    ] = None,
+    first_release: Annotated[
+        bool, typer.Option("--first-release", help="Nothing is in service to compare with.")
+    ] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Also save the verdict into this folder.")] = None,
     page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
     store: StoreOption = STORE,
@@ -90,5 +104,7 @@ def read_report(store: Path, reference: str) -> Report:
             values["class_names"], values["slices"] = tuple(values["class_names"]), tuple(values["slices"])
             return Report(**values, failures=pa.table({}), made_from=document.get("made_from", {}))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"'{path}' is not the JSON of `boxwright evaluate --json` ({type(error).__name__}: {error}).") from error
+            raise StoreError(
+                f"'{path}' is not the JSON of `boxwright evaluate --json` ({type(error).__name__}: {error})."
+            ) from error
     return find(store, reference, Report)

@@ -21,9 +21,12 @@ def ingest(
     source: Annotated[Path, typer.Argument(help="COCO JSON, or a COCO, YOLO or VOC folder.")],
     name: Annotated[str, typer.Option("--name", help="Name of the data set; its versions share it.")],
     spec: Annotated[Path | None, typer.Option("--spec", help="spec.yaml; its classes give the class_ids.")] = None,
-    pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder COCO's file names are relative to.")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option("--pictures", help="Folder COCO's file names are relative to.")
+    ] = None,
     conditions: Annotated[
-        Path | None, typer.Option("--conditions", help="CSV or Parquet: file name first, then one column per condition.")
+        Path | None,
+        typer.Option("--conditions", help="CSV or Parquet: file name first, then one column per condition."),
     ] = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,

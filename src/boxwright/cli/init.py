@@ -38,4 +38,8 @@ def init(
         raise InputError(f"'{folder / there[0]}' exists; nothing was written. Use --force to write over it.")
     for name, text in texts.items():
         write_bytes(folder / name, (text.rstrip() + "\n").encode())
-    give({"written": [str(folder / name) for name in texts]}, as_json=as_json, lines=[f"{folder / name}" for name in texts])
+    give(
+        {"written": [str(folder / name) for name in texts]},
+        as_json=as_json,
+        lines=[f"{folder / name}" for name in texts],
+    )

@@ -47,7 +47,7 @@ _VERBS = (
 _THE_ANSWER_IS_NO = (NotReleasable, ParityError, TrainingError)
 
 
-def _version(value: bool) -> None:  # noqa: FBT001  typer's form
+def _version(value: bool) -> None:
     if value:
         typer.echo(f"boxwright {__version__}")
         raise typer.Exit

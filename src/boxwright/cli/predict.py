@@ -11,8 +11,8 @@ import typer
 from boxwright.artifacts import Bundle, Dataset, Predictions, Split
 from boxwright.cli.terminal import STORE, Bars, JsonOption, StoreOption, find, give, open_store
 from boxwright.errors import InputError
-from boxwright.ingestion import list_pictures, write_results
 from boxwright.inference import predict as predict_pictures
+from boxwright.ingestion import list_pictures, write_results
 from boxwright.lifecycle import judged_ids, predict_dataset
 
 
@@ -23,11 +23,15 @@ def add_to(app: typer.Typer) -> None:
 
 def predict(
     bundle: Annotated[str, typer.Argument(help="Bundle: folder, name or digest.")],
-    source: Annotated[str, typer.Argument(help="Folder of pictures, COCO file (image ids kept), or data set in the store.")],
+    source: Annotated[
+        str, typer.Argument(help="Folder of pictures, COCO file (image ids kept), or data set in the store.")
+    ],
     out: Annotated[Path | None, typer.Option("--out", help="COCO results file to write.")] = None,
     split: Annotated[str | None, typer.Option("--split", help="With a data set: the split.")] = None,
     side: Annotated[str, typer.Option("--side", help="With a split: train, val or test.")] = "test",
-    pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder COCO's file names are relative to.")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option("--pictures", help="Folder COCO's file names are relative to.")
+    ] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads of one run.")] = 1,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
@@ -50,15 +54,24 @@ def predict(
             digest = None
         else:
             found, category_ids = _from_store(store, loaded, source, split, side, bars)
-            digest = open_store(store).put(found, name=f"predictions/{loaded.contract.spec_name or 'bundle'}", reason="predict")
+            digest = open_store(store).put(
+                found, name=f"predictions/{loaded.contract.spec_name or 'bundle'}", reason="predict"
+            )
     if out:
         write_results(out, found, category_ids=category_ids)
-    latency = {f"latency_p{p}_ms": round(float(np.percentile(found.latency_ms, p)), 3) for p in (50, 95, 99)} if len(found.latency_ms) else {}
+    latency = (
+        {f"latency_p{p}_ms": round(float(np.percentile(found.latency_ms, p)), 3) for p in (50, 95, 99)}
+        if len(found.latency_ms)
+        else {}
+    )
     result = {
         "images": len(found.latency_ms), "detections": len(found.detections), "out": str(out) if out else None,
         "predictions": digest, **latency, **found.measured_on,
     }  # fmt: skip
-    lines = [f"{result['images']} pictures, {result['detections']} detections" + "".join(f", {k} {v}" for k, v in latency.items())]
+    lines = [
+        f"{result['images']} pictures, {result['detections']} detections"
+        + "".join(f", {k} {v}" for k, v in latency.items())
+    ]
     lines += [str(out)] if out else []
     give(result, as_json=as_json, lines=[*lines, *([digest] if digest else [])])
 

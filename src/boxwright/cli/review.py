@@ -24,7 +24,9 @@ _QUEUE = Annotated[str, typer.Argument(help="Review queue: name or digest.")]
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb and its four parts."""
-    review = typer.Typer(help="Select, list, export and accept what people review.", no_args_is_help=True, rich_markup_mode=None)
+    review = typer.Typer(
+        help="Select, list, export and accept what people review.", no_args_is_help=True, rich_markup_mode=None
+    )
     for name, part in (("select", select), ("list", show_items), ("export", export), ("accept", accept)):
         review.command(name)(part)
     app.add_typer(review, name="review")
@@ -94,6 +96,6 @@ def accept(
     give(result, as_json=as_json, lines=[f"{len(corrections)} answered, {result['open']} open, {late} late", digest])
 
 
-def _kept(folder: Path, digest: str):  # noqa: ANN202
+def _kept(folder: Path, digest: str):
     path = kept_picture(folder, digest)
     return read_picture(path.read_bytes(), name=digest[:12]) if path.is_file() else None

@@ -23,7 +23,9 @@ def serve(
     verdict: Annotated[str | None, typer.Option("--verdict", help="Passing verdict for exactly this bundle.")] = None,
     host: Annotated[str, typer.Option("--host", help="Beyond this machine only with a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8080,
-    journal: Annotated[Path | None, typer.Option("--journal", help="Folder of the journal; default STORE/journal.")] = None,
+    journal: Annotated[
+        Path | None, typer.Option("--journal", help="Folder of the journal; default STORE/journal.")
+    ] = None,
     in_flight: Annotated[int, typer.Option("--in-flight", min=1, help="Requests worked on at once.")] = 2,
     waiting: Annotated[int, typer.Option("--waiting", min=0, help="Requests that may wait; more get 429.")] = 16,
     keep_pictures: Annotated[float, typer.Option("--keep-pictures", min=0, max=1, help="Share kept for review.")] = 1.0,
@@ -31,7 +33,9 @@ def serve(
     without_journal: Annotated[
         bool, typer.Option("--answer-without-journal", help="Answer even when the journal cannot be written.")
     ] = False,
-    token_file: Annotated[Path | None, typer.Option("--token-file", help="Bearer token that requests must carry.")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option("--token-file", help="Bearer token that requests must carry.")
+    ] = None,
     store: StoreOption = STORE,
 ) -> None:
     """Serve `POST /v1/detect`; every answer is in the journal before it leaves."""

@@ -17,7 +17,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def show(
-    reference: Annotated[str | None, typer.Argument(help="Artifact: folder, name or digest; without it, all names.")] = None,
+    reference: Annotated[
+        str | None, typer.Argument(help="Artifact: folder, name or digest; without it, all names.")
+    ] = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:

@@ -21,7 +21,9 @@ def split(
     dataset: Annotated[str, typer.Argument(help="Dataset: name or digest.")],
     spec: SpecOption,
     from_source: Annotated[bool, typer.Option("--from-source", help="Take the sides the files gave.")] = False,
-    keep: Annotated[str | None, typer.Option("--keep", help="Earlier split; groups it knows stay where they were.")] = None,
+    keep: Annotated[
+        str | None, typer.Option("--keep", help="Earlier split; groups it knows stay where they were.")
+    ] = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:

@@ -27,13 +27,14 @@ StoreOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 SpecOption = Annotated[Path, typer.Option("--spec", help="spec.yaml, the promise.")]
 STORE = Path(".boxwright")
+_LINES = 5  # of a bar, where stderr is no terminal
 
 _stderr = Console(stderr=True, highlight=False)
 
 
 def say(sentence: str) -> None:
     """A line of progress on stderr."""
-    _stderr.print(sentence, markup=False)
+    _stderr.print(sentence, markup=False, soft_wrap=True)
 
 
 def give(result: dict[str, Any], *, as_json: bool, lines: list[str] | None = None) -> None:
@@ -49,7 +50,13 @@ class Bars:
     """Progress bars on stderr, one per thing that is being done; plain lines where stderr is no terminal."""
 
     def __init__(self) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
         self._progress = Progress(*columns, TextColumn("{task.fields[text]}"), console=_stderr, transient=False)
         self._tasks: dict[str, Any] = {}
         self._told: dict[str, int] = {}
@@ -57,9 +64,9 @@ class Bars:
     def __call__(self, what: str, done: int, of: int, text: str = "") -> None:
         """`done` of `of` steps of `what` are done."""
         if not _stderr.is_terminal:
-            tenth = done * 10 // max(of, 1)
-            if self._told.get(what) != tenth:
-                self._told[what] = tenth
+            part = done * _LINES // max(of, 1)
+            if part and self._told.get(what, 0) != part:
+                self._told[what] = part
                 say(f"{what}: {done}/{of} {text}".rstrip())
             return
         if what not in self._tasks:
@@ -77,7 +84,9 @@ def save_artifact(artifact: Artifact, folder: Path) -> None:
     """An artifact as a plain folder, whole or not at all; an older artifact there is replaced."""
     if folder.exists():
         if not (folder / "manifest.json").is_file() and any(folder.iterdir()):
-            raise StoreError(f"'{folder}' exists and holds no artifact; nothing is written over it. Name another folder.")
+            raise StoreError(
+                f"'{folder}' exists and holds no artifact; nothing is written over it. Name another folder."
+            )
         retired = folder.with_name(f".{folder.name}.old")
         shutil.rmtree(retired, ignore_errors=True)
     else:

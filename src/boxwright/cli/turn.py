@@ -10,7 +10,18 @@ import typer
 from boxwright.artifacts import Corrections, Dataset, Split
 from boxwright.cli.gate import as_lines
 from boxwright.cli.pictures import pictures_of_store
-from boxwright.cli.terminal import STORE, Bars, JsonOption, SpecOption, StoreOption, find, give, open_store, say, write_page
+from boxwright.cli.terminal import (
+    STORE,
+    Bars,
+    JsonOption,
+    SpecOption,
+    StoreOption,
+    find,
+    give,
+    open_store,
+    say,
+    write_page,
+)
 from boxwright.lifecycle import turn as turn_loop
 from boxwright.pages import report_page, verdict_page
 from boxwright.spec import load_spec
@@ -26,10 +37,14 @@ def turn(
     spec: SpecOption,
     recipe: Annotated[Path, typer.Option("--recipe", help="recipe.yaml, the method.")],
     corrections: Annotated[str | None, typer.Option("--corrections", help="Corrections to put in first.")] = None,
-    keep: Annotated[str | None, typer.Option("--keep", help="Earlier split; groups it knows stay where they were.")] = None,
+    keep: Annotated[
+        str | None, typer.Option("--keep", help="Earlier split; groups it knows stay where they were.")
+    ] = None,
     from_source: Annotated[bool, typer.Option("--from-source", help="Take the sides the files gave.")] = False,
     no_release: Annotated[bool, typer.Option("--no-release", help="Judge, but promote nothing.")] = False,
-    pages: Annotated[Path | None, typer.Option("--pages", help="Folder for the report's and the verdict's page.")] = None,
+    pages: Annotated[
+        Path | None, typer.Option("--pages", help="Folder for the report's and the verdict's page.")
+    ] = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
@@ -53,7 +68,9 @@ def turn(
     for name, artifact in names.items():
         opened.point(name, artifact.digest, reason="turn")
     if pages:
-        write_page(pages / "report.html", report_page(made.report, **pictures_of_store(opened, made.dataset, made.predictions)))
+        write_page(
+            pages / "report.html", report_page(made.report, **pictures_of_store(opened, made.dataset, made.predictions))
+        )
         write_page(pages / "verdict.html", verdict_page(made.verdict, report=made.report))
     result = {
         "dataset": made.dataset.digest, "split": made.split.digest, "checkpoint": made.checkpoint.digest,

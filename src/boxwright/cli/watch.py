@@ -20,7 +20,9 @@ def add_to(app: typer.Typer) -> None:
 
 def watch(
     spec: SpecOption,
-    journal: Annotated[Path | None, typer.Option("--journal", help="Folder of the journal; default STORE/journal.")] = None,
+    journal: Annotated[
+        Path | None, typer.Option("--journal", help="Folder of the journal; default STORE/journal.")
+    ] = None,
     since: Annotated[float, typer.Option("--since", help="Seconds since 1970; older events are left out.")] = 0.0,
     page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
     store: StoreOption = STORE,
@@ -34,6 +36,9 @@ def watch(
     if page:
         write_page(page, drift_page(watched.drift, title=f"{promise.name}: traffic against the reference"))
     summary = dict(watched.drift.summary)
-    lines = [*(f"alarm: {line}" for line in summary["alarms"][:20]), f"{summary['events']} events in {summary['windows']} windows, {len(summary['alarms'])} alarms"]
+    lines = [
+        *(f"alarm: {line}" for line in summary["alarms"][:20]),
+        f"{summary['events']} events in {summary['windows']} windows, {len(summary['alarms'])} alarms",
+    ]
     give({"drift": digest, **summary}, as_json=as_json, lines=[*lines, digest])
     raise typer.Exit(1 if summary["alarms"] else 0)

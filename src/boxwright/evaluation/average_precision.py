@@ -68,7 +68,7 @@ class Reducer:
         asked = (left_out >> np.uint64(area)) & np.uint64(1) == 0
         if mask is not None:
             asked = asked & mask
-        return np.bincount(class_id[asked], weights[image[asked]], self.classes)
+        return np.bincount(class_id[asked], weights[image[asked]], self.classes).astype(np.float64)
 
     def curves(
         self,
@@ -129,7 +129,7 @@ def coco_metrics(reducer: Reducer, *, weights: NDArray | None = None) -> dict[st
 
 
 @numba.njit(cache=True, nogil=True)
-def _curves(starts, image, rank, hit, ignored, skip, weights, positives, bits, most, points, eps):  # noqa: ANN001, ANN202, PLR0913
+def _curves(starts, image, rank, hit, ignored, skip, weights, positives, bits, most, points, eps):
     """Walk each class in descending score; then the envelope from the right, read off at the recall points."""
     classes = len(starts) - 1
     precision = np.full((len(bits), len(points), classes), -1.0)

@@ -40,12 +40,12 @@ def confusion(matches: Matches, thresholds: NDArray, *, iou_threshold: float = 0
     )  # fmt: skip
 
 
-def _boxes(table) -> NDArray[np.float64]:  # noqa: ANN001
+def _boxes(table) -> NDArray[np.float64]:
     return np.stack([table.column(name).to_numpy() for name in ("x1", "y1", "x2", "y2")], axis=1)
 
 
 @numba.njit(cache=True, nogil=True)
-def _confuse(d_from, d_to, o_from, o_to, boxes_d, class_d, boxes_o, class_o, ignore, classes, least):  # noqa: ANN001, ANN202, PLR0913
+def _confuse(d_from, d_to, o_from, o_to, boxes_d, class_d, boxes_o, class_o, ignore, classes, least):
     counts = np.zeros((classes + 1, classes + 1), np.int64)
     taken = np.zeros(len(boxes_o), np.bool_)
     for image in range(len(d_from)):

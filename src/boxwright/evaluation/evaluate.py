@@ -159,16 +159,12 @@ def curves(reducer: Reducer, matches: Matches) -> dict[str, Any]:
     return {
         "recall": RECALL_POINTS.tolist(),
         "precision": {
-            name: precision[:, i].tolist()
-            for i, name in enumerate(matches.class_names)
-            if precision[0, i] > UNDEFINED
+            name: precision[:, i].tolist() for i, name in enumerate(matches.class_names) if precision[0, i] > UNDEFINED
         },
     }
 
 
-def slice_records(
-    matches: Matches, observer: Observer, conditions: Sequence[ConditionClause]
-) -> list[dict[str, Any]]:
+def slice_records(matches: Matches, observer: Observer, conditions: Sequence[ConditionClause]) -> list[dict[str, Any]]:
     """One record per condition and value: support, AP50, precision and recall with intervals."""
     records = []
     for clause in conditions:

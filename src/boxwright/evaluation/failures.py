@@ -46,8 +46,8 @@ def failures(matches: Matches, thresholds: NDArray) -> pa.Table:
     taker = objects["detection"]
     found = (taker >= 0) & passes[np.maximum(taker, 0)] if len(passes) else np.zeros(len(taker), bool)
     missed = asked & ~found
-    rows = [_false_alarm(i, detections, objects, thresholds) for i in np.flatnonzero(false)]
-    rows += [_miss(i, objects, detections, thresholds) for i in np.flatnonzero(missed)]
+    rows = [_false_alarm(i, detections, objects, thresholds) for i in np.flatnonzero(false).tolist()]
+    rows += [_miss(i, objects, detections, thresholds) for i in np.flatnonzero(missed).tolist()]
     image_id, names = matches.images.column("image_id").to_pylist(), matches.images.column("file_name").to_pylist()
     for row in rows:
         image = row.pop("image")
@@ -105,12 +105,18 @@ def _miss(i: int, objects: dict, detections: dict, thresholds: NDArray) -> dict:
         ("score under the threshold", same & ~passes & (iou >= _MATCH), 0.3),
         ("taken for another class", ~same & passes & (iou >= _MATCH), 0.7),
         ("box badly placed", same & passes & (iou >= _NEAR), 0.5),
+        ("another class, under its threshold", ~same & ~passes & (iou >= _MATCH), 0.6),
     )
     for reason, mask, severity in candidates:
         if mask.any():
             best = np.flatnonzero(mask)[np.argmax(iou[mask])]
             record = _record("miss", reason, severity, objects, i)
             other = int(detections["class_id"][rows[best]])
-            return {**record, "other_class_id": other, "score": float(detections["score"][rows[best]]), "iou": float(iou[best])}
+            return {
+                **record,
+                "other_class_id": other,
+                "score": float(detections["score"][rows[best]]),
+                "iou": float(iou[best]),
+            }
     record = _record("miss", "nothing found here", 0.9, objects, i)
     return {**record, "other_class_id": -1, "score": 0.0, "iou": float(iou.max(initial=0.0))}

@@ -57,9 +57,11 @@ def match(
         InputError: more than 64 combinations, or a class_id outside of `class_names`.
     """
     if len(iou_thresholds) * len(areas) > 64:
-        raise InputError(f"{len(iou_thresholds)} IoU thresholds times {len(areas)} areas exceed the 64 that are packed.")
+        raise InputError(
+            f"{len(iou_thresholds)} IoU thresholds times {len(areas)} areas exceed the 64 that are packed."
+        )
     for side in (truth, scored):
-        if len(side.class_id) and not (0 <= side.class_id.min() and side.class_id.max() < len(class_names)):
+        if len(side.class_id) and not (side.class_id.min() >= 0 and side.class_id.max() < len(class_names)):
             raise InputError(f"class_id must lie in 0 to {len(class_names) - 1}.")
     truth = _grouped(truth, np.lexsort((np.arange(len(truth.image)), truth.image, truth.class_id)))
     order = np.lexsort((np.arange(len(scored.image)), -scored.score, scored.image, scored.class_id))
@@ -140,7 +142,7 @@ def _choose(iou: NDArray, order: NDArray, skip: NDArray, crowd: NDArray, taken: 
 
 
 @numba.njit(cache=True, nogil=True)
-def _match_groups(spans_t, spans_d, truth, area, crowd, ignore, detection, thresholds, ranges, operating_bit):  # noqa: ANN001, ANN202, PLR0913
+def _match_groups(spans_t, spans_d, truth, area, crowd, ignore, detection, thresholds, ranges, operating_bit):
     """One pass over all (picture, class) groups; see the file's opening for the rule."""
     steps = len(thresholds)
     hit = np.zeros(len(detection), np.uint64)

@@ -56,9 +56,7 @@ class Observer:
     def slice(self, part: Slice, metrics: Iterable[str]) -> dict[tuple[str, int | None], Observed]:
         """(metric, class_id or None for all) to figure, in one slice."""
         inside = part.pictures.astype(np.float64)
-        counts = count(
-            self._matches, self._thresholds, detection_mask=part.detections, object_mask=part.objects
-        )
+        counts = count(self._matches, self._thresholds, detection_mask=part.detections, object_mask=part.objects)
         found: dict[tuple[str, int | None], Observed] = {}
         for metric in metrics:
             if metric in AVERAGES:
@@ -125,7 +123,9 @@ class Observer:
         return Observed(float(value), low, high, support, note)
 
 
-def observe(observer: Observer, matches: Matches, spec: Spec | None, measured: Mapping[str, Any]) -> dict[str, Observed]:
+def observe(
+    observer: Observer, matches: Matches, spec: Spec | None, measured: Mapping[str, Any]
+) -> dict[str, Observed]:
     """Figure key to what was found: the whole, each class, and what the spec's clauses ask for."""
     asked = {r.metric for r in spec.requirements} if spec else set()
     wanted = [m for m in _ALWAYS if m in asked or observer.cost(m) <= _MOST_STEPS]

@@ -122,7 +122,9 @@ def _prove_batches(detector: Detector, pictures: Sequence[np.ndarray], answers: 
         for i, found in enumerate(detector.detect_many(several)):
             _, lost, iou, difference = agreement(answers[i % len(pictures)], found, above=0.1)
             if lost or iou < LEAST_IOU or difference > MOST_SCORE_DIFFERENCE:
-                raise ParityError(f"The exported bundle answers a batch of {size} differently from its pictures one by one.")
+                raise ParityError(
+                    f"The exported bundle answers a batch of {size} differently from its pictures one by one."
+                )
 
 
 def _write_golden(folder: Path, pictures: Sequence[bytes], answers: Sequence[Detections]) -> dict[str, Path]:

@@ -16,7 +16,6 @@ import onnx
 import torch
 from torch import nn
 
-
 OPSET = 20
 
 

@@ -42,7 +42,9 @@ def decide(report: Report, spec: Spec, *, baseline: Report | None = None, first_
                     f"{len(report.observed)} figures). Evaluate again with this spec, then ask the gate."
                 )
             before = baseline.observed.get(key, {}).get("value") if baseline else None
-            text = requirement.text.replace("*", name, 1) if requirement.class_name == "*" and name else requirement.text
+            text = (
+                requirement.text.replace("*", name, 1) if requirement.class_name == "*" and name else requirement.text
+            )
             checks.append(_check(text, requirement, Observed(**found), before, spec, first_release=first_release))
     made_from = {"report": report.digest, **({"baseline": baseline.digest} if baseline else {})}
     bundle = report.made_from.get("bundle", "")
@@ -59,7 +61,7 @@ def _check(
 ) -> Check:
     required = requirement.required(baseline)
 
-    def check(status, note: str) -> Check:  # noqa: ANN001
+    def check(status, note: str) -> Check:
         return Check(text, required, found.value, found.low, found.high, status, note)
 
     if required is None and first_release:

@@ -9,4 +9,13 @@ from boxwright.images.placement import Placement
 from boxwright.images.read import PictureHeader, read_header, read_picture, write_jpeg
 from boxwright.images.resize import letterbox
 
-__all__ = ["MEASURES", "PictureHeader", "Placement", "letterbox", "measure", "read_header", "read_picture", "write_jpeg"]
+__all__ = [
+    "MEASURES",
+    "PictureHeader",
+    "Placement",
+    "letterbox",
+    "measure",
+    "read_header",
+    "read_picture",
+    "write_jpeg",
+]

@@ -119,7 +119,7 @@ def _damaged(name: str, error: object) -> PictureError:
 def _header(image: Image.Image) -> PictureHeader:
     try:
         orientation = int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:  # noqa: BLE001  a broken EXIF block does not make the pixels unusable
+    except Exception:
         orientation = 1
     orientation = orientation if 1 <= orientation <= 8 else 1
     width, height = image.size
@@ -138,7 +138,7 @@ def _decode_jpeg(data: bytes, image: Image.Image, header: PictureHeader, name: s
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if pixels is None:
         raise _damaged(name, "the decoder gave up")
-    return _upright(pixels, header.orientation)
+    return _upright(np.asarray(pixels, np.uint8), header.orientation)
 
 
 def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:

@@ -39,7 +39,7 @@ def letterbox(picture: NDArray[np.uint8], *, input_hw: tuple[int, int]) -> tuple
         return picture, placement
     if (height, width) != original_hw:
         kernel = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
-        picture = cv2.resize(picture, (width, height), interpolation=kernel)
+        picture = np.asarray(cv2.resize(picture, (width, height), interpolation=kernel), np.uint8)
     canvas = np.full((*input_hw, 3), PAD_VALUE, np.uint8)
     canvas[top : top + height, left : left + width] = picture
     return canvas, placement

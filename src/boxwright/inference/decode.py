@@ -37,8 +37,6 @@ def decode(boxes: NDArray, scores: NDArray, placement: Placement, output: Output
     if rule.method == "none":
         kept = np.argsort(-score, kind="stable")
     else:
-        kept = suppress(
-            original, score, class_id, iou_threshold=rule.iou_threshold, across_classes=rule.across_classes
-        )
+        kept = suppress(original, score, class_id, iou_threshold=rule.iou_threshold, across_classes=rule.across_classes)
     kept = kept[: output.max_detections]
     return Detections(original[kept], np.clip(score[kept], 0, 1), class_id[kept])

@@ -120,7 +120,9 @@ def _box(
         return None
     if annotation.get("category_id") not in names:
         category = annotation.get("category_id")
-        reading.problem("unknown-class", "error", where, f"its category_id {category} is not listed; the box was left out")
+        reading.problem(
+            "unknown-class", "error", where, f"its category_id {category} is not listed; the box was left out"
+        )
         return None
     bbox = annotation.get("bbox")
     if not isinstance(bbox, list) or len(bbox) != 4 or not all(_is_number(v) for v in bbox):
@@ -128,7 +130,9 @@ def _box(
         return None
     x, y, w, h = (float(v) for v in bbox)
     if w <= 0 or h <= 0:
-        reading.problem("bad-box", "error", where, f"width and height must be positive, found {w:g} x {h:g}; it was left out")
+        reading.problem(
+            "bad-box", "error", where, f"width and height must be positive, found {w:g} x {h:g}; it was left out"
+        )
         return None
     if number is not None and number in seen:
         reading.problem("duplicate-id", "warning", where, f"annotation id {number} is used twice; both boxes are kept")
@@ -141,7 +145,7 @@ def _box(
         class_name=names[annotation["category_id"]],
         box_xyxy=(x, y, x + w, y + h),
         where=where,
-        area=float(area) if _is_number(area) else None,
+        area=float(area) if isinstance(area, int | float) and _is_number(area) else None,
         crowd=bool(annotation.get("iscrowd", 0)),
         attributes=dict(attributes) if isinstance(attributes, dict) else {},
     )

@@ -71,7 +71,19 @@ def read_truth(path: Path) -> TruthColumns:
             x, y, w, h = map(float, entry["bbox"])
             area = float(entry.get("area", w * h))
             key = int(entry.get("id", number))
-            columns.append((rows[entry["image_id"]], classes[entry["category_id"]], x, y, w, h, area, bool(entry.get("iscrowd", 0)), key))
+            columns.append(
+                (
+                    rows[entry["image_id"]],
+                    classes[entry["category_id"]],
+                    x,
+                    y,
+                    w,
+                    h,
+                    area,
+                    bool(entry.get("iscrowd", 0)),
+                    key,
+                )
+            )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise FormatError(f"'{path}' annotation {number}: {_complaint(entry, rows, classes, ())}") from error
     table = np.array(columns, np.float64).reshape(-1, 9)

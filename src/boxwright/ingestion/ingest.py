@@ -65,11 +65,15 @@ def ingest(
             flush()
     flush()
     if not rows:
-        raise InputError(f"'{source}' holds no usable picture ({len(reading.problems)} problems; see `boxwright check`).")
+        raise InputError(
+            f"'{source}' holds no usable picture ({len(reading.problems)} problems; see `boxwright check`)."
+        )
     if extra and not any(key in extra for row in rows for key in (row["file_name"], Path(row["file_name"]).name)):
         raise InputError(f"'{conditions}' names no picture of '{source}'; its first column must hold file names.")
     _number(rows)
-    dataset = Dataset.from_rows(rows, name=name, class_names=tuple(class_names), provenance=_provenance(reading, class_names))
+    dataset = Dataset.from_rows(
+        rows, name=name, class_names=tuple(class_names), provenance=_provenance(reading, class_names)
+    )
     return dataset, reading.problems
 
 
@@ -98,7 +102,9 @@ def read_conditions(path: Path) -> dict[str, dict[str, str]]:
     except (OSError, ValueError, csv.Error) as error:
         raise FormatError(f"Cannot read conditions from '{path}': {error}.") from error
     if not table or len(table[0]) < 2:
-        raise FormatError(f"'{path}' must have a header with a file name column first and at least one condition beside it.")
+        raise FormatError(
+            f"'{path}' must have a header with a file name column first and at least one condition beside it."
+        )
     key = next(iter(table[0]))
     return {str(row[key]): {k: str(v) for k, v in row.items() if k != key and v is not None} for row in table}
 

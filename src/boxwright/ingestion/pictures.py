@@ -129,7 +129,9 @@ def _report_same_place(reading: Reading, record: PictureRecord) -> None:
     iou = pairwise_iou(corners, corners)
     for i, j in zip(*np.nonzero(np.triu(iou >= _SAME_PLACE, k=1)), strict=True):
         one, other = boxes[i], boxes[j]
-        what = "the same class" if one.class_name == other.class_name else f"'{one.class_name}' and '{other.class_name}'"
+        what = (
+            "the same class" if one.class_name == other.class_name else f"'{one.class_name}' and '{other.class_name}'"
+        )
         reading.problem(
             "duplicate-box", "warning", f"{record.file_name}: {one.where} / {other.where}",
             f"two boxes in the same place (IoU {iou[i, j]:.2f}), {what}; both are kept",

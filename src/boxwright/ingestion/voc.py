@@ -24,7 +24,9 @@ _SIDES = {"train": "train", "val": "val", "valid": "val", "test": "test"}
 def voc_files(folder: Path) -> list[Path]:
     """XML files that look like VOC annotations, sorted."""
     files = sorted(p for p in folder.rglob("*.xml") if p.is_file())
-    return [p for p in files if b"<annotation" in p.read_bytes()[:2000] and b"<annotations" not in p.read_bytes()[:2000]]
+    return [
+        p for p in files if b"<annotation" in p.read_bytes()[:2000] and b"<annotations" not in p.read_bytes()[:2000]
+    ]
 
 
 def read_voc(folder: Path, *, difficult_is_ignored: bool = True) -> Reading:
@@ -50,7 +52,9 @@ def read_voc(folder: Path, *, difficult_is_ignored: bool = True) -> Reading:
         for path in paths:
             if path not in seen:
                 name = path.relative_to(folder).as_posix()
-                reading.pictures.append(PictureRecord(name, path, side=_side_of(folder, path, stem, sides), labelled=False))
+                reading.pictures.append(
+                    PictureRecord(name, path, side=_side_of(folder, path, stem, sides), labelled=False)
+                )
                 reading.problem(
                     "unlabelled", "warning", name,
                     "has no XML file; it is kept as not labelled, which is not the same as empty",

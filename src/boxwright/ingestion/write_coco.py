@@ -36,7 +36,11 @@ def write_truth(path: Path, dataset: Dataset, *, picture_prefix: str = "") -> No
         "images": [
             {"id": i, "file_name": picture_prefix + name, "width": int(w), "height": int(h), "conditions": c}
             for i, name, (h, w), c in zip(
-                dataset.image_ids.tolist(), dataset.file_names, dataset.sizes_hw.tolist(), dataset.conditions, strict=True
+                dataset.image_ids.tolist(),
+                dataset.file_names,
+                dataset.sizes_hw.tolist(),
+                dataset.conditions,
+                strict=True,
             )
         ],
         "categories": [{"id": i, "name": name} for i, name in zip(ids, dataset.class_names, strict=True)],

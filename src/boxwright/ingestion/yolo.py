@@ -108,7 +108,9 @@ def _listed(folder: Path, root: Path, entry: str) -> list[Path]:
             return [p for p in target.rglob("*") if p.suffix.lower() in PICTURE_ENDINGS and p.is_relative_to(folder)]
         if target.is_file() and target.suffix == ".txt" and target.resolve().is_relative_to(folder.resolve()):
             lines = target.read_text(errors="replace").split("\n")
-            options = [[base / line.strip(), folder / Path(*Path(line.strip()).parts[1:])] for line in lines if line.strip()]
+            options = [
+                [base / line.strip(), folder / Path(*Path(line.strip()).parts[1:])] for line in lines if line.strip()
+            ]
             return [path for option in options for path in option if path.is_file()]
     return []
 
@@ -134,7 +136,7 @@ def _label_file(folder: Path, path: Path) -> Path | None:
 def _read_labels(reading: Reading, record: PictureRecord, label: Path) -> None:
     try:
         height, width = read_header(record.path.read_bytes(), name=record.file_name).size_hw
-    except Exception:  # noqa: BLE001  the picture's own problem is reported when it is decoded
+    except Exception:
         return
     record.size_hw = (height, width)
     text = label.read_bytes().decode("utf-8-sig", errors="replace")
@@ -143,10 +145,14 @@ def _read_labels(reading: Reading, record: PictureRecord, label: Path) -> None:
             _read_line(reading, record, f"{label.name} line {number}", line.split(), width, height)
 
 
-def _read_line(reading: Reading, record: PictureRecord, where: str, columns: list[str], width: int, height: int) -> None:
+def _read_line(
+    reading: Reading, record: PictureRecord, where: str, columns: list[str], width: int, height: int
+) -> None:
     if len(columns) != 5:
         kind = "a polygon or rotated box" if len(columns) > 5 else "too few columns"
-        reading.problem("no-box", "error", where, f"expected `class cx cy w h`, found {kind} ({len(columns)} columns); left out")
+        reading.problem(
+            "no-box", "error", where, f"expected `class cx cy w h`, found {kind} ({len(columns)} columns); left out"
+        )
         return
     try:
         index, (cx, cy, w, h) = float(columns[0]), (float(v) for v in columns[1:])
@@ -171,7 +177,9 @@ def _read_line(reading: Reading, record: PictureRecord, where: str, columns: lis
     edges = [cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2]
     over = max(-edges[0], -edges[1], edges[2] - 1, edges[3] - 1)
     if over > _QUIET:
-        reading.problem("outside-picture", "warning", where, f"the box leaves the picture by {over:.3f} and was cut to it")
+        reading.problem(
+            "outside-picture", "warning", where, f"the box leaves the picture by {over:.3f} and was cut to it"
+        )
     x1, y1, x2, y2 = (min(1.0, max(0.0, edge)) * side for edge, side in zip(edges, (width, height) * 2, strict=True))
     record.boxes.append(BoxRecord(None, reading.class_names[int(index)], (x1, y1, x2, y2), where))
 

@@ -62,7 +62,10 @@ def _new_row(answer: dict[str, Any], image_id: int) -> dict[str, Any]:
         "height": answer["height"],
         "side": "",
         "conditions": answer["conditions"],
-        **{name: [] for name in ("annotation_id", "class_id", "x1", "y1", "x2", "y2", "area", "crowd", "ignore", "attributes")},
+        **{
+            name: []
+            for name in ("annotation_id", "class_id", "x1", "y1", "x2", "y2", "area", "crowd", "ignore", "attributes")
+        },
     }
 
 

@@ -61,7 +61,9 @@ class Stages:
         from boxwright.training import load_network
 
         ids = parts.ids("val") if len(parts.ids("val")) else parts.ids("train")
-        rows = dataset.positions(ids[np.unique(np.linspace(0, len(ids) - 1, min(PARITY_PICTURES, len(ids))).astype(int))])
+        rows = dataset.positions(
+            ids[np.unique(np.linspace(0, len(ids) - 1, min(PARITY_PICTURES, len(ids))).astype(int))]
+        )
         return export(
             checkpoint,
             self._spec,
@@ -74,7 +76,9 @@ class Stages:
     def predict(self, bundle: Bundle, dataset: Dataset, parts: Split, side: str) -> Predictions:
         """A bundle on one side of a split."""
         ids = judged_ids(dataset, parts, side)
-        return predict_dataset(self._store, bundle, dataset, ids, lambda i, n: self._progress(f"predict {side}", i, n, ""))
+        return predict_dataset(
+            self._store, bundle, dataset, ids, lambda i, n: self._progress(f"predict {side}", i, n, "")
+        )
 
     def match(self, predictions: Predictions, dataset: Dataset, parts: Split, side: str) -> Matches:
         """Predictions met with the annotations of one side."""
@@ -111,11 +115,30 @@ class Stages:
 
     def baseline(self, do: Steps, bundle: Bundle, dataset: Dataset, parts: Split) -> Report:
         """What a bundle in service does on the pictures that judge the candidate."""
-        found = do(Predictions, "predict test, baseline", lambda: self.predict(bundle, dataset, parts, "test"), bundle, dataset, parts)
-        met = do(Matches, "match test, baseline", lambda: self.match(found, dataset, parts, "test"), found, dataset, parts, self._spec)
-        return do(Report, "evaluate baseline", lambda: self.evaluate(met, found, bundle), met, found, bundle, self._spec)
+        found = do(
+            Predictions,
+            "predict test, baseline",
+            lambda: self.predict(bundle, dataset, parts, "test"),
+            bundle,
+            dataset,
+            parts,
+        )
+        met = do(
+            Matches,
+            "match test, baseline",
+            lambda: self.match(found, dataset, parts, "test"),
+            found,
+            dataset,
+            parts,
+            self._spec,
+        )
+        return do(
+            Report, "evaluate baseline", lambda: self.evaluate(met, found, bundle), met, found, bundle, self._spec
+        )
 
-    def _validation(self, dataset: Dataset, parts: Split) -> Callable[[Callable[[NDArray], tuple[NDArray, NDArray]]], float]:
+    def _validation(
+        self, dataset: Dataset, parts: Split
+    ) -> Callable[[Callable[[NDArray], tuple[NDArray, NDArray]]], float]:
         """A function from a network's forward to its mAP on val."""
         ids = judged_ids(dataset, parts, "val")
         rows = dataset.positions(ids)

@@ -94,7 +94,16 @@ def export_queue(queue: ReviewQueue, journal: Path, folder: Path) -> int:
         name = f"{item['item']}.{header.format.lower()}"
         write_bytes(folder / "images" / name, data)
         height, width = header.size_hw
-        images.append({"id": number, "file_name": name, "width": width, "height": height, "due_at": item["due_at"], "reason": item["reason"]})
+        images.append(
+            {
+                "id": number,
+                "file_name": name,
+                "width": width,
+                "height": height,
+                "due_at": item["due_at"],
+                "reason": item["reason"],
+            }
+        )
         proposal = json.loads(item["proposal"])
         for (x1, y1, x2, y2), class_id, score in zip(
             proposal["boxes_xyxy"], proposal["class_id"], proposal["score"], strict=True

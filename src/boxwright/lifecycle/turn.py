@@ -82,20 +82,53 @@ def turn(
     now = Stages(store, spec, recipe, work_folder, progress)
     if corrections is not None:
         dataset = do(Dataset, "correct", lambda: correct(dataset, corrections), dataset, corrections)
-    parts = do(Split, "split", lambda: split(dataset, spec, from_source=from_source, keep=keep), dataset, keep, spec.split, from_source)
+    parts = do(
+        Split,
+        "split",
+        lambda: split(dataset, spec, from_source=from_source, keep=keep),
+        dataset,
+        keep,
+        spec.split,
+        from_source,
+    )
     checkpoint = do(Checkpoint, "train", lambda: now.train(dataset, parts), dataset, parts, recipe, spec.labels)
-    bundle = do(Bundle, "export", lambda: now.export(checkpoint, dataset, parts), checkpoint, spec.output, spec.constraints)
+    bundle = do(
+        Bundle, "export", lambda: now.export(checkpoint, dataset, parts), checkpoint, spec.output, spec.constraints
+    )
     on_val = do(Predictions, "predict val", lambda: now.predict(bundle, dataset, parts, "val"), bundle, dataset, parts)
     chosen_on = do(Matches, "match val", lambda: now.match(on_val, dataset, parts, "val"), on_val, dataset, parts, spec)
-    point = do(OperatingPoint, "choose", lambda: choose(chosen_on, bundle, spec.output.operating_point), chosen_on, bundle, spec.output)
-    candidate = do(Bundle, "candidate", lambda: bundle.with_thresholds(point.score_thresholds, point=point.digest), bundle, point)
-    on_test = do(Predictions, "predict test", lambda: now.predict(candidate, dataset, parts, "test"), candidate, dataset, parts)
-    matches = do(Matches, "match test", lambda: now.match(on_test, dataset, parts, "test"), on_test, dataset, parts, spec)
-    report = do(Report, "evaluate", lambda: now.evaluate(matches, on_test, candidate), matches, on_test, candidate, spec)
+    point = do(
+        OperatingPoint,
+        "choose",
+        lambda: choose(chosen_on, bundle, spec.output.operating_point),
+        chosen_on,
+        bundle,
+        spec.output,
+    )
+    candidate = do(
+        Bundle, "candidate", lambda: bundle.with_thresholds(point.score_thresholds, point=point.digest), bundle, point
+    )
+    on_test = do(
+        Predictions, "predict test", lambda: now.predict(candidate, dataset, parts, "test"), candidate, dataset, parts
+    )
+    matches = do(
+        Matches, "match test", lambda: now.match(on_test, dataset, parts, "test"), on_test, dataset, parts, spec
+    )
+    report = do(
+        Report, "evaluate", lambda: now.evaluate(matches, on_test, candidate), matches, on_test, candidate, spec
+    )
     in_service = now.in_service_beside(candidate)
     first = in_service is None
     before = None if in_service is None else now.baseline(do, in_service, dataset, parts)
-    verdict = do(Verdict, "decide", lambda: decide(report, spec, baseline=before, first_release=first), report, before, spec, first)
+    verdict = do(
+        Verdict,
+        "decide",
+        lambda: decide(report, spec, baseline=before, first_release=first),
+        report,
+        before,
+        spec,
+        first,
+    )
     rollout = release_if_passing(store, verdict, say) if release else None
     return Turned(dataset, parts, checkpoint, candidate, on_test, matches, report, verdict, rollout)
 

@@ -35,7 +35,7 @@ class Features:
     def take(self, rows: NDArray) -> Features:
         """The same features of some pictures."""
         values = {name: column[rows] for name, column in self.values.items()}
-        return Features(values, self.latency_ms[rows], [self.slices[i] for i in rows])
+        return Features(values, self.latency_ms[rows], [self.slices[int(i)] for i in rows])
 
 
 def features_of_predictions(
@@ -44,7 +44,8 @@ def features_of_predictions(
     """Features of the reference; `slices` in the order of the predictions' pictures."""
     measures = {name: predictions.images.column(name).to_numpy() for name in MEASURES}
     values = _of_detections(predictions.columns, predictions.class_names, thresholds) | measures
-    return Features(values, predictions.latency_ms, list(slices or [""] * len(predictions.latency_ms)))
+    known: list[str] = list(slices) if slices is not None else [""] * len(predictions.latency_ms)
+    return Features(values, predictions.latency_ms, known)
 
 
 def features_of_events(events: Events, thresholds: Mapping[str, float]) -> Features:

@@ -2,12 +2,13 @@
 
 A feature rings when its distribution differs (Kolmogorov-Smirnov, corrected by Holm over everything asked in the
 window) and its mean moved by at least the spec's least effect: the first guards against chance, the second against
-differences that are real and do not matter. Latency percentiles ring only against a limit of the spec. A camera the
-reference does not know is compared with the whole reference, and said to be unknown.
+differences that are real and do not matter. Latency percentiles ring only against a limit of the spec. A camera of
+which the reference has too few pictures is not compared by itself, and the summary says so.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,7 @@ _LEAST = 20  # pictures a slice of a window needs to be compared
 _PERCENTS = (50, 95, 99)
 
 
-def watch(
-    events: Events, features: Features, reference: Features, spec: Spec, *, reference_digest: str = ""
-) -> Drift:
+def watch(events: Events, features: Features, reference: Features, spec: Spec, *, reference_digest: str = "") -> Drift:
     """How far each window of events is from the reference.
 
     Args:
@@ -46,7 +45,7 @@ def watch(
         rows += [{**stamp, **row} for row in _compare(features.take(inside), reference, spec)]
     drift_rows = pa.Table.from_pylist(rows, schema=DRIFT_SCHEMA)
     made_from = {"events": events.digest, **({"reference": reference_digest} if reference_digest else {})}
-    return Drift(rows=drift_rows, summary=_summary(rows, len(events), reference, spec), made_from=made_from)
+    return Drift(rows=drift_rows, summary=_summary(rows, features, reference, spec), made_from=made_from)
 
 
 def _compare(window: Features, reference: Features, spec: Spec) -> list[dict[str, Any]]:
@@ -82,9 +81,8 @@ def _slices(window: Features, reference: Features, spec: Spec) -> list[tuple[str
         inside, against = np.flatnonzero(of_window == value), np.flatnonzero(of_reference == value)
         if len(inside) < _LEAST:
             continue
-        known = len(against) >= _LEAST
-        name = f"{spec.monitoring.by}={value}" + ("" if known else " (not in the reference)")
-        found.append((name, inside, against if known else everything))
+        if len(against) >= _LEAST:
+            found.append((f"{spec.monitoring.by}={value}", inside, against))
     return found
 
 
@@ -109,7 +107,13 @@ def _known(column: NDArray) -> NDArray:
     return column[np.isfinite(column)]
 
 
-def _summary(rows: list[dict[str, Any]], events: int, reference: Features, spec: Spec) -> dict[str, Any]:
+def _strange(features: Features, reference: Features) -> list[str]:
+    """Values of the monitored condition that occur in traffic and hardly in the reference."""
+    known = Counter(reference.slices)
+    return sorted(value for value in set(features.slices) if value and known[value] < _LEAST)
+
+
+def _summary(rows: list[dict[str, Any]], features: Features, reference: Features, spec: Spec) -> dict[str, Any]:
     alarms = [row for row in rows if row["alarm"]]
     sentences = [
         f"window {row['window']}: {row['feature']} of {row['slice']} is {row['value']:.3g}, "
@@ -117,10 +121,11 @@ def _summary(rows: list[dict[str, Any]], events: int, reference: Features, spec:
         for row in sorted(alarms, key=lambda r: (r["window"], -abs(r["effect"])))
     ]
     return {
-        "events": events,
+        "events": len(features),
         "reference_pictures": len(reference),
         "windows": len({row["window"] for row in rows}),
         "settings": spec.monitoring.model_dump(mode="json"),
+        "not_compared": _strange(features, reference),
         "alarms": sentences,
         "first_alarm_window": min((row["window"] for row in alarms), default=None),
     }

@@ -73,7 +73,9 @@ def accept(
         name = PurePosixPath(answer.file_name)
         item = known.get(answer.file_name) or known.get(name.name) or known.get(name.stem)
         if item is None:
-            raise InputError(f"The answer for '{answer.file_name}' belongs to no item of the queue ({len(queue)} items).")
+            raise InputError(
+                f"The answer for '{answer.file_name}' belongs to no item of the queue ({len(queue)} items)."
+            )
         unknown = [c for c in answer.class_names if c not in queue.class_names]
         if unknown:
             raise InputError(

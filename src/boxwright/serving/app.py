@@ -119,7 +119,9 @@ class Server:
             response = await self._answer(request, request_id, begin)
         except _Refusal as refusal:
             response = JSONResponse(
-                {"error": refusal.message, "request_id": request_id}, status_code=refusal.status, headers=refusal.headers
+                {"error": refusal.message, "request_id": request_id},
+                status_code=refusal.status,
+                headers=refusal.headers,
             )
         except ClientDisconnect:
             response = Response(status_code=499)
@@ -171,7 +173,14 @@ class Server:
         return b"".join(parts)
 
     def _work(
-        self, detector: Detector, data: bytes, request_id: str, camera: str, name: str, least: float | None, begin: float
+        self,
+        detector: Detector,
+        data: bytes,
+        request_id: str,
+        camera: str,
+        name: str,
+        least: float | None,
+        begin: float,
     ) -> Response:
         """Everything that costs, in a worker thread."""
         try:
@@ -267,5 +276,3 @@ def _short(text: str) -> str:
 def _sampled(digest: str, share: float) -> bool:
     """Whether a picture is kept; the same picture is always treated alike."""
     return int(digest[:8], 16) < share * 0x1_0000_0000
-
-

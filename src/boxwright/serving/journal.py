@@ -138,7 +138,9 @@ def read_events(
     records = sorted((r for r in read_records(folder) if since <= r["at"] < until), key=lambda r: r["at"])
     names = tuple(class_names or (records[0]["class_names"] if records else ()))
     if any(tuple(r["class_names"]) != names for r in records):
-        raise ServingError(f"Bundles with different classes answered in '{folder}'; ask for a stretch with one set of classes.")
+        raise ServingError(
+            f"Bundles with different classes answered in '{folder}'; ask for a stretch with one set of classes."
+        )
     events = pa.Table.from_pylist(
         [{**{f.name: r.get(f.name) for f in EVENT_SCHEMA}, "detections": len(r["score"])} for r in records],
         schema=EVENT_SCHEMA,

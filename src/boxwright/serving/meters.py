@@ -23,8 +23,12 @@ class Meters:
         self.latency = Histogram(
             "boxwright_latency_seconds", "From request to boxes.", buckets=_SECONDS, registry=self.registry
         )
-        self.score = Histogram("boxwright_score", "Scores of answered detections.", buckets=_SCORES, registry=self.registry)
-        self.detections = Counter("boxwright_detections", "Answered detections.", ["class_name"], registry=self.registry)
+        self.score = Histogram(
+            "boxwright_score", "Scores of answered detections.", buckets=_SCORES, registry=self.registry
+        )
+        self.detections = Counter(
+            "boxwright_detections", "Answered detections.", ["class_name"], registry=self.registry
+        )
         self.empty = Counter("boxwright_empty", "Pictures answered without a detection.", registry=self.registry)
 
     def observe(self, found: Detections, detector: Detector, *, seconds: float) -> None:

@@ -98,7 +98,11 @@ class _UniqueKeys(yaml.SafeLoader):
 def _first_complaint(error: ValidationError, model: type[Section], name: str) -> SpecError:
     first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")  # a misspelt key explains a missing one
     key_path = _key_path(first["loc"])
-    more = f" ({error.error_count() - 1} more complaints follow when this one is mended.)" if error.error_count() > 1 else ""
+    more = (
+        f" ({error.error_count() - 1} more complaints follow when this one is mended.)"
+        if error.error_count() > 1
+        else ""
+    )
     if first["type"] == "extra_forbidden":
         known = _known_keys(model, first["loc"][:-1])
         near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.5)

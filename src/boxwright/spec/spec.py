@@ -21,6 +21,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
+_PRIORITIES = ("P0", "P1", "P2", "P3")
 MEASURED = ("box_size", "brightness", "contrast", "sharpness", "crowding")
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*(s|min|h|d)$")
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -76,6 +77,7 @@ class SplitClause(Section):
     train: Share = 0.7
     val: Share = 0.15
     test: Share = 0.15
+    straddling: Literal["refuse", "report"] = "refuse"  # groups that the source files themselves put on two sides
     stratify_by: Name | None = None  # condition that each side should hold in like shares
     seed: Annotated[int, Field(ge=0)] = 0
 
@@ -169,7 +171,9 @@ class MonitoringClause(Section):
     """When to ring."""
 
     window: Annotated[int, Field(ge=10)] = 100  # events looked at together
-    false_alarm: Annotated[float, Field(gt=0, lt=0.5)] = 0.01  # chance of any statistical alarm in a window without change
+    false_alarm: Annotated[float, Field(gt=0, lt=0.5)] = (
+        0.01  # chance of any statistical alarm in a window without change
+    )
     least_effect: Positive = 0.3  # shift in reference standard deviations (or log-ratio of rates) worth an alarm
     latency_p99_ms: Positive | None = None  # limit of its own
     by: Name | None = "camera"  # condition by which windows are also looked at one by one
@@ -178,13 +182,15 @@ class MonitoringClause(Section):
 class ReviewClause(Section):
     """By when people look."""
 
-    due: dict[Literal["P0", "P1", "P2", "P3"], str] = {"P0": "1h", "P1": "8h", "P2": "3d", "P3": "14d"}
+    due: dict[str, str] = {"P0": "1h", "P1": "8h", "P2": "3d", "P3": "14d"}
     budget: Annotated[int, Field(ge=1)] = 50  # items a selection may ask for
     random_share: Share = 0.2  # of the items, drawn uniformly: the part that figures may rest on
 
     @field_validator("due")
     @classmethod
-    def _durations(cls, value: dict) -> dict:
+    def _durations(cls, value: dict[str, str]) -> dict[str, str]:
+        if set(value) != set(_PRIORITIES):
+            raise ValueError(f"due must give a time for each of {', '.join(_PRIORITIES)}, found {', '.join(value)}")
         for text in value.values():
             seconds_from(text)
         return value

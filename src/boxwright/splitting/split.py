@@ -34,6 +34,9 @@ def split(dataset: Dataset, spec: Spec, *, from_source: bool = False, keep: Spli
         SplitError: a group would straddle, or there are too few groups for the sides that are wanted.
     """
     groups = group_names(dataset, spec.split.group_by)
+    straddling: dict[str, dict[str, int]] = {}
+    if from_source and spec.split.straddling == "report":
+        groups, straddling = _parted(dataset, groups)
     fixed = _fixed_sides(dataset, groups, from_source, keep)
     shares = {"train": spec.split.train, "val": spec.split.val, "test": spec.split.test}
     if from_source and "test" in fixed.values():
@@ -53,9 +56,20 @@ def split(dataset: Dataset, spec: Spec, *, from_source: bool = False, keep: Spli
         image_ids=dataset.image_ids,
         side=sides,
         group=tuple(groups),
-        summary=_summary(dataset, groups, sides, spec, from_source),
+        summary={**_summary(dataset, groups, sides, spec, from_source), "straddling": straddling},
         made_from={"dataset": dataset.digest},
     )
+
+
+def _parted(dataset: Dataset, groups: list[str]) -> tuple[list[str], dict[str, dict[str, int]]]:
+    """Groups that the source files put on several sides, parted by side; and pictures per side of each such group."""
+    given = [side or "(not given)" for side in dataset.rows.column("side").to_pylist()]
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for group, side in zip(groups, given, strict=True):
+        counts[group][side] += 1
+    straddling = {group: dict(sides) for group, sides in sorted(counts.items()) if len(sides) > 1}
+    parted = [f"{group} ({side})" if group in straddling else group for group, side in zip(groups, given, strict=True)]
+    return parted, straddling
 
 
 def group_names(dataset: Dataset, group_by: Sequence[str]) -> list[str]:
@@ -97,7 +111,9 @@ def _fixed_sides(dataset: Dataset, groups: list[str], from_source: bool, keep: S
     if keep is not None:
         known = dict(zip(keep.image_ids.tolist(), keep.side, strict=True))
     elif from_source:
-        known = {i: s for i, s in zip(dataset.image_ids.tolist(), dataset.rows.column("side").to_pylist(), strict=True) if s}
+        known = {
+            i: s for i, s in zip(dataset.image_ids.tolist(), dataset.rows.column("side").to_pylist(), strict=True) if s
+        }
     for image, group, name in zip(dataset.image_ids.tolist(), groups, dataset.file_names, strict=True):
         side = known.get(image)
         if side is None:
@@ -179,6 +195,7 @@ def _summary(
         "images": {side: images.get(side, 0) for side in SIDES},
         "groups": {side: len(groups_on[side]) for side in SIDES},
         "objects": {
-            side: {name: int(per_class[s, c]) for c, name in enumerate(dataset.class_names)} for s, side in enumerate(SIDES)
+            side: {name: int(per_class[s, c]) for c, name in enumerate(dataset.class_names)}
+            for s, side in enumerate(SIDES)
         },
     }

@@ -1,10 +1,10 @@
 """The store: put, get, names with history, lineage.
 
-    artifacts/<kind>/<digest>/    one folder per artifact: manifest, JSON, Parquet, files
-    tables/<name>.lance           rows of the datasets of one name, a tag per version
-    tables/pictures.lance         picture bytes by digest
-    names/<name>.jsonl            what the name pointed to, when, by whom and why; only ever appended to
-    ledger.jsonl                  which step made which output from which inputs; `lifecycle` skips by it
+artifacts/<kind>/<digest>/    one folder per artifact: manifest, JSON, Parquet, files
+tables/<name>.lance           rows of the datasets of one name, a tag per version
+tables/pictures.lance         picture bytes by digest
+names/<name>.jsonl            what the name pointed to, when, by whom and why; only ever appended to
+ledger.jsonl                  which step made which output from which inputs; `lifecycle` skips by it
 """
 
 from __future__ import annotations

@@ -122,7 +122,9 @@ class Pictures:
         index = self._index()
         missing = [digest for digest in digests if digest not in index]
         if missing:
-            raise StoreError(f"Picture {missing[0][:12]} is not in the store ({len(missing)} of {len(digests)} missing).")
+            raise StoreError(
+                f"Picture {missing[0][:12]} is not in the store ({len(missing)} of {len(digests)} missing)."
+            )
         if not digests:
             return []
         assert self._table is not None
@@ -136,8 +138,9 @@ class Pictures:
         if self._rows is None:
             if not self._address.exists():
                 return {}
-            self._table = _lance().dataset(str(self._address))
-            digests = self._table.to_table(columns=["digest"]).column("digest").to_pylist()
+            table = _lance().dataset(str(self._address))
+            digests = table.to_table(columns=["digest"]).column("digest").to_pylist()
+            self._table = table
             self._rows = {digest: row for row, digest in enumerate(digests)}
         return self._rows
 

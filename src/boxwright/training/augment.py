@@ -71,7 +71,7 @@ def _cut_pixels(
     matrix = np.array([[1 / scale, 0, x + half], [0, 1 / scale, y + half]], np.float64)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     border = (PAD_VALUE,) * 3
-    return cv2.warpAffine(picture, matrix, (width, height), flags=flags, borderValue=border)
+    return np.asarray(cv2.warpAffine(picture, matrix, (width, height), flags=flags, borderValue=border), np.uint8)
 
 
 def _copy_pixels(picture: NDArray, x: int, y: int, size_hw: tuple[int, int]) -> NDArray[np.uint8]:
@@ -88,9 +88,15 @@ def flip(scene: Scene, *, horizontal: bool = False, vertical: bool = False, tran
     picture, boxes = scene.picture, scene.boxes_xyxy
     height, width = picture.shape[:2]
     if horizontal:
-        picture, boxes = picture[:, ::-1], np.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], 1)
+        picture, boxes = (
+            picture[:, ::-1],
+            np.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], 1),
+        )
     if vertical:
-        picture, boxes = picture[::-1], np.stack([boxes[:, 0], height - boxes[:, 3], boxes[:, 2], height - boxes[:, 1]], 1)
+        picture, boxes = (
+            picture[::-1],
+            np.stack([boxes[:, 0], height - boxes[:, 3], boxes[:, 2], height - boxes[:, 1]], 1),
+        )
     if transpose:
         picture, boxes = picture.transpose(1, 0, 2), boxes[:, [1, 0, 3, 2]]
     return Scene(np.ascontiguousarray(picture), boxes, scene.class_id, scene.ignore)
@@ -133,4 +139,4 @@ def recolour(scene: Scene, *, brightness: float, contrast: float, saturation: fl
     if brightness != 0.0 or contrast != 1.0:
         levels = (np.arange(256) - 128) * contrast + 128 + brightness * 255
         picture = cv2.LUT(picture, np.clip(levels, 0, 255).astype(np.uint8))
-    return Scene(picture, scene.boxes_xyxy, scene.class_id, scene.ignore)
+    return Scene(np.asarray(picture, np.uint8), scene.boxes_xyxy, scene.class_id, scene.ignore)

@@ -20,12 +20,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from boxwright.errors import TrainingError
 from boxwright.store import write_bytes
 from boxwright.training.loss import detection_loss
 from boxwright.training.model import Network, to_unit
+from boxwright.training.optimizer import Optimizer
 from boxwright.training.recipe import TrainingSection
 from boxwright.training.sample import Batch
 
@@ -78,10 +79,7 @@ class Fit:
         self._state_path, self._device = state_path, device
         self.average = {name: value.detach().clone() for name, value in network.state_dict().items()}
         self.best = {name: value.clone() for name, value in self.average.items()}
-        matrices = [p for p in network.parameters() if p.ndim > 1]
-        others = [p for p in network.parameters() if p.ndim <= 1]
-        groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        self._optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate)
+        self._optimizer = Optimizer(network, learning_rate=recipe.learning_rate, weight_decay=recipe.weight_decay)
         self.state = State()
         self._resume()
 
@@ -126,8 +124,6 @@ class Fit:
         return forward_of(network, self._device)
 
     def _step(self, batch: Batch) -> tuple[float, float]:
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._recipe.learning_rate * _rate(self.state.step, self._recipe)
         pictures = to_unit(torch.from_numpy(batch.pictures).to(self._device)).contiguous(
             memory_format=torch.channels_last
         )
@@ -141,10 +137,8 @@ class Fit:
                 f"The loss is {float(loss.detach())} at step {self.state.step}; lower training.learning_rate "
                 f"({self._recipe.learning_rate:g}) in recipe.yaml, or look for damaged annotations with `boxwright check`."
             )
-        self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
-        self._optimizer.step()
+        self._optimizer.step(share=_rate(self.state.step, self._recipe), clip=_CLIP)
         self._update_average()
         return float(score_loss.detach()), float(box_loss.detach())
 
@@ -246,7 +240,7 @@ class _Ahead:
         for step in range(first, end):
             try:
                 item: Batch | BaseException = batch(step)
-            except BaseException as error:  # noqa: BLE001  handed to the training thread
+            except BaseException as error:
                 item = error
             while not self._stopped.is_set():
                 try:

@@ -31,5 +31,7 @@ def _read_weights(path: Path, network: Network) -> dict[str, torch.Tensor]:
     wanted = network.state_dict()
     wrong = [name for name in wanted if name not in weights or weights[name].shape != wanted[name].shape]
     if wrong or set(weights) - set(wanted):
-        raise StoreError(f"The weights in '{path}' do not fit the recipe: '{(wrong or sorted(set(weights) - set(wanted)))[0]}'.")
+        raise StoreError(
+            f"The weights in '{path}' do not fit the recipe: '{(wrong or sorted(set(weights) - set(wanted)))[0]}'."
+        )
     return weights

@@ -74,13 +74,16 @@ class Head(nn.Module):
 
     def __init__(self, width: int, classes: int) -> None:
         super().__init__()
-        self.classify = nn.Sequential(_conv(width, width), _conv(width, width), nn.Conv2d(width, classes, 1))
-        self.regress = nn.Sequential(_conv(width, width), nn.Conv2d(width, 4, 1))
-        nn.init.constant_(self.classify[-1].bias, -math.log((1 - 0.01) / 0.01))
-        nn.init.constant_(self.regress[-1].bias, 0.7)
+        self.classify = nn.Sequential(_conv(width, width), _conv(width, width))
+        self.regress = nn.Sequential(_conv(width, width))
+        self.score = nn.Conv2d(width, classes, 1)
+        self.sides = nn.Conv2d(width, 4, 1)
+        assert self.score.bias is not None and self.sides.bias is not None
+        nn.init.constant_(self.score.bias, -math.log((1 - 0.01) / 0.01))  # at first, everything is background
+        nn.init.constant_(self.sides.bias, 0.7)  # and boxes are about four cells wide
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.classify(x), self.regress(x)
+        return self.score(self.classify(x)), self.sides(self.regress(x))
 
 
 class Network(nn.Module):

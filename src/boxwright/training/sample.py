@@ -99,7 +99,11 @@ class Sampler:
         augment = self._recipe.augment
         image, centre = self._aim(rng)
         source = self.scene(image)
-        scale = float(np.exp(rng.uniform(*np.log(augment.scale)))) if augment.scale[0] != augment.scale[1] else augment.scale[0]
+        scale = (
+            float(np.exp(rng.uniform(*np.log(augment.scale))))
+            if augment.scale[0] != augment.scale[1]
+            else augment.scale[0]
+        )
         corner = []
         for middle, out, have in zip(centre, size_hw[::-1], source.picture.shape[1::-1], strict=True):
             span = out / scale
@@ -111,7 +115,9 @@ class Sampler:
     def _aim(self, rng: np.random.Generator) -> tuple[int, tuple[float, float]]:
         """A picture and a point in its input frame: of an annotation mostly, anywhere sometimes."""
         if len(self._anchor_rows) and rng.random() < self._recipe.training.aim:
-            row = int(self._anchor_rows[min(np.searchsorted(self._anchor_weight, rng.random()), len(self._anchor_rows) - 1)])
+            row = int(
+                self._anchor_rows[min(np.searchsorted(self._anchor_weight, rng.random()), len(self._anchor_rows) - 1)]
+            )
             image = int(self._image_of_row[row])
             box = self.scene(image).boxes_xyxy[row - self._annotations.offsets[image]]
             return image, (float(box[0] + box[2]) / 2, float(box[1] + box[3]) / 2)
@@ -121,7 +127,9 @@ class Sampler:
 
     def _recolour(self, rng: np.random.Generator, scene: Scene) -> Scene:
         augment = self._recipe.augment
-        brightness, contrast, saturation = (rng.uniform(-a, a) for a in (augment.brightness, augment.contrast, augment.saturation))
+        brightness, contrast, saturation = (
+            rng.uniform(-a, a) for a in (augment.brightness, augment.contrast, augment.saturation)
+        )
         if not (augment.brightness or augment.contrast or augment.saturation):
             return scene
         return recolour(scene, brightness=brightness, contrast=1 + contrast, saturation=1 + saturation)

@@ -65,7 +65,9 @@ def train(
     rows = rows[labelled]
     annotations = dataset.annotations.take(rows)
     if not (~annotations.ignore).any():
-        raise InputError(f"Dataset '{dataset.name}' has no annotation on the train side ({len(rows)} pictures); nothing to learn.")
+        raise InputError(
+            f"Dataset '{dataset.name}' has no annotation on the train side ({len(rows)} pictures); nothing to learn."
+        )
     digests = [dataset.picture_digests[row] for row in rows]
 
     def read_rgb(index: int) -> np.ndarray:
@@ -126,7 +128,9 @@ def prove_learnable(sampler: Sampler, dataset: Dataset, recipe: Recipe, device: 
     losses = []
     for _ in range(_HANDFUL_STEPS):
         pictures = to_unit(torch.from_numpy(batch.pictures).to(device))
-        truth, class_id, ignore = (torch.from_numpy(a).to(device) for a in (batch.boxes_xyxy, batch.class_id, batch.ignore))
+        truth, class_id, ignore = (
+            torch.from_numpy(a).to(device) for a in (batch.boxes_xyxy, batch.class_id, batch.ignore)
+        )
         loss = sum(detection_loss(network.raw(pictures), truth, class_id, ignore))
         assert isinstance(loss, torch.Tensor)
         optimizer.zero_grad(set_to_none=True)

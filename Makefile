@@ -1,0 +1,35 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export OMP_WAIT_POLICY = PASSIVE
+
+.PHONY: demo test install boards cells clean
+
+demo: $(STAMP)  ## the whole loop on generated data; everything lies in build/demo
+	$(BIN)/boxwright demo --out build/demo
+
+test: $(STAMP)  ## ruff, types, import contracts, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pytest -n 2 --dist loadfile
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints/cpu.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	UV_FIND_LINKS="$$PIP_FIND_LINKS" $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints/cpu.txt -e '.[all]' --group dev
+	touch $(STAMP)
+
+boards: $(STAMP)  ## DATA=<DeepPCB folder>: native layout to a gated bundle in build/boards
+	examples/boards/run.sh "$(DATA)" build/boards
+
+cells: $(STAMP)  ## DATA=<BCCD folder>: VOC to a gated bundle in build/cells
+	examples/cells/run.sh "$(DATA)" build/cells
+
+clean:
+	rm -rf build .pytest_cache .ruff_cache .hypothesis
