@@ -40,6 +40,7 @@ from boxwright.serving import kept_picture
 from boxwright.spec import Spec, load_spec
 from boxwright.store import Store, write_bytes
 from boxwright.synthesis import CLASSES, Frame, packing_line
+from boxwright.training import load_recipe
 
 _READY_SECONDS = 60
 
@@ -60,8 +61,6 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Tell the whole story on generated data; run again after an interruption to go on."""
-    from boxwright.training import load_recipe
-
     begin = time.monotonic()
     for name, given in (("spec.yaml", spec), ("recipe.yaml", recipe)):
         room = "boxwright.spec" if name == "spec.yaml" else "boxwright.training"

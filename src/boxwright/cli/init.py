@@ -13,7 +13,7 @@ from boxwright.cli.terminal import JsonOption, give
 from boxwright.errors import InputError
 from boxwright.spec import Spec
 from boxwright.store import write_bytes
-from boxwright.training.recipe import Recipe
+from boxwright.training import Recipe
 
 
 def add_to(app: typer.Typer) -> None:

@@ -11,7 +11,6 @@ import sys
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads cost ten times on a shared machine; before torch
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-import click
 import typer
 
 from boxwright import __version__
@@ -83,26 +82,34 @@ def run(arguments: list[str]) -> int:
     try:
         result = app(arguments, standalone_mode=False)
         return result if isinstance(result, int) else 0
-    except click.exceptions.NoArgsIsHelpError as error:
-        typer.echo(error.format_message())
-        return 0
-    except click.ClickException as error:
-        return _complain(error.format_message())
-    except click.exceptions.Exit as error:
+    except typer.Exit as error:
         return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("boxwright: stopped; run the same command again to go on", err=True)
+        return 130
     except _THE_ANSWER_IS_NO as error:
         typer.echo(f"boxwright: {error}", err=True)
         return 1
     except BoxwrightError as error:
         return _complain(str(error))
-    except (KeyboardInterrupt, click.Abort):
-        typer.echo("boxwright: stopped; run the same command again to go on", err=True)
-        return 130
     except BrokenPipeError:
         sys.stdout = None  # type: ignore[assignment]  whoever read has left
         return 0
     except OSError as error:
         return _complain(f"{error.strerror or error}: '{error.filename}'" if error.filename else str(error))
+    except Exception as error:
+        return _wrong_words(error)
+
+
+def _wrong_words(error: Exception) -> int:
+    """Typer's complaints about the words given; its exception classes have moved before, so they are known by form."""
+    sentence = getattr(error, "format_message", None)
+    if sentence is None:
+        raise error
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(sentence())
+        return 2
+    return _complain(sentence())
 
 
 def _complain(sentence: str) -> int:

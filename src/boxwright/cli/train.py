@@ -12,6 +12,7 @@ from boxwright.cli.terminal import STORE, Bars, JsonOption, SpecOption, StoreOpt
 from boxwright.lifecycle import Stages
 from boxwright.spec import load_spec
 from boxwright.store import Steps
+from boxwright.training import load_recipe
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,8 +29,6 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train on the split's train side; run again after an interruption to go on."""
-    from boxwright.training import load_recipe
-
     promise, method = load_spec(spec), load_recipe(recipe)
     data, parts = find(store, dataset, Dataset), find(store, split, Split)
     opened = open_store(store)

@@ -25,6 +25,7 @@ from boxwright.cli.terminal import (
 from boxwright.lifecycle import turn as turn_loop
 from boxwright.pages import report_page, verdict_page
 from boxwright.spec import load_spec
+from boxwright.training import load_recipe
 
 
 def add_to(app: typer.Typer) -> None:
@@ -49,8 +50,6 @@ def turn(
     as_json: JsonOption = False,
 ) -> None:
     """Correct, split, train, export, choose, predict, evaluate, decide, promote; exit code 1 if the gate says no."""
-    from boxwright.training import load_recipe
-
     promise, method = load_spec(spec), load_recipe(recipe)
     opened = open_store(store)
     data = find(store, dataset, Dataset)

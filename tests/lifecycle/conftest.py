@@ -1,0 +1,103 @@
+"""A small world that really went through the loop once: trained, exported, judged, promoted. Made once per test run."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from boxwright.artifacts import Bundle, Dataset
+from boxwright.cli.demo import write_frames
+from boxwright.ingestion import ingest
+from boxwright.lifecycle import Turned, turn
+from boxwright.spec import Spec, parse_spec
+from boxwright.store import Store
+from boxwright.synthesis import packing_line
+
+SPEC = """
+name: small
+classes: [{name: carton}, {name: pouch}, {name: bottle}, {name: can}]
+conditions: [{name: lighting, bins: [bright, warm, dim]}, {name: box_size, source: measured, bins: [0, 32, 1000]}]
+split: {group_by: [clip], train: 0.6, val: 0.2, test: 0.2}
+constraints: {input_hw: [192, 256]}
+acceptance: {judge_on: value, require: [ap50 >= 0.02, recall >= 0.01, parity_iou >= 0.99, ap50 >= baseline - 1]}
+monitoring: {window: 30, least_effect: 0.5}
+review: {budget: 12}
+"""
+RECIPE = {
+    "model": {"input_hw": [192, 256], "width": 0.5},
+    "training": {
+        "steps": 160,
+        "batch": 8,
+        "crop": 160,
+        "warmup_steps": 20,
+        "validate_every": 80,
+        "learning_rate": 0.003,
+    },
+    "augment": {"mosaic": 0.0, "scale": [0.6, 0.8]},
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """Where the small world lies."""
+
+    root: Path
+    spec: Spec
+
+    @property
+    def store(self) -> Store:
+        return Store(self.root / "store")
+
+    @property
+    def candidate(self) -> Bundle:
+        return self.store.get("candidate/small", Bundle)
+
+    @property
+    def dataset(self) -> Dataset:
+        return self.store.get("dataset/small", Dataset)
+
+    def turn(self, said: list[str], **more) -> Turned:
+        from boxwright.training import Recipe
+
+        return turn(
+            self.store, self.spec, Recipe.model_validate(RECIPE), self.dataset, work_folder=self.root / "work",
+            say=said.append, progress=lambda *_: None, **more,
+        )  # fmt: skip
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """One worker of the test run at a time."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> World:
+    base = tmp_path_factory.getbasetemp()
+    root = (base if worker_id == "master" else base.parent) / "small-world"
+    root.mkdir(exist_ok=True)
+    made = World(root, parse_spec(SPEC))
+    with alone(root / "lock"):
+        if not (root / "done").exists():
+            (root / "spec.yaml").write_text(SPEC)
+            (root / "recipe.yaml").write_text(json.dumps(RECIPE))
+            write_frames(root / "data", list(packing_line(90, season="summer", seed=5, frames_per_clip=2)))
+            dataset, problems = ingest(
+                root / "data" / "annotations.json", name="small", keep=made.store.pictures.add, spec=made.spec
+            )
+            assert problems == []
+            made.store.put(dataset, name="dataset/small")
+            turned = made.turn([])
+            for name, artifact in (("candidate", turned.candidate), ("verdict", turned.verdict), ("split", turned.split),
+                                   ("checkpoint", turned.checkpoint), ("report", turned.report)):  # fmt: skip
+                made.store.point(f"{name}/small", artifact.digest)
+            (root / "done").touch()
+    return made

@@ -1,0 +1,266 @@
+"""The served bundle answers as the evaluated one, keeps its limits, and loses nothing it acknowledged."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from boxwright.artifacts import Checkpoint, Rollout, Verdict
+from boxwright.detections import Detections
+from boxwright.images import letterbox, read_picture, write_jpeg
+from boxwright.inference import Detector, agreement, decode
+from boxwright.lifecycle import ROLLOUT
+from boxwright.serving import promote, read_events
+from boxwright.serving.journal import Journal, read_records
+from tests.lifecycle.servers import Served, served
+
+
+@pytest.fixture
+def store_arguments(world, tmp_path: Path) -> list[str]:
+    return ["--store", str(world.root / "store"), "--journal", str(tmp_path / "journal")]
+
+
+def as_detections(answer: dict) -> Detections:
+    found = answer["detections"]
+    return Detections([d["box_xyxy"] for d in found], [d["score"] for d in found], [d["class_id"] for d in found])
+
+
+def test_checkpoint_bundle_and_http_give_the_same_boxes(world, store_arguments: list[str], tmp_path: Path) -> None:
+    import torch
+
+    from boxwright.training import load_network
+
+    network = load_network(world.store.get("checkpoint/small", Checkpoint))
+    detector = Detector(world.candidate)
+    compared = 0
+    with served(store_arguments, tmp_path / "log") as server:
+        for digest in world.dataset.picture_digests[:24]:
+            data = world.store.pictures.read(digest)
+            status, answer, headers = server.ask("POST", "/v1/detect?min_score=0.05", data)
+            assert (status, answer["image"]["sha256"]) == (200, digest)
+            assert headers["x-request-id"] == answer["request_id"]
+            assert answer["model"]["bundle"] == world.candidate.digest
+            picture = read_picture(data)
+            placed, placement = letterbox(picture, input_hw=world.candidate.contract.input_hw)
+            with torch.inference_mode():
+                boxes, scores = network(torch.from_numpy(placed[None]))
+            trained = decode(boxes[0].numpy(), scores[0].numpy(), placement, world.candidate.contract.output)
+            for one, other in (
+                (trained, detector.detect(picture)),
+                (detector.detect(picture), as_detections(answer)),
+                (as_detections(answer), trained),
+            ):
+                n, lost, iou, difference = agreement(one, other, above=0.06)
+                compared += n
+                assert lost == 0
+                assert iou >= 0.99
+                assert difference <= 0.01
+            usual = as_detections(server.ask("POST", "/v1/detect", data)[1])
+            thresholds = world.candidate.contract.score_thresholds
+            least = np.array([thresholds[n] for n in world.candidate.contract.class_names])
+            assert (usual.score >= least[usual.class_id] - 1e-6).all()
+    assert compared > 200
+
+
+def test_limits_and_health(world, store_arguments: list[str], tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("a-token-that-is-long-enough")
+    bearer = {"Authorization": "Bearer a-token-that-is-long-enough"}
+    picture = world.store.pictures.read(world.dataset.picture_digests[0])
+    bomb = _bomb()
+    with served([*store_arguments, "--token-file", str(token)], tmp_path / "log") as server:
+        assert server.ask("GET", "/v2/health/live")[0] == 200
+        assert server.ask("GET", "/v2/health/ready")[1]["bundle"] == world.candidate.digest
+        assert server.ask("POST", "/v1/detect", picture)[0] == 401
+        assert server.ask("POST", "/v1/detect", picture, Authorization="Bearer wrong")[0] == 401
+        assert server.ask("POST", "/v1/detect", picture, **bearer)[0] == 200
+        for body, status in (
+            (b"", 400),
+            (b"<html>", 415),
+            (picture[: len(picture) // 2], 400),
+            (bomb, 413),
+            (b"x" * (21 << 20), 413),
+        ):
+            try:
+                found, answer, _ = server.ask("POST", "/v1/detect", body, **bearer)
+            except (BrokenPipeError, ConnectionResetError):
+                assert status == 413  # the server need not read what it will not take
+                continue
+            assert (found, bool(answer["error"])) == (status, True)
+        assert server.ask("POST", "/v1/detect?min_score=x", picture, **bearer)[0] == 400
+        assert server.ask("GET", "/v1/detect")[0] == 405
+        metrics = server.ask("GET", "/metrics")[1].decode()
+        assert 'boxwright_requests_total{code="200"} 1.0' in metrics
+        assert 'boxwright_requests_total{code="401"} 2.0' in metrics
+    events = read_events(Path(store_arguments[-1]))
+    assert len(events) == 1  # refused requests are not answers
+
+
+def _bomb() -> bytes:
+    import io
+
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.new("1", (9000, 9000)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_too_much_at_once_is_refused_and_the_rest_is_answered(
+    world, store_arguments: list[str], tmp_path: Path
+) -> None:
+    picture = world.store.pictures.read(world.dataset.picture_digests[0])
+    with served([*store_arguments, "--in-flight", "1", "--waiting", "2"], tmp_path / "log") as server:
+        answers: list[tuple[int, dict]] = []
+
+        def ask() -> None:
+            status, _, headers = server.ask("POST", "/v1/detect", picture)
+            answers.append((status, headers))
+
+        threads = [threading.Thread(target=ask) for _ in range(24)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    codes = sorted(status for status, _ in answers)
+    assert set(codes) == {200, 429}
+    assert all("retry-after" in headers for status, headers in answers if status == 429)
+    assert len(read_events(Path(store_arguments[-1]))) == codes.count(200)
+
+
+def test_a_running_server_takes_the_promoted_bundle_and_goes_back(world, tmp_path: Path) -> None:
+    from boxwright.cli.main import run
+    from boxwright.store import Store
+
+    root = tmp_path / "store"
+    store = Store(root)
+    verdict = world.store.get("verdict/small", Verdict)
+    store.put(world.candidate)
+    store.put(verdict)
+    store.put(promote(verdict), name=ROLLOUT)
+    other = world.candidate.with_thresholds(dict.fromkeys(world.candidate.contract.class_names, 0.99), point="0" * 64)
+    store.put(other)
+    second = Verdict(spec_name="small", bundle=other.digest, checks=verdict.checks)
+    store.put(second, name="verdict/other")
+    picture = world.store.pictures.read(world.dataset.picture_digests[0])
+    with served(["--store", str(root)], tmp_path / "log") as server:
+        assert server.ask("POST", "/v1/detect", picture)[1]["model"]["bundle"] == world.candidate.digest
+        assert run(["promote", "verdict/other", "--store", str(root)]) == 0
+        assert _await(lambda: server.ask("POST", "/v1/detect", picture)[1]["model"]["bundle"], other.digest)
+        assert run(["rollback", "--store", str(root)]) == 0
+        assert _await(lambda: server.ask("POST", "/v1/detect", picture)[1]["model"]["bundle"], world.candidate.digest)
+    assert [event.digest for event in store.history(ROLLOUT)][-1] == store.get(ROLLOUT, Rollout).digest
+    assert len(store.history(ROLLOUT)) == 3
+
+
+def _await(ask, wanted: str) -> bool:
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        if ask() == wanted:
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def test_killed_ten_times_under_load_nothing_acknowledged_is_missing(
+    world, store_arguments: list[str], tmp_path: Path
+) -> None:
+    """Clients that never stop asking, a server killed hard ten times, and a journal that knows every answer they got."""
+    pictures = [world.store.pictures.read(d) for d in world.dataset.picture_digests[:6]]
+    acknowledged: set[str] = set()
+    lock = threading.Lock()
+    current: list[Served | None] = [None]
+    over = threading.Event()
+
+    def ask_on(worker: int) -> None:
+        number = worker
+        while not over.is_set():
+            server = current[0]
+            if server is None:
+                time.sleep(0.02)
+                continue
+            try:
+                status, answer, _ = server.ask("POST", "/v1/detect", pictures[number % len(pictures)])
+            except (OSError, ValueError, Exception):
+                time.sleep(0.01)
+                continue
+            number += 1
+            if status == 200:
+                with lock:
+                    acknowledged.add(answer["request_id"])
+
+    clients = [threading.Thread(target=ask_on, args=(i,)) for i in range(4)]
+    for client in clients:
+        client.start()
+    try:
+        for kill in range(10):
+            server = Served(store_arguments, tmp_path / "log")
+            server.await_ready()
+            before = len(acknowledged)
+            current[0] = server
+            until = time.monotonic() + 20
+            while len(acknowledged) < before + 5 + kill and time.monotonic() < until:
+                time.sleep(0.01)
+            server.kill()
+            current[0] = None
+    finally:
+        over.set()
+        for client in clients:
+            client.join()
+    journaled = {record["event_id"] for record in read_records(Path(store_arguments[-1]))}
+    assert len(acknowledged) >= 50
+    assert acknowledged - journaled == set()
+
+
+def test_a_torn_record_ends_its_segment_and_nothing_else(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for i in range(5):
+        journal.append({"n": i})
+    journal.close()
+    segment = next(tmp_path.glob("*.journal"))
+    whole = segment.read_bytes()
+    after = Journal(tmp_path)
+    after.append({"n": 5})
+    for cut in range(len(whole) - 1, len(whole) // 2, -7):
+        segment.write_bytes(whole[:cut])
+        found = [record["n"] for record in read_records(tmp_path)]
+        assert found[-1] == 5
+        assert found[:-1] == list(range(len(found) - 1))
+    segment.write_bytes(whole[:20] + bytes([whole[20] ^ 1]) + whole[21:])
+    assert [record["n"] for record in read_records(tmp_path)] == [0, 5]
+
+
+def test_a_bundle_without_its_verdict_and_an_open_door_are_refused(world, tmp_path: Path, capsys) -> None:
+    from boxwright.cli.main import run
+
+    store = ["--store", str(world.root / "store")]
+    assert run(["serve", "candidate/small", *store]) == 1
+    assert "passing verdict" in capsys.readouterr().err
+    assert run(["serve", *store, "--host", "0.0.0.0"]) == 2
+    assert "token" in capsys.readouterr().err
+
+
+def test_sixteen_bit_and_turned_bodies_are_answered(world, store_arguments: list[str], tmp_path: Path) -> None:
+    import io
+
+    from PIL import Image
+
+    upright = read_picture(world.store.pictures.read(world.dataset.picture_digests[0]))
+    turned = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.ascontiguousarray(np.rot90(upright))).save(turned, "PNG", exif=exif)
+    deep = io.BytesIO()
+    Image.fromarray(upright[..., 0].astype(np.uint16) << 8).save(deep, "PNG")
+    with served(store_arguments, tmp_path / "log") as server:
+        one = server.ask("POST", "/v1/detect?min_score=0.2", turned.getvalue())[1]
+        assert (one["image"]["height"], one["image"]["width"]) == upright.shape[:2]
+        expected = Detector(world.candidate).detect(upright)
+        _, lost, iou, _ = agreement(as_detections(one), expected, above=0.2)
+        assert (lost, round(iou, 2)) == (0, 1.0)
+        assert server.ask("POST", "/v1/detect", deep.getvalue())[0] == 200
+        assert server.ask("POST", "/v1/detect", write_jpeg(np.zeros((1, 1, 3), np.uint8)))[0] == 200

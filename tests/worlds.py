@@ -1,0 +1,318 @@
+"""Tiny worlds, written by hand: pictures, rows, and one small artifact of every kind.
+
+Builders take only what a test cares about; everything else is ordinary and the same each time.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from PIL import Image
+
+from boxwright.artifacts import (
+    CORRECTION_SCHEMA,
+    DRIFT_SCHEMA,
+    EVENT_SCHEMA,
+    QUEUE_SCHEMA,
+    Artifact,
+    Bundle,
+    Check,
+    Checkpoint,
+    Contract,
+    Corrections,
+    Dataset,
+    Drift,
+    Events,
+    Matches,
+    OperatingPoint,
+    Predictions,
+    Report,
+    ReviewQueue,
+    Rollout,
+    Split,
+    Verdict,
+    detection_table,
+)
+from boxwright.detections import DetectionColumns, Detections
+from boxwright.spec import Spec
+from boxwright.spec.spec import OutputClause
+from boxwright.store import digest_of_bytes
+
+NAMES = ("carton", "pouch")
+DAY = 1_750_000_000.0
+Box = Sequence[float]
+
+
+def digest_of(text: str) -> str:
+    """A digest to point at, as if an artifact called `text` had it."""
+    return digest_of_bytes(text.encode())
+
+
+def picture(height: int, width: int, *, seed: int = 0) -> NDArray[np.uint8]:
+    """(height, width, 3) smooth picture without any symmetry, so that every turn of it differs."""
+    y, x = np.mgrid[:height, :width]
+    shift = 17 * seed
+    channels = [x * 200 // width + shift, y * 150 // height + 50, (x + 2 * y) * 120 // (width + 2 * height) + shift]
+    return np.stack(channels, axis=-1).astype(np.uint8)
+
+
+def encoded(pixels: NDArray | Image.Image, form: str = "PNG", **options: Any) -> bytes:
+    """The picture as a file of a format."""
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    file = io.BytesIO()
+    image.save(file, form, **options)
+    return file.getvalue()
+
+
+def spec(**sections: Any) -> Spec:
+    """A spec for NAMES with some sections given."""
+    return Spec.model_validate({"name": "line", "classes": [{"name": name} for name in NAMES], **sections})
+
+
+def row(
+    image_id: int,
+    boxes: Sequence[Box] = (),
+    *,
+    classes: Sequence[int] | None = None,
+    ids: Sequence[int] | None = None,
+    picture: str | None = None,
+    side: str = "",
+    **conditions: Any,
+) -> dict[str, Any]:
+    """One picture of a dataset; annotation ids are 10 * image_id and on."""
+    n = len(boxes)
+    return {
+        "image_id": image_id,
+        "file_name": f"{image_id:03}.jpg",
+        "picture": digest_of(f"picture {image_id}") if picture is None else picture,
+        "width": 100,
+        "height": 80,
+        "side": side,
+        "labelled": True,
+        "conditions": json.dumps(conditions, sort_keys=True),
+        "annotation_id": list(ids) if ids is not None else [10 * image_id + k for k in range(n)],
+        "class_id": list(classes) if classes is not None else [0] * n,
+        **{name: [float(box[k]) for box in boxes] for k, name in enumerate(("x1", "y1", "x2", "y2"))},
+        "area": [float((box[2] - box[0]) * (box[3] - box[1])) for box in boxes],
+        "crowd": [False] * n,
+        "ignore": [False] * n,
+        "attributes": ["{}"] * n,
+    }
+
+
+def dataset(rows: list[dict[str, Any]], *, name: str = "line") -> Dataset:
+    """A dataset of some rows."""
+    return Dataset.from_rows(rows, name=name, class_names=NAMES, provenance={"format": "by hand"})
+
+
+def corrections(answers: Mapping[str, tuple[Sequence[Box], Sequence[int]]]) -> Corrections:
+    """Answers: digest of a picture to its boxes and their classes."""
+    rows = [
+        {
+            "item": f"item-{k}", "picture": digest, "file_name": f"seen/{k}.jpg", "width": 100, "height": 80,
+            "conditions": json.dumps({"camera": "cam-9"}), "reviewer": "ann", "answered_at": DAY, "in_time": True,
+            "class_id": list(classes), "ignore": [False] * len(boxes),
+            **{name: [float(box[i]) for box in boxes] for i, name in enumerate(("x1", "y1", "x2", "y2"))},
+        }
+        for k, (digest, (boxes, classes)) in enumerate(answers.items())
+    ]  # fmt: skip
+    return Corrections(class_names=NAMES, answers=pa.Table.from_pylist(rows, schema=CORRECTION_SCHEMA))
+
+
+def events(
+    detections: Sequence[Detections],
+    *,
+    pictures: Sequence[str] | None = None,
+    cameras: Sequence[str] | None = None,
+    brightness: float = 100.0,
+    latency_ms: float = 10.0,
+) -> Events:
+    """One event per entry of `detections`, ten seconds apart."""
+    n = len(detections)
+    rows = [
+        {
+            "event_id": f"event-{k}", "at": DAY + 10 * k, "bundle": digest_of("bundle"),
+            "picture": pictures[k] if pictures is not None else digest_of(f"seen {k}"), "file_name": f"seen/{k}.jpg",
+            "camera": cameras[k] if cameras is not None else "cam-1", "width": 100, "height": 80,
+            "brightness": brightness, "contrast": 20.0, "sharpness": 5.0, "latency_ms": latency_ms,
+            "detections": len(detections[k]),
+        }
+        for k in range(n)
+    ]  # fmt: skip
+    return Events(
+        class_names=NAMES,
+        events=pa.Table.from_pylist(rows, schema=EVENT_SCHEMA),
+        detections=detection_table(DetectionColumns.from_list(list(detections))),
+    )
+
+
+def seen(*scores: float) -> Detections:
+    """Detections with these scores, side by side, of class 0."""
+    boxes = np.array([[10 * k, 10, 10 * k + 8, 30] for k in range(len(scores))], float).reshape(-1, 4)
+    return Detections(boxes, np.array(scores), np.zeros(len(scores)))
+
+
+def queue_item(
+    item: str, *, picture: str, file_name: str, camera: str = "cam-1", due_at: float = DAY
+) -> dict[str, Any]:
+    """One row of a review queue."""
+    return {
+        "item": item, "picture": picture, "file_name": file_name, "camera": camera, "priority": "P2",
+        "reason": "uncertain", "value": 0.5, "selected_at": DAY - 3600, "due_at": due_at, "proposal": "{}",
+    }  # fmt: skip
+
+
+def queue(items: list[dict[str, Any]]) -> ReviewQueue:
+    """A queue of some items."""
+    return ReviewQueue(class_names=NAMES, items=pa.Table.from_pylist(items, schema=QUEUE_SCHEMA), summary={"seed": 0})
+
+
+def one_of_each_kind(folder: Path) -> dict[str, Artifact]:
+    """Kind to a small artifact that holds something in every part; files are written under `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = (
+        dataset([row(1, [(1, 2, 30, 40), (5.25, 6, 7, 8)], classes=[0, 1], camera="a"), row(2), row(3, [(0, 0, 9, 9)])]),
+        Split(
+            image_ids=np.array([1, 2, 3]),
+            side=("train", "val", "test"),
+            group=("a", "b", "c"),
+            summary={"seed": 0, "groups": {"train": 1}},
+            made_from={"dataset": digest_of("dataset")},
+        ),
+        _checkpoint(folder),
+        _bundle(folder),
+        OperatingPoint(
+            score_thresholds={"carton": 0.3, "pouch": 0.45},
+            rule={"choose": "best_f1"},
+            observed={"carton": {"precision": 0.9, "recall": None}},
+            made_from={"bundle": digest_of("bundle")},
+        ),
+        _predictions(),
+        _matches(),
+        _report(),
+        Verdict(
+            spec_name="line",
+            bundle=digest_of("bundle"),
+            checks=(
+                Check("ap50 >= 0.7", 0.7, 0.8, 0.75, 0.85, "met"),
+                Check("recall >= 0.9", 0.9, None, None, None, "no evidence", "no objects"),
+            ),
+            made_from={"report": digest_of("report")},
+        ),
+        Rollout(
+            primary=digest_of("bundle"), previous=digest_of("older"), verdict=digest_of("verdict"),
+            previous_verdict=None, number=2, made_from={"bundle": digest_of("bundle")},
+        ),
+        events([seen(0.9, 0.2), seen(), seen(0.5)]),
+        _drift(),
+        queue([queue_item("e1", picture=digest_of("p1"), file_name="a.jpg"),
+               queue_item("e2", picture=digest_of("p2"), file_name="")]),
+        corrections({digest_of("p1"): ([(1, 2, 3, 4)], [1]), digest_of("p2"): ([], [])}),
+    )  # fmt: skip
+    return {artifact.kind: artifact for artifact in made}
+
+
+def _file(path: Path, data: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def _checkpoint(folder: Path) -> Checkpoint:
+    return Checkpoint(
+        weights=_file(folder / "weights.safetensors", b"weights"),
+        class_names=NAMES,
+        recipe={"training": {"steps": 3}},
+        history={"looks": [{"step": 1, "loss": 0.5}]},
+        made_from={"dataset": digest_of("dataset"), "split": digest_of("split")},
+    )
+
+
+def _bundle(folder: Path) -> Bundle:
+    return Bundle(
+        model=_file(folder / "model.onnx", b"a model of no use"),
+        contract=Contract(
+            class_names=NAMES, input_hw=(64, 96), output=OutputClause(), score_thresholds={"carton": 0.3},
+            parity={"least_iou": 0.999}, training_side_px={"p50": 20.0}, spec_name="line",
+        ),
+        golden={
+            "golden/0.jpg": _file(folder / "golden" / "0.jpg", b"a picture"),
+            "golden/answers.json": _file(folder / "golden" / "answers.json", b"[]"),
+        },
+        made_from={"checkpoint": digest_of("checkpoint")},
+    )  # fmt: skip
+
+
+def _predictions() -> Predictions:
+    images = {
+        "image_id": np.array([1, 2, 3]), "file_name": ["001.jpg", "002.jpg", "003.jpg"],
+        "detections": np.array([2, 0, 1]), "latency_ms": [10.0, 11.5, 9.0], "brightness": [90.0, 100.0, 110.0],
+        "contrast": [20.0, 21.0, 22.0], "sharpness": [4.0, 5.0, 6.0],
+    }  # fmt: skip
+    return Predictions(
+        class_names=NAMES,
+        images=pa.table(images),
+        detections=detection_table(DetectionColumns.from_list([seen(0.9, 0.2), seen(), seen(0.5)])),
+        measured_on={"hardware": "none", "threads": 1, "memory_mb": 12.5},
+        made_from={"bundle": digest_of("bundle")},
+    )
+
+
+def _matches() -> Matches:
+    corners = {name: [1.0, 2.0] for name in ("x1", "y1", "x2", "y2")}
+    return Matches(
+        class_names=NAMES,
+        iou_thresholds=(0.5, 0.75),
+        area_names=("all", "small"),
+        images=pa.table({"image_id": [1, 2], "file_name": ["a", "b"], "group": ["g", "h"], "camera": ["c", None]}),
+        detections=pa.table(
+            {"image": [0, 1], "class_id": [0, 1], "score": [0.9, 0.1], **corners, "rank": [0, 0],
+             "hit": np.array([3, 0], np.uint64), "ignored": np.array([0, 1], np.uint64), "annotation": [0, -1],
+             "iou": [0.8, 0.0]}
+        ),
+        objects=pa.table(
+            {"image": [0, 1], "class_id": [0, 1], "annotation_id": [10, 20], **corners, "area": [4.0, 9.0],
+             "left_out": np.array([0, 2], np.uint64), "ignore": [False, True], "crowd": [False, False],
+             "detection": [0, -1]}
+        ),
+        made_from={"predictions": digest_of("predictions"), "dataset": digest_of("dataset")},
+    )  # fmt: skip
+
+
+def _report() -> Report:
+    figure = {"value": 0.8, "low": 0.7, "high": None, "support": 40, "note": ""}
+    return Report(
+        title="candidate on test",
+        class_names=NAMES,
+        metrics={"ap": 0.5, "ap_small": -1.0},
+        per_class={"carton": {"ap": 0.5}, "pouch": {"ap": -1.0}},
+        operating={"all": {"precision": 0.9}},
+        confusion={"labels": [*NAMES, "background"], "counts": [[1, 0, 0], [0, 2, 0], [0, 0, 0]]},
+        slices=({"condition": "camera", "value": "a", "ap50": figure}, {"condition": "camera", "value": "b"}),
+        observed={"ap50": figure},
+        curves={"recall": [0.0, 1.0], "precision": {"carton": [1.0, 0.5]}},
+        measured={"latency_p95_ms": 12.0},
+        support={"images": 3},
+        failures=pa.table({"kind": ["miss", "false alarm"], "severity": [0.9, 0.1], "image_id": [1, 2]}),
+        made_from={"matches": digest_of("matches")},
+    )
+
+
+def _drift() -> Drift:
+    rows = [
+        {"window": k, "begins": DAY, "ends": DAY + 60, "slice": "all", "feature": "brightness", "events": 50,
+         "reference": 100.0, "value": 100.0 + k, "effect": 0.1 * k, "p_value": 0.5, "limit": 0.3, "alarm": k == 1}
+        for k in range(2)
+    ]  # fmt: skip
+    return Drift(
+        rows=pa.Table.from_pylist(rows, schema=DRIFT_SCHEMA),
+        summary={"windows": 2, "alarms": ["window 1: brightness"]},
+        made_from={"events": digest_of("events")},
+    )
