@@ -54,7 +54,7 @@ def ks_loop(a: Sequence[float], b: Sequence[float]) -> float:
 
 
 def holm_loop(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down: the k-th smallest of n is multiplied by n - k + 1, never falls below one before it, at most 1."""
+    """Holm: the k-th smallest of n times n - k + 1, never below one before it, at most 1."""
     corrected = [0.0] * len(p_values)
     highest = 0.0
     for rank, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):

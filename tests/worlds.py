@@ -178,7 +178,7 @@ def one_of_each_kind(folder: Path) -> dict[str, Artifact]:
     """Kind to a small artifact that holds something in every part; files are written under `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     made = (
-        dataset([row(1, [(1, 2, 30, 40), (5.25, 6, 7, 8)], classes=[0, 1], camera="a"), row(2), row(3, [(0, 0, 9, 9)])]),
+        dataset([row(1, [(1, 2, 30, 40), (5, 6, 7.5, 8)], classes=[0, 1], camera="a"), row(2), row(3, [(0, 0, 9, 9)])]),
         Split(
             image_ids=np.array([1, 2, 3]),
             side=("train", "val", "test"),

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
@@ -170,6 +170,7 @@ def test_a_missing_file_and_a_folder_are_told_by_path(tmp_path: Path) -> None:
 
 
 @given(st.text(max_size=40))
+@settings(max_examples=40)
 def test_any_text_is_a_document_or_a_spec_error(text: str) -> None:
     try:
         found = cart(text)

@@ -148,7 +148,7 @@ def _of_store(
         matches = stages.match(found, data, parts, "test")
         if bundle is None:
             raise InputError("These predictions name no bundle; evaluate them as COCO files.")
-        report = stages.evaluate(matches, found, bundle)
+        report = stages.evaluate(matches, found, bundle, data, parts)
     opened.put(matches)
     opened.put(report, name=f"report/{spec.name}", reason="evaluate")
     if bundle.contract.score_thresholds is None:

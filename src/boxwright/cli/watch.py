@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, give, open_store, write_page
-from boxwright.lifecycle import watch_traffic
+from boxwright.lifecycle import round_due, watch_traffic
 from boxwright.pages import drift_page
 from boxwright.spec import load_spec
 
@@ -36,9 +36,14 @@ def watch(
     if page:
         write_page(page, drift_page(watched.drift, title=f"{promise.name}: traffic against the reference"))
     summary = dict(watched.drift.summary)
+    due = round_due(opened, promise)
     lines = [
         *(f"alarm: {line}" for line in summary["alarms"][:20]),
         f"{summary['events']} events in {summary['windows']} windows, {len(summary['alarms'])} alarms",
     ]
-    give({"drift": digest, **summary}, as_json=as_json, lines=[*lines, digest])
+    give(
+        {"drift": digest, **summary, "round_due": due},
+        as_json=as_json,
+        lines=[*lines, *(f"a new round is due: {reason}" for reason in due), digest],
+    )
     raise typer.Exit(1 if summary["alarms"] else 0)

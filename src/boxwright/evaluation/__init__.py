@@ -7,8 +7,19 @@ resample the spec's groups. It measures; the gate judges.
 
 from boxwright.evaluation.average_precision import Reducer, coco_metrics
 from boxwright.evaluation.choose import choose
+from boxwright.evaluation.coverage import coverage
 from boxwright.evaluation.evaluate import evaluate, match_dataset
 from boxwright.evaluation.match import match
 from boxwright.evaluation.sides import GroundTruth, Scored
 
-__all__ = ["GroundTruth", "Reducer", "Scored", "choose", "coco_metrics", "evaluate", "match", "match_dataset"]
+__all__ = [
+    "GroundTruth",
+    "Reducer",
+    "Scored",
+    "choose",
+    "coco_metrics",
+    "coverage",
+    "evaluate",
+    "match",
+    "match_dataset",
+]

@@ -24,7 +24,7 @@ from boxwright.evaluation.observe import Observer, observe
 from boxwright.evaluation.operating import count, figures, thresholds_by_class
 from boxwright.evaluation.sides import scored_of, truth_of
 from boxwright.evaluation.slices import cut, labels, picture_labels
-from boxwright.spec import Spec
+from boxwright.spec import Observed, Spec
 from boxwright.spec.spec import ConditionClause
 
 CONFIDENCE = 0.95
@@ -75,6 +75,7 @@ def evaluate(
     conditions: Sequence[ConditionClause] = (),
     predictions: Predictions | None = None,
     bundle: Bundle | None = None,
+    covered: Mapping[str, Observed] | None = None,
 ) -> Report:
     """The report of one set of matches.
 
@@ -86,6 +87,7 @@ def evaluate(
         conditions: to slice by where there is no spec.
         predictions: for latency and memory.
         bundle: for parity, and for the verdict to name.
+        covered: counts of the spec's coverage clauses, see `coverage`.
     """
     reducer = Reducer(matches)
     thresholds = thresholds_by_class(matches, score_thresholds)
@@ -106,7 +108,7 @@ def evaluate(
             "rule": RULE,
         },
         slices=tuple(slice_records(matches, observer, spec.conditions if spec else conditions)),
-        observed={key: asdict(figure) for key, figure in observe(observer, matches, spec, measured).items()},
+        observed={k: asdict(o) for k, o in {**observe(observer, matches, spec, measured), **(covered or {})}.items()},
         curves=curves(reducer, matches),
         measured=measured,
         support={

@@ -13,6 +13,7 @@ import math
 from boxwright.artifacts import Check, Report, Verdict
 from boxwright.errors import InputError
 from boxwright.spec import Observed, Requirement, Spec, figure_key
+from boxwright.spec.spec import CoverageFigure
 
 _MEASURED = ("latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "memory_mb", "parity_iou", "parity_score")
 
@@ -46,6 +47,7 @@ def decide(report: Report, spec: Spec, *, baseline: Report | None = None, first_
                 requirement.text.replace("*", name, 1) if requirement.class_name == "*" and name else requirement.text
             )
             checks.append(_check(text, requirement, Observed(**found), before, spec, first_release=first_release))
+    checks += [_covered(figure, report) for clause in spec.coverage for figure in clause.figures]
     made_from = {"report": report.digest, **({"baseline": baseline.digest} if baseline else {})}
     bundle = report.made_from.get("bundle", "")
     return Verdict(
@@ -82,6 +84,17 @@ def _check(
     if not requirement.holds(better, required):
         return check("not met", "")
     return check("no evidence", _what_would_settle(found, required, worse, holds=holds))
+
+
+def _covered(figure: CoverageFigure, report: Report) -> Check:
+    """A coverage clause: counted, not estimated, so there is no interval."""
+    found = report.observed.get(figure.key)
+    text, least = f"{figure.key} >= {figure.least}", float(figure.least)
+    if found is None:
+        return Check(text, least, None, None, None, "no evidence", "counted only on a data set of the store")
+    met = found["value"] >= least
+    note = "" if met else f"collect and label {figure.least - int(found['value'])} more {figure.of} of this slice"
+    return Check(text, least, found["value"], None, None, "met" if met else "not met", note)
 
 
 def _what_would_settle(found: Observed, required: float, worse: float, *, holds: bool) -> str:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from boxwright.artifacts import Dataset
 from boxwright.errors import FormatError, InputError
 from boxwright.ingestion.pictures import Progress, Seen, look
-from boxwright.ingestion.reading import Problem, Reading
+from boxwright.ingestion.reading import BoxRecord, Problem, Reading
 from boxwright.ingestion.source import read_source
 from boxwright.spec import Spec
 
@@ -56,7 +56,7 @@ def ingest(
 
     def flush() -> None:
         for seen, digest in zip(waiting, keep(s.data for s in waiting), strict=True):
-            rows.append(_row(seen, digest, class_names, extra))
+            rows.append(_row(seen, digest, class_names, extra, spec))
         waiting.clear()
 
     for seen in look(reading, progress=progress):
@@ -127,7 +127,9 @@ def _class_names(reading: Reading, spec: Spec | None) -> list[str]:
     return known
 
 
-def _row(seen: Seen, digest: str, class_names: list[str], extra: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+def _row(
+    seen: Seen, digest: str, class_names: list[str], extra: Mapping[str, Mapping[str, str]], spec: Spec | None
+) -> dict[str, Any]:
     record = seen.record
     more = extra.get(record.file_name) or extra.get(Path(record.file_name).name) or {}
     boxes = record.boxes
@@ -146,9 +148,20 @@ def _row(seen: Seen, digest: str, class_names: list[str], extra: Mapping[str, Ma
         **{name: [float(c[i]) for c in corners] for i, name in enumerate(("x1", "y1", "x2", "y2"))},
         "area": [box.area if box.area is not None else (c[2] - c[0]) * (c[3] - c[1]) for box, c in zip(boxes, corners, strict=True)],
         "crowd": [box.crowd for box in boxes],
-        "ignore": [box.ignore or box.crowd for box in boxes],
+        "ignore": [box.ignore or box.crowd or _too_little(box, spec) for box in boxes],
         "attributes": [json.dumps(box.attributes, sort_keys=True, ensure_ascii=False) for box in boxes],
     }  # fmt: skip
+
+
+def _too_little(box: BoxRecord, spec: Spec | None) -> bool:
+    """Whether the spec does not ask for an object this small, or this hidden (attribute `visible`, a share)."""
+    clause = next((c for c in spec.classes if c.name == box.class_name), None) if spec else None
+    if clause is None:
+        return False
+    x1, y1, x2, y2 = box.box_xyxy
+    visible = box.attributes.get("visible")
+    hidden = isinstance(visible, int | float) and visible < clause.least_visible
+    return min(x2 - x1, y2 - y1) < clause.least_size_px or hidden
 
 
 def _number(rows: list[dict[str, Any]]) -> None:

@@ -4,7 +4,14 @@
 """
 
 from boxwright.lifecycle.stages import ROLLOUT, Stages, current_rollout, judged_ids, predict_dataset
-from boxwright.lifecycle.traffic import Watched, accept_answers, export_queue, select_for_review, watch_traffic
+from boxwright.lifecycle.traffic import (
+    Watched,
+    accept_answers,
+    export_queue,
+    round_due,
+    select_for_review,
+    watch_traffic,
+)
 from boxwright.lifecycle.turn import Turned, turn
 
 __all__ = [
@@ -17,6 +24,7 @@ __all__ = [
     "export_queue",
     "judged_ids",
     "predict_dataset",
+    "round_due",
     "select_for_review",
     "turn",
     "watch_traffic",

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from boxwright.artifacts import Bundle, Checkpoint, Dataset, Matches, Predictions, Report, Rollout, Split
 from boxwright.boxes import xywh_from_xyxy
 from boxwright.detections import DetectionColumns, Detections
-from boxwright.errors import InputError
-from boxwright.evaluation import GroundTruth, Reducer, Scored, coco_metrics, evaluate, match, match_dataset
+from boxwright.errors import InputError, SpecError
+from boxwright.evaluation import GroundTruth, Reducer, Scored, coco_metrics, coverage, evaluate, match, match_dataset
 from boxwright.evaluation.sides import truth_of
 from boxwright.images import letterbox, read_picture
 from boxwright.inference import decode, predict
@@ -41,6 +41,13 @@ class Stages:
 
     def train(self, dataset: Dataset, parts: Split) -> Checkpoint:
         """Training, with looks at val through the code that serves."""
+        promised, tried = self._spec.constraints.input_hw, self._recipe.model.input_hw
+        if promised is not None and promised != tried:
+            raise SpecError(
+                f"spec.yaml promises an input of {promised[0]}x{promised[1]} (constraints.input_hw), recipe.yaml trains at "
+                f"{tried[0]}x{tried[1]} (model.input_hw). Another scale costs accuracy silently; make them equal.",
+                key_path="constraints.input_hw",
+            )
         from boxwright.training import train  # torch is needed here and not by a server
 
         run = identity_of(dataset, parts, self._recipe, self._spec.labels)[:16]
@@ -86,8 +93,10 @@ class Stages:
         groups = parts.groups_of(ids)
         return match_dataset(predictions, dataset, image_ids=ids, groups=groups, conditions=self._spec.conditions)
 
-    def evaluate(self, matches: Matches, predictions: Predictions, bundle: Bundle) -> Report:
-        """The report of a bundle at its thresholds."""
+    def evaluate(
+        self, matches: Matches, predictions: Predictions, bundle: Bundle, dataset: Dataset, parts: Split
+    ) -> Report:
+        """The report of a bundle at its thresholds, with the spec's coverage counted."""
         return evaluate(
             matches,
             title=f"{self._spec.name}: bundle {bundle.digest[:12]}",
@@ -95,6 +104,7 @@ class Stages:
             spec=self._spec,
             predictions=predictions,
             bundle=bundle,
+            covered=coverage(dataset, parts, self._spec),
         )
 
     def in_service_beside(self, candidate: Bundle) -> Bundle | None:
@@ -133,7 +143,13 @@ class Stages:
             self._spec,
         )
         return do(
-            Report, "evaluate baseline", lambda: self.evaluate(met, found, bundle), met, found, bundle, self._spec
+            Report,
+            "evaluate baseline",
+            lambda: self.evaluate(met, found, bundle, dataset, parts),
+            met,
+            found,
+            bundle,
+            self._spec,
         )
 
     def _validation(

@@ -6,6 +6,7 @@ The reference is the served candidate's own predictions on the pictures that jud
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from numpy.typing import NDArray
 from boxwright.artifacts import Bundle, Corrections, Dataset, Drift, Events, Matches, Predictions, ReviewQueue, Verdict
 from boxwright.errors import InputError, StoreError
 from boxwright.images import measure, read_header, read_picture
-from boxwright.lifecycle.stages import current_rollout
+from boxwright.lifecycle.stages import ROLLOUT, current_rollout
 from boxwright.monitoring import Features, features_of_events, features_of_predictions, watch
 from boxwright.review import Answer, accept, select
 from boxwright.serving import kept_picture, read_events
 from boxwright.spec import Spec
+from boxwright.spec.spec import seconds_from
 from boxwright.store import Store, write_bytes
 
 _NOVELTY = ("boxes per picture", "best score", "boxes near threshold", "brightness", "contrast", "sharpness")
@@ -82,6 +84,25 @@ def accept_answers(
     corrections = accept(queue, answers, look=lambda d: _look(_kept(journal, d)), reviewer=reviewer)
     store.pictures.add(_kept(journal, digest) for digest in corrections.answers.column("picture").to_pylist())
     return corrections
+
+
+def round_due(store: Store, spec: Spec, *, now: float | None = None) -> list[str]:
+    """Why a new round is due by the spec's retraining clause; empty when it is not."""
+    now = time.time() if now is None else now
+    reasons = []
+    history = store.history(ROLLOUT)
+    if history and now - history[-1].at > seconds_from(spec.retraining.every):
+        days = (now - history[-1].at) / 86400
+        reasons.append(
+            f"the last release is {days:.1f} days old, the spec asks for a round every {spec.retraining.every}"
+        )
+    waiting = 0
+    for digest in store.digests(Corrections.kind):
+        if not any(kind == Dataset.kind for kind, _ in store.used_by(digest)):
+            waiting += len(store.get(digest, Corrections))
+    if waiting >= spec.retraining.least_corrections:
+        reasons.append(f"{waiting} reviewed pictures wait, {spec.retraining.least_corrections} make a round worthwhile")
+    return reasons
 
 
 def export_queue(queue: ReviewQueue, journal: Path, folder: Path) -> int:

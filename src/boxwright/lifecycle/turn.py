@@ -115,7 +115,13 @@ def turn(
         Matches, "match test", lambda: now.match(on_test, dataset, parts, "test"), on_test, dataset, parts, spec
     )
     report = do(
-        Report, "evaluate", lambda: now.evaluate(matches, on_test, candidate), matches, on_test, candidate, spec
+        Report,
+        "evaluate",
+        lambda: now.evaluate(matches, on_test, candidate, dataset, parts),
+        matches,
+        on_test,
+        candidate,
+        spec,
     )
     in_service = now.in_service_beside(candidate)
     first = in_service is None

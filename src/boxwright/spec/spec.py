@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -140,6 +141,22 @@ class CoverageClause(Section):
     least_objects: Annotated[int, Field(ge=0)] = 0
     least_images: Annotated[int, Field(ge=0)] = 0
 
+    @property
+    def figures(self) -> tuple[CoverageFigure, ...]:
+        """The counts the clause asks for, each with its key and the least number."""
+        selectors = ", ".join(f"{name}={value}" for name, value in sorted({**self.where, "split": self.split}.items()))
+        asked = (("objects", self.least_objects), ("images", self.least_images))
+        return tuple(CoverageFigure(f"{of}[{selectors}]", of, least) for of, least in asked if least)
+
+
+@dataclass(frozen=True)
+class CoverageFigure:
+    """One count of a coverage clause: its key, what is counted, and the least number."""
+
+    key: str
+    of: str
+    least: int
+
 
 class LabelClause(Section):
     """How annotations are read, and what leaves them true."""
@@ -233,6 +250,15 @@ class Spec(Section):
             if twice:
                 raise ValueError(f"{what} '{min(twice)}' is listed twice")
         known = {c.name: c for c in self.conditions}
+        taken = {"image_id", "file_name", "group", "class", "split"} & set(known)
+        if taken:
+            raise ValueError(f"a condition cannot be called '{min(taken)}'; choose another name")
+        for clause in self.coverage:
+            unknown = set(clause.where) - {"class", *known}
+            if unknown:
+                raise ValueError(f"coverage names the unknown condition '{min(unknown)}'")
+            if clause.where.get("class", self.class_names[0]) not in self.class_names:
+                raise ValueError(f"coverage names the class '{clause.where['class']}', which is not in classes")
         for requirement in self.requirements:
             if requirement.class_name not in (None, "*", *self.class_names):
                 raise ValueError(

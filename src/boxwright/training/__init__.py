@@ -13,9 +13,9 @@ from boxwright.training.recipe import Recipe, load_recipe
 if TYPE_CHECKING:
     from boxwright.training.fit import Forward, forward_of
     from boxwright.training.load import load_network
-    from boxwright.training.train import train
+    from boxwright.training.run import train
 
-_WITH_TORCH = {"Forward": "fit", "forward_of": "fit", "load_network": "load", "train": "train"}
+_WITH_TORCH = {"Forward": "fit", "forward_of": "fit", "load_network": "load", "train": "run"}
 
 __all__ = ["Forward", "Recipe", "forward_of", "load_network", "load_recipe", "train"]
 

@@ -12,7 +12,7 @@ from boxwright.artifacts import Checkpoint
 from boxwright.errors import StoreError
 from boxwright.training.model import Network
 from boxwright.training.recipe import Recipe
-from boxwright.training.train import new_network
+from boxwright.training.run import new_network
 
 
 def load_network(checkpoint: Checkpoint) -> Network:
