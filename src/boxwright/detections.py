@@ -101,6 +101,11 @@ class Detections:
         return cls(np.zeros((0, 4)), np.zeros(0), np.zeros(0))
 
 
+def _check_index(image: int, images: int) -> None:
+    if not 0 <= image < images:
+        raise IndexError(f"picture {image} of {images}; positions begin at 0")
+
+
 def offsets_from_counts(counts: NDArray | list[int]) -> NDArray[np.int64]:
     """(n + 1,) offsets such that picture i owns rows offsets[i] to offsets[i + 1]."""
     return np.concatenate([[0], np.cumsum(np.asarray(counts, np.int64))]).astype(np.int64)
@@ -140,6 +145,7 @@ class AnnotationColumns:
         return len(self.offsets) - 1
 
     def __getitem__(self, image: int) -> Annotations:
+        _check_index(image, len(self))
         rows = slice(self.offsets[image], self.offsets[image + 1])
         return Annotations(self.boxes_xyxy[rows], self.class_id[rows], self.ignore[rows])
 
@@ -176,6 +182,7 @@ class DetectionColumns:
         return len(self.offsets) - 1
 
     def __getitem__(self, image: int) -> Detections:
+        _check_index(image, len(self))
         rows = slice(self.offsets[image], self.offsets[image + 1])
         return Detections(self.boxes_xyxy[rows], self.score[rows], self.class_id[rows])
 

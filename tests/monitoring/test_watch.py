@@ -142,7 +142,9 @@ def test_features_of_events_by_hand() -> None:
         seen(),
         Detections(np.array([[0, 0, 1, 1]]), np.array([0.8]), np.array([1])),
     ]
-    found = features_of_events(events(answers, cameras=["a", "", "b"], brightness=77), {"carton": 0.5, "pouch": 0.9})
+    found = features_of_events(
+        events(answers, cameras=["a", "", "b"], brightness=77), {"carton": 0.5, "pouch": 0.9}, near=0.1
+    )
     assert len(found) == 3
     assert list(found.slices) == ["a", "", "b"]
     expected = {
@@ -164,8 +166,8 @@ def test_features_of_events_by_hand() -> None:
 def test_reference_and_traffic_are_measured_alike(tmp_path) -> None:
     predictions = one_of_each_kind(tmp_path)["predictions"]
     thresholds = dict.fromkeys(NAMES, 0.5)
-    reference = features_of_predictions(predictions, thresholds)  # type: ignore[arg-type]
-    traffic = features_of_events(events([seen(0.9, 0.2), seen(), seen(0.5)]), thresholds)
+    reference = features_of_predictions(predictions, thresholds, near=0.1)  # type: ignore[arg-type]
+    traffic = features_of_events(events([seen(0.9, 0.2), seen(), seen(0.5)]), thresholds, near=0.1)
     assert reference.values.keys() == traffic.values.keys()
     for name in ("boxes per picture", "mean score", "best score", "boxes near threshold", "boxes of carton"):
         np.testing.assert_array_equal(reference.values[name], traffic.values[name])

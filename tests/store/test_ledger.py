@@ -18,7 +18,7 @@ class Worker:
     def __init__(self, threshold: float = 0.5) -> None:
         self.threshold, self.calls = threshold, 0
 
-    def __call__(self) -> OperatingPoint:
+    def __call__(self, *_inputs: object) -> OperatingPoint:
         self.calls += 1
         return OperatingPoint(score_thresholds={"carton": self.threshold}, rule={}, observed={})
 

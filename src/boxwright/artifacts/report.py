@@ -22,7 +22,7 @@ class Report(Artifact):
         per_class: class name to its figures.
         operating: precision, recall, f1 and counts at the score thresholds: `all`, then per class.
         confusion: `labels` and `counts`, rows annotations, columns detections, last row and column background.
-        slices: one record per condition, value and class: figures, intervals, support.
+        slices: one record per condition and value: figures, intervals, support.
         observed: figure key (`recall[open, lighting=dim]`) to value, low, high, support, note.
         curves: class name to recall and precision lists at IoU 0.50.
         measured: latency percentiles in ms, hardware, memory, parity.

@@ -20,7 +20,6 @@ from boxwright.cli.terminal import (
     save_artifact,
     say,
 )
-from boxwright.evaluation import choose as choose_point
 from boxwright.lifecycle import Stages
 from boxwright.spec import load_spec
 from boxwright.store import Steps
@@ -47,12 +46,9 @@ def choose(
     with Bars().shown() as bars:
         stages = Stages(opened, promise, None, store / "work", bars)
         do = Steps(opened, say)
-        seen = do(
-            Predictions, "predict val", lambda: stages.predict(exported, data, parts, "val"), exported, data, parts
-        )
-        met = do(Matches, "match val", lambda: stages.match(seen, data, parts, "val"), seen, data, parts, promise)
-    rule = promise.output.operating_point
-    point = do(OperatingPoint, "choose", lambda: choose_point(met, exported, rule), met, exported, promise.output)
+        seen = do(Predictions, "predict val", stages.predict, exported, data, parts, "val")
+        met = do(Matches, "match val", stages.match, seen, data, parts, "val", also=promise.conditions)
+    point = do(OperatingPoint, "choose", stages.choose, met, exported, also=promise.output)
     candidate = exported.with_thresholds(point.score_thresholds, point=point.digest)
     opened.put(exported)
     opened.put(candidate, name=f"candidate/{promise.name}", reason="choose")

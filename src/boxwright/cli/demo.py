@@ -272,7 +272,7 @@ def write_frames(folder: Path, frames: Sequence[Frame]) -> None:
 
 
 def judge_answers(frames: Sequence[Frame], answers: Sequence[Detections]) -> dict[str, float]:
-    """precision, recall and AP50 of answered detections against the generated truth."""
+    """precision and recall of answered detections against the generated truth."""
     counts = [len(frame.annotations) for frame in frames]
     boxes = np.concatenate([np.zeros((0, 4)), *(f.annotations.boxes_xyxy for f in frames)]).astype(np.float64)
     ignore = np.concatenate([np.zeros(0, bool), *(f.annotations.ignore for f in frames)])

@@ -28,6 +28,6 @@ def diff(
     lines += [f"added {name}" for name in found.pictures_added] + [f"removed {name}" for name in found.pictures_removed]
     lines.append(
         f"pictures: +{len(found.pictures_added)} -{len(found.pictures_removed)}; boxes: +{found.boxes_added} "
-        f"-{found.boxes_removed}, {found.boxes_moved} moved, {found.boxes_relabelled} relabelled"
+        f"-{found.boxes_removed}, {found.boxes_moved} moved, {found.boxes_relabelled} relabelled, {found.boxes_rejudged} rejudged"
     )
     give(found.as_document, as_json=as_json, lines=lines)

@@ -46,9 +46,8 @@ def export(
     with Bars().shown() as bars:
         stages = Stages(opened, promise, None, store / "work", bars)
         do = Steps(opened, say)
-        bundle = do(
-            Bundle, "export", lambda: stages.export(trained, data, parts), trained, promise.output, promise.constraints
-        )
+        also = (promise.name, promise.output, promise.constraints)
+        bundle = do(Bundle, "export", stages.export, trained, data, parts, also=also)
     opened.point(f"bundle/{promise.name}", bundle.digest, reason="export")
     if out:
         save_artifact(bundle, out)

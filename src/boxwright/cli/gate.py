@@ -91,7 +91,7 @@ def as_lines(verdict: Verdict) -> list[str]:
 
 
 def read_report(store: Path, reference: str) -> Report:
-    """A report from the store, a folder, or the JSON that `evaluate --json` printed."""
+    """A report from the store, a folder, or the JSON that `evaluate --json` printed (whose verdict can promote nothing)."""
     path = Path(reference)
     if path.is_file():
         try:
@@ -102,7 +102,7 @@ def read_report(store: Path, reference: str) -> Report:
             )  # fmt: skip
             values = {name: document[name] for name in fields}
             values["class_names"], values["slices"] = tuple(values["class_names"]), tuple(values["slices"])
-            return Report(**values, failures=pa.table({}), made_from=document.get("made_from", {}))
+            return Report(**values, failures=pa.table({}))  # no digest stands behind a text file, so it names no bundle
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoreError(
                 f"'{path}' is not the JSON of `boxwright evaluate --json` ({type(error).__name__}: {error})."

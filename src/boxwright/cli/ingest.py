@@ -10,6 +10,7 @@ import typer
 from boxwright.cli.terminal import STORE, Bars, JsonOption, StoreOption, give, open_store, say
 from boxwright.ingestion import ingest as ingest_source
 from boxwright.spec import load_spec
+from boxwright.store import check_name
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,6 +33,7 @@ def ingest(
     as_json: JsonOption = False,
 ) -> None:
     """Read a data set into the store; its digest is the last line."""
+    check_name(name)
     opened = open_store(store, must_exist=False)
     with Bars().shown() as bars:
         dataset, problems = ingest_source(

@@ -121,7 +121,8 @@ def _header(image: Image.Image) -> PictureHeader:
         orientation = int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:
         orientation = 1
-    orientation = orientation if 1 <= orientation <= 8 else 1
+    if image.format == "TIFF" or not 1 <= orientation <= 8:
+        orientation = 1  # Pillow turns TIFF files by itself
     width, height = image.size
     size_hw = (width, height) if orientation >= 5 else (height, width)
     return PictureHeader(format=str(image.format), mode=image.mode, size_hw=size_hw, orientation=orientation)
@@ -129,7 +130,7 @@ def _header(image: Image.Image) -> PictureHeader:
 
 def _decode_jpeg(data: bytes, image: Image.Image, header: PictureHeader, name: str) -> NDArray[np.uint8]:
     """OpenCV is twice as fast as Pillow, but fills a cut file with grey; so the end of the file is looked at first."""
-    if b"\xff\xd9" not in data[-4096:]:
+    if not data.rstrip(b"\0").endswith(b"\xff\xd9"):
         try:
             image.load()  # Pillow refuses what is really cut, and reads what only lacks its end mark
         except (OSError, SyntaxError, ValueError) as error:

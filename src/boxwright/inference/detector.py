@@ -1,6 +1,6 @@
 """The one Detector: encoded picture or pixels in, detections out, as the bundle's contract says.
 
-Evaluation, the gate's latency, shadow runs and the server all use this class and nothing else.
+Evaluation, the gate's latency and the server all use this class and nothing else.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
 """Answers of reviewers become the next version of the data set.
 
-A reviewed picture that the data set knows gets the reviewer's boxes; one it does not know (it was seen in production)
-is added with them. Annotation ids of unchanged boxes stay; new boxes get new ids.
+A reviewed picture that the data set knows gets the reviewer's boxes, in every row that holds it; one it does not know
+(it was seen in production) is added with them. A box that did not move by more than half a pixel keeps its annotation
+id; new boxes get new ids.
 """
 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from typing import Any
 
 from boxwright.artifacts import Corrections, Dataset
@@ -33,17 +35,19 @@ def correct(dataset: Dataset, corrections: Corrections) -> Dataset:
     if not len(corrections):
         raise InputError(f"There is no answer to correct dataset '{dataset.name}' with.")
     rows = dataset.rows.to_pylist()
-    by_picture = {row["picture"]: row for row in rows}
+    by_picture: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        by_picture[row["picture"]].append(row)
     next_image = max((row["image_id"] for row in rows), default=0) + 1
     next_id = max((i for row in rows for i in row["annotation_id"]), default=0) + 1
     for answer in sorted(corrections.answers.to_pylist(), key=lambda a: (a["file_name"], a["picture"])):
-        row = by_picture.get(answer["picture"])
-        if row is None:
+        if answer["picture"] not in by_picture:
             row = _new_row(answer, next_image)
-            by_picture[answer["picture"]] = row
+            by_picture[answer["picture"]].append(row)
             rows.append(row)
             next_image += 1
-        next_id = _replace(row, answer, next_id)
+        for row in by_picture[answer["picture"]]:
+            next_id = _replace(row, answer, next_id)
     return Dataset.from_rows(
         rows,
         name=dataset.name,
@@ -71,16 +75,16 @@ def _new_row(answer: dict[str, Any], image_id: int) -> dict[str, Any]:
 
 def _replace(row: dict[str, Any], answer: dict[str, Any], next_id: int) -> int:
     """Put the answer's boxes into a row; the next free annotation id."""
-    before = {
-        (row["class_id"][k], *(round(row[c][k] / _SAME_PX) for c in ("x1", "y1", "x2", "y2"))): row["annotation_id"][k]
-        for k in range(len(row["class_id"]))
-    }
+    free = list(range(len(row["class_id"])))
     ids = []
     for k in range(len(answer["class_id"])):
-        key = (answer["class_id"][k], *(round(answer[c][k] / _SAME_PX) for c in ("x1", "y1", "x2", "y2")))
-        known = before.pop(key, None)
-        ids.append(next_id if known is None else known)
-        next_id += known is None
+        same = next((i for i in free if _unchanged(row, i, answer, k)), None)
+        if same is None:
+            ids.append(next_id)
+            next_id += 1
+        else:
+            free.remove(same)
+            ids.append(row["annotation_id"][same])
     for name in ("class_id", "x1", "y1", "x2", "y2", "ignore"):
         row[name] = list(answer[name])
     count = len(ids)
@@ -90,3 +94,9 @@ def _replace(row: dict[str, Any], answer: dict[str, Any], next_id: int) -> int:
     row["attributes"] = [json.dumps({})] * count
     row["labelled"] = True
     return next_id
+
+
+def _unchanged(row: dict[str, Any], i: int, answer: dict[str, Any], k: int) -> bool:
+    """Whether box i of a row and box k of an answer are the same class in the same place."""
+    moved = max(abs(row[corner][i] - answer[corner][k]) for corner in ("x1", "y1", "x2", "y2"))
+    return row["class_id"][i] == answer["class_id"][k] and moved <= _SAME_PX

@@ -1,11 +1,13 @@
 """What changed between two versions of a data set, to the box.
 
-Pictures are the same when their bytes are; annotations when their ids are. A box moved when it is the same annotation
-in another place, and was relabelled when its class changed.
+Pictures are the same when their bytes are (and their names, where one version holds the same bytes twice); annotations
+when their ids are. A box moved when it is the same annotation in another place, was relabelled when its class changed,
+and was rejudged when it is ignored now and was not, or the other way round.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -21,7 +23,7 @@ class Difference:
     Attributes:
         pictures_added, pictures_removed: file names.
         boxes_added, boxes_removed: per picture both versions hold, or new or gone with their picture.
-        boxes_moved, boxes_relabelled: annotations both versions hold.
+        boxes_moved, boxes_relabelled, boxes_rejudged: annotations both versions hold.
         pictures_changed: file name to what happened to its boxes, in words.
     """
 
@@ -31,6 +33,7 @@ class Difference:
     boxes_removed: int = 0
     boxes_moved: int = 0
     boxes_relabelled: int = 0
+    boxes_rejudged: int = 0
     pictures_changed: dict[str, list[str]] = field(default_factory=dict)
 
     @property
@@ -46,8 +49,9 @@ class Difference:
 
 def diff(before: Dataset, after: Dataset) -> Difference:
     """What `after` has that `before` has not, and the other way round."""
-    old, new = _by_picture(before), _by_picture(after)
-    counts = {"boxes_added": 0, "boxes_removed": 0, "boxes_moved": 0, "boxes_relabelled": 0}
+    twice = _held_twice(before) | _held_twice(after)
+    old, new = _by_picture(before, twice), _by_picture(after, twice)
+    counts = {"boxes_added": 0, "boxes_removed": 0, "boxes_moved": 0, "boxes_relabelled": 0, "boxes_rejudged": 0}
     changed: dict[str, list[str]] = {}
     for picture in {**old, **new}:
         a, b = old.get(picture, {"boxes": {}}), new.get(picture, {"boxes": {}})
@@ -62,12 +66,19 @@ def diff(before: Dataset, after: Dataset) -> Difference:
     )
 
 
-def _by_picture(dataset: Dataset) -> dict[str, dict[str, Any]]:
+def _held_twice(dataset: Dataset) -> set[str]:
+    """Digests of pictures that several rows hold."""
+    return {digest for digest, count in Counter(dataset.picture_digests).items() if count > 1}
+
+
+def _by_picture(dataset: Dataset, twice: set[str]) -> dict[str, dict[str, Any]]:
     found = {}
     for row in dataset.rows.to_pylist():
         corners = zip(row["x1"], row["y1"], row["x2"], row["y2"], strict=True)
-        boxes = {i: (c, xyxy) for i, c, xyxy in zip(row["annotation_id"], row["class_id"], corners, strict=True)}
-        found[row["picture"] or row["file_name"]] = {"file_name": row["file_name"], "boxes": boxes}
+        columns = zip(row["annotation_id"], row["class_id"], corners, row["ignore"], strict=True)
+        boxes = {i: (c, xyxy, ignore) for i, c, xyxy, ignore in columns}
+        key = row["picture"] if row["picture"] and row["picture"] not in twice else row["picture"] + row["file_name"]
+        found[key] = {"file_name": row["file_name"], "boxes": boxes}
     return found
 
 
@@ -81,7 +92,11 @@ def _compare(old: dict, new: dict, before: Dataset, after: Dataset, counts: dict
             counts["boxes_removed"] += 1
             lines.append(f"removed {before.class_names[old[key][0]]} {_rounded(old[key][1])}")
         else:
-            (class_a, box_a), (class_b, box_b) = old[key], new[key]
+            (class_a, box_a, ignore_a), (class_b, box_b, ignore_b) = old[key], new[key]
+            if ignore_a != ignore_b:
+                counts["boxes_rejudged"] += 1
+                what = "no longer judged" if ignore_b else "judged again"
+                lines.append(f"{what}: {after.class_names[class_b]} {_rounded(box_b)}")
             if before.class_names[class_a] != after.class_names[class_b]:
                 counts["boxes_relabelled"] += 1
                 lines.append(f"{before.class_names[class_a]} became {after.class_names[class_b]} {_rounded(box_b)}")

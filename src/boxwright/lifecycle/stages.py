@@ -10,15 +10,38 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from boxwright.artifacts import Bundle, Checkpoint, Dataset, Matches, Predictions, Report, Rollout, Split
+from boxwright.artifacts import (
+    Bundle,
+    Checkpoint,
+    Dataset,
+    Matches,
+    OperatingPoint,
+    Predictions,
+    Report,
+    Rollout,
+    Split,
+    Verdict,
+)
 from boxwright.boxes import xywh_from_xyxy
 from boxwright.detections import DetectionColumns, Detections
 from boxwright.errors import InputError, SpecError
-from boxwright.evaluation import GroundTruth, Reducer, Scored, coco_metrics, coverage, evaluate, match, match_dataset
+from boxwright.evaluation import (
+    GroundTruth,
+    Reducer,
+    Scored,
+    choose,
+    coco_metrics,
+    coverage,
+    evaluate,
+    match,
+    match_dataset,
+)
 from boxwright.evaluation.sides import truth_of
+from boxwright.gate import decide
 from boxwright.images import letterbox, read_picture
 from boxwright.inference import decode, predict
 from boxwright.spec import Spec
+from boxwright.splitting import split
 from boxwright.store import Steps, Store, identity_of
 
 Progress = Callable[[str, int, int, str], None]
@@ -39,15 +62,13 @@ class Stages:
         self._store, self._spec, self._recipe = store, spec, recipe
         self._work, self._progress = work_folder, progress
 
+    def split(self, dataset: Dataset, keep: Split | None, from_source: bool) -> Split:
+        """Whole groups to the sides, those of an earlier split staying where they were."""
+        return split(dataset, self._spec, from_source=from_source, keep=keep)
+
     def train(self, dataset: Dataset, parts: Split) -> Checkpoint:
         """Training, with looks at val through the code that serves."""
-        promised, tried = self._spec.constraints.input_hw, self._recipe.model.input_hw
-        if promised is not None and promised != tried:
-            raise SpecError(
-                f"spec.yaml promises an input of {promised[0]}x{promised[1]} (constraints.input_hw), recipe.yaml trains at "
-                f"{tried[0]}x{tried[1]} (model.input_hw). Another scale costs accuracy silently; make them equal.",
-                key_path="constraints.input_hw",
-            )
+        self._check_input(self._recipe.model.input_hw)
         from boxwright.training import train  # torch is needed here and not by a server
 
         run = identity_of(dataset, parts, self._recipe, self._spec.labels)[:16]
@@ -67,6 +88,8 @@ class Stages:
         from boxwright.export import export
         from boxwright.training import load_network
 
+        height, width = checkpoint.recipe["model"]["input_hw"]
+        self._check_input((height, width))
         ids = parts.ids("val") if len(parts.ids("val")) else parts.ids("train")
         rows = dataset.positions(
             ids[np.unique(np.linspace(0, len(ids) - 1, min(PARITY_PICTURES, len(ids))).astype(int))]
@@ -107,8 +130,29 @@ class Stages:
             covered=coverage(dataset, parts, self._spec),
         )
 
-    def in_service_beside(self, candidate: Bundle) -> Bundle | None:
-        """The bundle in service; when that is the candidate itself, the one before it; None at a first release."""
+    def choose(self, matches: Matches, bundle: Bundle) -> OperatingPoint:
+        """Score thresholds by the spec's rule."""
+        return choose(matches, bundle, self._spec.output.operating_point)
+
+    def candidate(self, bundle: Bundle, point: OperatingPoint) -> Bundle:
+        """The bundle with its thresholds: what is judged, and what ships."""
+        return bundle.with_thresholds(point.score_thresholds, point=point.digest)
+
+    def decide(self, report: Report, baseline: Report | None) -> Verdict:
+        """The gate's verdict; without a baseline it is a first release."""
+        return decide(report, self._spec, baseline=baseline, first_release=baseline is None)
+
+    def baseline(self, do: Steps, candidate: Bundle, dataset: Dataset, parts: Split) -> Report | None:
+        """What is in service beside the candidate does on the pictures that judge it; None at a first release."""
+        bundle = self._in_service_beside(candidate)
+        if bundle is None:
+            return None
+        found = do(Predictions, "predict test, baseline", self.predict, bundle, dataset, parts, "test")
+        met = do(Matches, "match test, baseline", self.match, found, dataset, parts, "test", also=self._spec.conditions)
+        return do(Report, "evaluate baseline", self.evaluate, met, found, bundle, dataset, parts, also=self._spec)
+
+    def _in_service_beside(self, candidate: Bundle) -> Bundle | None:
+        """The bundle in service; when that is the candidate itself, the one before it."""
         rollout = current_rollout(self._store)
         if rollout is None:
             return None
@@ -123,34 +167,14 @@ class Stages:
             )
         return bundle
 
-    def baseline(self, do: Steps, bundle: Bundle, dataset: Dataset, parts: Split) -> Report:
-        """What a bundle in service does on the pictures that judge the candidate."""
-        found = do(
-            Predictions,
-            "predict test, baseline",
-            lambda: self.predict(bundle, dataset, parts, "test"),
-            bundle,
-            dataset,
-            parts,
-        )
-        met = do(
-            Matches,
-            "match test, baseline",
-            lambda: self.match(found, dataset, parts, "test"),
-            found,
-            dataset,
-            parts,
-            self._spec,
-        )
-        return do(
-            Report,
-            "evaluate baseline",
-            lambda: self.evaluate(met, found, bundle, dataset, parts),
-            met,
-            found,
-            bundle,
-            self._spec,
-        )
+    def _check_input(self, trained_hw: tuple[int, int]) -> None:
+        promised = self._spec.constraints.input_hw
+        if promised is not None and promised != trained_hw:
+            raise SpecError(
+                f"spec.yaml promises an input of {promised[0]}x{promised[1]} (constraints.input_hw), training is at "
+                f"{trained_hw[0]}x{trained_hw[1]} (model.input_hw). Another scale costs accuracy silently; make them equal.",
+                key_path="constraints.input_hw",
+            )
 
     def _validation(
         self, dataset: Dataset, parts: Split

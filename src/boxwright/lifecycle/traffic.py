@@ -52,10 +52,10 @@ def watch_traffic(store: Store, spec: Spec, journal: Path, *, since: float = 0.0
     events = _of_bundle(read_events(journal, since=since), bundle.digest)
     if not len(events):
         raise InputError(f"The journal in '{journal}' has no event of the primary {bundle.digest[:12]} since then.")
-    thresholds = bundle.contract.score_thresholds or {}
+    thresholds, near = bundle.contract.score_thresholds or {}, spec.failure_modes.low_score_margin
     predictions, slices = _reference(store, rollout.verdict, spec)
-    reference = features_of_predictions(predictions, thresholds, slices)
-    features = features_of_events(events, thresholds)
+    reference = features_of_predictions(predictions, thresholds, near=near, slices=slices)
+    features = features_of_events(events, thresholds, near=near)
     store.put(events)
     drift = watch(events, features, reference, spec, reference_digest=predictions.digest)
     return Watched(events, bundle, features, reference, drift)

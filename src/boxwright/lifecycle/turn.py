@@ -24,13 +24,10 @@ from boxwright.artifacts import (
     Split,
     Verdict,
 )
-from boxwright.evaluation import choose
-from boxwright.gate import decide
 from boxwright.labels import correct
 from boxwright.lifecycle.stages import ROLLOUT, Progress, Stages, current_rollout
 from boxwright.serving import promote
 from boxwright.spec import Spec
-from boxwright.splitting import split
 from boxwright.store import Steps, Store
 
 Say = Callable[[str], None]
@@ -80,61 +77,21 @@ def turn(
     """
     do = Steps(store, say)
     now = Stages(store, spec, recipe, work_folder, progress)
+    promised = (spec.name, spec.output, spec.constraints)
     if corrections is not None:
-        dataset = do(Dataset, "correct", lambda: correct(dataset, corrections), dataset, corrections)
-    parts = do(
-        Split,
-        "split",
-        lambda: split(dataset, spec, from_source=from_source, keep=keep),
-        dataset,
-        keep,
-        spec.split,
-        from_source,
-    )
-    checkpoint = do(Checkpoint, "train", lambda: now.train(dataset, parts), dataset, parts, recipe, spec.labels)
-    bundle = do(
-        Bundle, "export", lambda: now.export(checkpoint, dataset, parts), checkpoint, spec.output, spec.constraints
-    )
-    on_val = do(Predictions, "predict val", lambda: now.predict(bundle, dataset, parts, "val"), bundle, dataset, parts)
-    chosen_on = do(Matches, "match val", lambda: now.match(on_val, dataset, parts, "val"), on_val, dataset, parts, spec)
-    point = do(
-        OperatingPoint,
-        "choose",
-        lambda: choose(chosen_on, bundle, spec.output.operating_point),
-        chosen_on,
-        bundle,
-        spec.output,
-    )
-    candidate = do(
-        Bundle, "candidate", lambda: bundle.with_thresholds(point.score_thresholds, point=point.digest), bundle, point
-    )
-    on_test = do(
-        Predictions, "predict test", lambda: now.predict(candidate, dataset, parts, "test"), candidate, dataset, parts
-    )
-    matches = do(
-        Matches, "match test", lambda: now.match(on_test, dataset, parts, "test"), on_test, dataset, parts, spec
-    )
-    report = do(
-        Report,
-        "evaluate",
-        lambda: now.evaluate(matches, on_test, candidate, dataset, parts),
-        matches,
-        on_test,
-        candidate,
-        spec,
-    )
-    in_service = now.in_service_beside(candidate)
-    first = in_service is None
-    before = None if in_service is None else now.baseline(do, in_service, dataset, parts)
-    verdict = do(
-        Verdict,
-        "decide",
-        lambda: decide(report, spec, baseline=before, first_release=first),
-        report,
-        before,
-        spec,
-        first,
-    )
+        dataset = do(Dataset, "correct", correct, dataset, corrections)
+    parts = do(Split, "split", now.split, dataset, keep, from_source, also=spec.split)
+    checkpoint = do(Checkpoint, "train", now.train, dataset, parts, also=(recipe, spec.labels, spec.output))
+    bundle = do(Bundle, "export", now.export, checkpoint, dataset, parts, also=promised)
+    on_val = do(Predictions, "predict val", now.predict, bundle, dataset, parts, "val")
+    met_val = do(Matches, "match val", now.match, on_val, dataset, parts, "val", also=spec.conditions)
+    point = do(OperatingPoint, "choose", now.choose, met_val, bundle, also=spec.output)
+    candidate = do(Bundle, "candidate", now.candidate, bundle, point)
+    on_test = do(Predictions, "predict test", now.predict, candidate, dataset, parts, "test")
+    matches = do(Matches, "match test", now.match, on_test, dataset, parts, "test", also=spec.conditions)
+    report = do(Report, "evaluate", now.evaluate, matches, on_test, candidate, dataset, parts, also=spec)
+    baseline = now.baseline(do, candidate, dataset, parts)
+    verdict = do(Verdict, "decide", now.decide, report, baseline, also=spec)
     rollout = release_if_passing(store, verdict, say) if release else None
     return Turned(dataset, parts, checkpoint, candidate, on_test, matches, report, verdict, rollout)
 

@@ -12,8 +12,6 @@ from boxwright.artifacts import Events, Predictions
 from boxwright.detections import DetectionColumns
 from boxwright.images import MEASURES
 
-NEAR = 0.1
-
 
 @dataclass(frozen=True)
 class Features:
@@ -39,30 +37,30 @@ class Features:
 
 
 def features_of_predictions(
-    predictions: Predictions, thresholds: Mapping[str, float], slices: Sequence[str] | None = None
+    predictions: Predictions, thresholds: Mapping[str, float], *, near: float, slices: Sequence[str] | None = None
 ) -> Features:
-    """Features of the reference; `slices` in the order of the predictions' pictures."""
+    """Features of the reference; `slices` in the order of the predictions' pictures, `near` as the spec's margin."""
     measures = {name: predictions.images.column(name).to_numpy() for name in MEASURES}
-    values = _of_detections(predictions.columns, predictions.class_names, thresholds) | measures
+    values = _of_detections(predictions.columns, predictions.class_names, thresholds, near) | measures
     known: list[str] = list(slices) if slices is not None else [""] * len(predictions.latency_ms)
     return Features(values, predictions.latency_ms, known)
 
 
-def features_of_events(events: Events, thresholds: Mapping[str, float]) -> Features:
-    """Features of traffic; the slice is the camera."""
+def features_of_events(events: Events, thresholds: Mapping[str, float], *, near: float) -> Features:
+    """Features of traffic; the slice is the camera, `near` the spec's margin."""
     measures = {name: events.events.column(name).to_numpy() for name in MEASURES}
-    values = _of_detections(events.columns, events.class_names, thresholds) | measures
+    values = _of_detections(events.columns, events.class_names, thresholds, near) | measures
     return Features(values, events.events.column("latency_ms").to_numpy(), events.events.column("camera").to_pylist())
 
 
 def _of_detections(
-    columns: DetectionColumns, class_names: Sequence[str], thresholds: Mapping[str, float]
+    columns: DetectionColumns, class_names: Sequence[str], thresholds: Mapping[str, float], margin: float
 ) -> dict[str, NDArray]:
     least = np.array([thresholds.get(name, 0.5) for name in class_names])
     image, pictures = columns.image_index, len(columns)
     limit = least[columns.class_id] if len(columns.class_id) else np.zeros(0)
     answered = columns.score >= limit
-    near = np.abs(columns.score - limit) <= NEAR
+    near = np.abs(columns.score - limit) <= margin
     count = np.bincount(image[answered], minlength=pictures).astype(np.float64)
     total = np.bincount(image[answered], columns.score[answered], pictures)
     best = np.zeros(pictures)

@@ -73,7 +73,9 @@ def _next_steps(verdict: Verdict) -> list[str]:
         holds_for = f"Every requirement is met. The verdict holds for {about} and for nothing else"
         return [
             f"{holds_for}: another export of the same checkpoint needs its own.",
-            "Promote it, in shadow or as a canary first." if verdict.bundle else "Name a bundle to be able to promote.",
+            "Promote it with `boxwright promote`; `boxwright rollback` takes it back."
+            if verdict.bundle
+            else "Name a bundle to be able to promote.",
         ]
     steps = ["Do not promote: at least one requirement is not met or lacks evidence."]
     failed = [check for check in verdict.checks if check.status == "not met"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -63,12 +64,9 @@ def accept(
         InputError: an answer belongs to no item, or names an unknown class; nothing is accepted then.
     """
     now = time.time() if now is None else now
-    known: dict[str, dict[str, Any]] = {}
-    for item in queue.items.to_pylist():
-        for key in (item["picture"], item["file_name"], PurePosixPath(item["file_name"]).name, item["item"]):
-            if key:
-                known[key] = item
-    rows = []
+    known = _by_reference(queue)
+    rows: list[dict[str, Any]] = []
+    answered: set[str] = set()
     for answer in answers:
         name = PurePosixPath(answer.file_name)
         item = known.get(answer.file_name) or known.get(name.name) or known.get(name.stem)
@@ -76,13 +74,21 @@ def accept(
             raise InputError(
                 f"The answer for '{answer.file_name}' belongs to no item of the queue ({len(queue)} items)."
             )
+        if item["item"] in answered:
+            raise InputError(
+                f"The item '{item['item']}' ({item['file_name']}) is answered twice; nothing was accepted."
+            )
+        answered.add(item["item"])
+        given = np.asarray(answer.boxes_xyxy, np.float64).reshape(-1, 4)
+        if not np.isfinite(given).all() or (given[:, 2:] <= given[:, :2]).any():
+            raise InputError(f"The answer for '{answer.file_name}' has a box without size; nothing was accepted.")
         unknown = [c for c in answer.class_names if c not in queue.class_names]
         if unknown:
             raise InputError(
                 f"The answer for '{answer.file_name}' has the class '{unknown[0]}'; known: {', '.join(queue.class_names)}."
             )
         (height, width), measured = look(item["picture"])
-        boxes = clip(np.asarray(answer.boxes_xyxy, np.float64).reshape(-1, 4), size_hw=(height, width))
+        boxes = clip(given, size_hw=(height, width))
         rows.append(
             {
                 "item": item["item"],
@@ -104,3 +110,20 @@ def accept(
         answers=pa.Table.from_pylist(rows, schema=CORRECTION_SCHEMA),
         made_from={"review_queue": queue.digest},
     )
+
+
+def _by_reference(queue: ReviewQueue) -> dict[str, dict[str, Any]]:
+    """What an answer may call an item: its id, its picture, its file name; the bare name where it is the only one."""
+    items = queue.items.to_pylist()
+    known: dict[str, dict[str, Any]] = {}
+    bare = Counter(PurePosixPath(item["file_name"]).name for item in items)
+    for keys in (
+        lambda i: i["item"],
+        lambda i: i["picture"],
+        lambda i: i["file_name"],
+        lambda i: name if bare[name := PurePosixPath(i["file_name"]).name] == 1 else "",
+    ):
+        for item in items:
+            if key := keys(item):
+                known.setdefault(key, item)
+    return known

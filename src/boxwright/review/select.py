@@ -1,7 +1,7 @@
 """Which events people should look at, why, and by when.
 
 Three reasons. `uncertain`: a detection near its score threshold. `novel`: a picture whose features lie further from the
-reference than almost any reference picture from the others. `random`: drawn uniformly from the rest. Novel pictures are
+reference than almost any reference picture from the others. `random`: drawn uniformly, before the others. Novel pictures are
 due sooner while an alarm rings. Pictures are taken camera by camera in turn, and each picture once.
 """
 

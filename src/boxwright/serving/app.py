@@ -1,8 +1,8 @@
 """The HTTP app: a plain ASGI application around one slot and one journal.
 
-    POST /v1/detect        body: a JPEG, PNG or WebP file; answer: boxes in pixels of the upright picture
+    POST /v1/detect        body: a picture file (JPEG, PNG, WebP, BMP, TIFF, PPM); answer: boxes in its upright pixels
     GET  /v2/health/live   the event loop answers
-    GET  /v2/health/ready  a bundle is loaded, has answered its golden pictures, and the journal can be written
+    GET  /v2/health/ready  a bundle is loaded, has answered its golden pictures, and the last record was written
     GET  /metrics          Prometheus
 
 In order: authorisation, size limit, admission (429 with Retry-After beyond the bound), decode and detect in a worker
@@ -52,7 +52,7 @@ class Limits:
         keep_pictures: share of pictures kept for review, in [0, 1].
         follow_seconds: how often the rollout is looked at.
         without_journal: answer even when the journal cannot be written, and count the gap.
-        token: bearer token every request but the probes must carry; None: none.
+        token: bearer token that asking for detections takes; probes and metrics are open. None: none.
     """
 
     body_bytes: int = 20 << 20
@@ -73,6 +73,7 @@ class Server:
         self._workers = ThreadPoolExecutor(limits.in_flight, thread_name_prefix="detect")
         self._admitted = 0
         self._draining = False
+        self._journaling = True
         self.meters = Meters()
 
     def app(self) -> Starlette:
@@ -105,7 +106,7 @@ class Server:
 
     async def _ready(self, _request: Request) -> Response:
         detector = self._slot.detector
-        ready = detector is not None and not self._draining
+        ready = detector is not None and not self._draining and (self._journaling or self._limits.without_journal)
         body = {"ready": ready, "bundle": detector.bundle.digest if detector else None}
         return JSONResponse(body, status_code=200 if ready else 503, headers={} if ready else {"Retry-After": "1"})
 
@@ -212,8 +213,10 @@ class Server:
             if _sampled(digest, self._limits.keep_pictures):
                 self._journal.keep_picture(data, digest)
             self._journal.append(facts)
+            self._journaling = True
         except ServingError as error:
             self.meters.gaps.inc()
+            self._journaling = False
             log.error("%s", error)
             if not self._limits.without_journal:
                 headers = {"Retry-After": "5"}

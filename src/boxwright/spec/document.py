@@ -66,6 +66,8 @@ def _parse_yaml(data: bytes, name: str) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise SpecError(f"'{name}' is not valid YAML{where}: {getattr(error, 'problem', error)}.") from error
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise SpecError(f"'{name}' holds a value that YAML itself cannot read: {error}.") from error
     if not isinstance(tree, dict):
         raise SpecError(f"'{name}' must be a mapping of keys to values; found {type(tree).__name__}.")
     return tree
@@ -112,7 +114,9 @@ def _first_complaint(error: ValidationError, model: type[Section], name: str) ->
     message = message[0].lower() + message[1:]
     found = first.get("input")
     shown = "" if isinstance(found, dict | list) else f", found {found!r}"
-    return SpecError(f"{name}: '{key_path}': {message}{shown}.{more}".replace("..", "."), key_path=key_path)
+    return SpecError(
+        f"{name}: '{key_path}': {message}{shown}.{more}".replace("..", ".").replace("?.", "?"), key_path=key_path
+    )
 
 
 def _key_path(loc: tuple[int | str, ...]) -> str:

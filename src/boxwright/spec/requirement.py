@@ -37,11 +37,14 @@ METRICS = {
 }
 SLICEABLE = frozenset({"ap", "ap50", "ap75", "precision", "recall", "f1", "false_alarms_per_image"})
 
+_QUOTED = r"'[^']*'|\"[^\"]*\""
+_SELECTOR = re.compile(rf"\s*(?P<first>{_QUOTED}|[^,='\"\]]+)\s*(?:=\s*(?P<second>{_QUOTED}|[^,='\"\]]+))?\s*(?:,|$)")
 _CLAUSE = re.compile(
-    r"^\s*(?P<metric>[a-z0-9_]+)\s*(?:\[(?P<selectors>[^\]]*)\])?\s*(?P<comparison>>=|<=|>|<)\s*(?P<bound>.+?)\s*$"
+    rf"^\s*(?P<metric>[a-z0-9_]+)\s*(?:\[(?P<selectors>(?:{_QUOTED}|[^\]'\"])*)\])?\s*(?P<comparison>>=|<=|>|<)\s*(?P<bound>.+?)\s*$"
 )
 _BOUND = re.compile(
-    r"^(?:(?P<number>[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?)|baseline(?:\s*(?P<sign>[+-])\s*(?P<margin>\d+(?:\.\d+)?))?)$"
+    r"^(?:(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)"
+    r"|baseline(?:\s*(?P<sign>[+-])\s*(?P<margin>(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?))?)$"
 )
 
 
@@ -148,14 +151,21 @@ def parse_requirement(text: str) -> Requirement:
 
 def _parse_selectors(selectors: str, text: str) -> tuple[str | None, tuple[tuple[str, str], ...]]:
     class_name, conditions = None, []
-    for part in filter(None, (p.strip() for p in selectors.split(","))):
-        if "=" in part:
-            name, value = (_unquoted(side) for side in part.split("=", 1))
-            conditions.append((name, value))
+    position = 0
+    while position < len(selectors.rstrip()):
+        match = _SELECTOR.match(selectors, position)
+        if not match:
+            raise SpecError(
+                f"'{text}': cannot read the selector '{selectors[position:].strip()}'; quote names with other signs."
+            )
+        position = match.end()
+        first, second = _unquoted(match["first"]), match["second"]
+        if second is not None:
+            conditions.append((first, _unquoted(second)))
         elif class_name is None:
-            class_name = _unquoted(part)
+            class_name = first
         else:
-            raise SpecError(f"'{text}' names two classes, '{class_name}' and '{part}'; write one clause for each.")
+            raise SpecError(f"'{text}' names two classes, '{class_name}' and '{first}'; write one clause for each.")
     return class_name, tuple(sorted(conditions))
 
 

@@ -191,9 +191,9 @@ class MonitoringClause(Section):
     false_alarm: Annotated[float, Field(gt=0, lt=0.5)] = (
         0.01  # chance of any statistical alarm in a window without change
     )
-    least_effect: Positive = 0.3  # shift in reference standard deviations (or log-ratio of rates) worth an alarm
+    least_effect: Positive = 0.3  # shift of the mean, in reference standard deviations, worth an alarm
     latency_p99_ms: Positive | None = None  # limit of its own
-    by: Name | None = "camera"  # condition by which windows are also looked at one by one
+    by: Literal["camera"] | None = "camera"  # also look at the windows of each camera by itself
 
 
 class ReviewClause(Section):
@@ -229,7 +229,7 @@ class RetrainingClause(Section):
 class Spec(Section):
     """The whole of spec.yaml."""
 
-    name: Name
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]  # artifacts are found under it
     classes: Annotated[tuple[ClassClause, ...], Field(min_length=1)]
     conditions: tuple[ConditionClause, ...] = ()
     split: SplitClause = SplitClause()
@@ -285,9 +285,9 @@ class Spec(Section):
         """Everything the gate must judge: the clauses, and what the constraints amount to."""
         clauses = list(self.acceptance.require)
         if self.constraints.latency_p95_ms is not None:
-            clauses.append(f"latency_p95_ms <= {self.constraints.latency_p95_ms:g}")
+            clauses.append(f"latency_p95_ms <= {_exact(self.constraints.latency_p95_ms)}")
         if self.constraints.memory_mb is not None:
-            clauses.append(f"memory_mb <= {self.constraints.memory_mb:g}")
+            clauses.append(f"memory_mb <= {_exact(self.constraints.memory_mb)}")
         return tuple(parse_requirement(clause) for clause in clauses)
 
     @property
@@ -304,6 +304,11 @@ def load_spec(path: str | Path) -> Spec:
 def parse_spec(text: str, *, name: str = "spec.yaml") -> Spec:
     """The spec in YAML text."""
     return parse_document(text.encode(), Spec, name=name)
+
+
+def _exact(value: float) -> str:
+    """The number to its last digit, without an empty fraction."""
+    return repr(value).removesuffix(".0")
 
 
 def _short(edge: float | str) -> str:

@@ -9,7 +9,7 @@ from boxwright.store.atomic import append_line, write_bytes, write_json
 from boxwright.store.digest import canonical_json, digest_of_bytes, digest_of_file
 from boxwright.store.ledger import Steps, identity_of
 from boxwright.store.place import Folder, Place
-from boxwright.store.store import NameEvent, Store
+from boxwright.store.store import NameEvent, Store, check_name
 
 __all__ = [
     "Folder",
@@ -19,6 +19,7 @@ __all__ = [
     "Store",
     "append_line",
     "canonical_json",
+    "check_name",
     "digest_of_bytes",
     "digest_of_file",
     "identity_of",

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+_BLOCK = 4096
+
 
 def write_bytes(path: str | Path, data: bytes) -> None:
     """The file `path` holds exactly `data`, or what it held before."""
@@ -68,15 +70,27 @@ def append_line(path: str | Path, line: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        torn = file.tell() > 0 and _last_byte(file) != b"\n"  # a writer died in the middle of a line
-        file.write((b"\n" if torn else b"") + line.encode() + b"\n")
+        _drop_torn_line(file)
+        file.write(line.encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
 
 
-def _last_byte(file: BinaryIO) -> bytes:
-    file.seek(-1, os.SEEK_END)
-    return file.read(1)
+def _drop_torn_line(file: BinaryIO) -> None:
+    """Cut off what follows the last line break: a writer died there, and its call never returned."""
+    end = file.seek(0, os.SEEK_END)
+    start = end
+    while start > 0:
+        begin = max(0, start - _BLOCK)
+        file.seek(begin)
+        found = file.read(start - begin).rfind(b"\n")
+        if found >= 0:
+            start = begin + found + 1
+            break
+        start = begin
+    if start < end:
+        file.truncate(start)
+    file.seek(0, os.SEEK_END)
 
 
 def _sync_folder(folder: Path) -> None:

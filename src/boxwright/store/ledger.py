@@ -29,25 +29,28 @@ class Steps:
         entries = (json.loads(line) for line in store.place.lines(self._LEDGER))
         self._done: dict[str, str] = {entry["key"]: entry["output"] for entry in entries}
 
-    def __call__(self, kind: type[A], step: str, make: Callable[[], A], *inputs: Any) -> A:
+    def __call__(self, kind: type[A], step: str, make: Callable[..., A], *inputs: Any, also: Any = None) -> A:
         """The step's output, made or found.
 
         Args:
             kind: of the output.
             step: its name; part of the key.
-            make: makes the output.
-            inputs: artifacts, sections of the spec, plain values: everything the output depends on.
+            make: makes the output from the inputs.
+            inputs: artifacts and plain values.
+            also: what else the output depends on, such as sections of the spec.
         """
-        key = identity_of(__version__, step, *inputs)
+        key = identity_of(__version__, step, *inputs, also)
         if key in self._done:
             try:
                 artifact = self._store.get(self._done[key], kind)
                 self._say(f"{step}: unchanged, {artifact.digest[:12]}")
                 return artifact
-            except StoreError:
-                self._say(f"{step}: its result is no longer in the store and is made again")
+            except StoreError as error:
+                self._say(f"{step}: its result cannot be used and is made again ({error})")
+                if self._done[key] in self._store.digests(kind.kind):
+                    self._store.retire(self._done[key], kind=kind.kind)
         begin = time.perf_counter()
-        digest = self._store.put(make())
+        digest = self._store.put(make(*inputs))
         entry = {"key": key, "step": step, "output": digest, "at": time.time()}
         self._store.place.append(self._LEDGER, json.dumps(entry))
         self._done[key] = digest
@@ -61,6 +64,8 @@ def identity_of(*inputs: Any) -> str:
 
 
 def _identity(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_identity(part) for part in value]
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
     return getattr(value, "digest", value)

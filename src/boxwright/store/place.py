@@ -6,6 +6,7 @@ artifact becomes a prefix, `fetch` becomes a download, an appended line becomes 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -31,6 +32,10 @@ class Place(Protocol):
 
     def new_folder(self, key: str) -> AbstractContextManager[Path]:
         """Context: a local folder to fill, stored under the key as a whole when the block ends well."""
+        ...
+
+    def retire(self, key: str) -> None:
+        """Put a damaged folder out of the way, without deleting what may still be looked at."""
         ...
 
     def append(self, key: str, line: str) -> None:
@@ -66,6 +71,10 @@ class Folder:
     def new_folder(self, key: str) -> Iterator[Path]:
         with new_folder(self.root / key) as temporary:
             yield temporary
+
+    def retire(self, key: str) -> None:
+        path = self.root / key
+        path.rename(path.with_name(f".damaged-{time.time_ns()}-{path.name}"))
 
     def append(self, key: str, line: str) -> None:
         append_line(self.root / key, line)

@@ -1,7 +1,7 @@
 """The store: put, get, names with history, lineage.
 
 artifacts/<kind>/<digest>/    one folder per artifact: manifest, JSON, Parquet, files
-tables/<name>.lance           rows of the datasets of one name, a tag per version
+tables/rows/<name>.lance           rows of the datasets of one name, a tag per version
 tables/pictures.lance         picture bytes by digest
 names/<name>.jsonl            what the name pointed to, when, by whom and why; only ever appended to
 ledger.jsonl                  which step made which output from which inputs; `lifecycle` skips by it
@@ -95,7 +95,7 @@ class Store:
 
     @cached_property
     def _tables(self) -> RowTables:
-        return RowTables(lambda name: self.place.local(f"tables/rows/{name}.lance"))
+        return RowTables(lambda name: self.place.local(f"tables/rows/{check_name(name)}.lance"))
 
     def put(self, artifact: Storable, *, name: str | None = None, reason: str = "") -> str:
         """Keep the artifact; its digest. With `name`, the name points to it from now on."""
@@ -119,8 +119,7 @@ class Store:
         digest = self.resolve(reference, kind=kind.kind)
         folder = self.folder(digest, kind=kind.kind)
         if kind.rows_in_table:
-            manifest = json.loads((folder / "manifest.json").read_text())
-            rows = self._tables.read(manifest["name"], tag=digest)
+            rows = self._tables.read(str(self._manifest(digest, kind.kind).get("name")), tag=digest)
             return kind.load(folder, given={_ROWS: rows})
         return kind.load(folder)
 
@@ -163,8 +162,7 @@ class Store:
 
     def point(self, name: str, digest: str, *, reason: str = "") -> None:
         """From now on `name` stands for `digest`; what it stood for before stays in its history."""
-        if not _NAME.fullmatch(name) or _DIGEST.fullmatch(name):
-            raise StoreError(f"'{name}' cannot be a name: use lower-case letters, digits, '.', '_', '-' and '/'.")
+        check_name(name)
         history = self.history(name)
         if history and history[-1].digest == digest:
             return
@@ -190,18 +188,37 @@ class Store:
 
     def made_from(self, digest: str) -> dict[str, str]:
         """Role to digest of what a stored artifact was made from."""
-        folder = self.folder(digest, kind=self.kind_of(digest))
-        return json.loads((folder / "manifest.json").read_text())["made_from"]
+        return dict(self._manifest(digest, self.kind_of(digest))["made_from"])
 
     def used_by(self, digest: str) -> list[tuple[str, str]]:
         """(kind, digest) of every artifact made directly from this one."""
         users = []
         for kind in self.kinds():
             for other in self.digests(kind):
-                manifest = json.loads((self.folder(other, kind=kind) / "manifest.json").read_text())
-                if digest in manifest["made_from"].values():
+                if digest in self._manifest(other, kind)["made_from"].values():
                     users.append((kind, other))
         return users
+
+    def retire(self, digest: str, *, kind: str) -> None:
+        """Put a damaged artifact out of the way, so that it can be made again."""
+        self.place.retire(f"artifacts/{kind}/{digest}")
+
+    def _manifest(self, digest: str, kind: str) -> dict[str, Any]:
+        path = self.folder(digest, kind=kind) / "manifest.json"
+        try:
+            manifest = json.loads(path.read_text())
+            if not isinstance(manifest["made_from"], dict):
+                raise TypeError("made_from is no object")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"The {kind} {digest[:12]} is damaged: its manifest cannot be read ({error}).") from error
+        return manifest
+
+
+def check_name(name: str) -> str:
+    """The name, if artifacts can be called so; StoreError otherwise."""
+    if not _NAME.fullmatch(name) or _DIGEST.fullmatch(name) or ".jsonl" in name:
+        raise StoreError(f"'{name}' cannot be a name: use lower-case letters, digits, '.', '_', '-' and '/'.")
+    return name
 
 
 def _actor() -> str:

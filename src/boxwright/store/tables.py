@@ -45,7 +45,7 @@ class RowTables:
         """Make `rows` the newest version of the table and tag it; rows that did not change are not written again."""
         lance = _lance()
         address = self._locate(name)
-        if not address.exists():
+        if not _is_table(address):
             address.parent.mkdir(parents=True, exist_ok=True)
             table = lance.write_dataset(rows, str(address), data_storage_version=STORAGE_VERSION)
         else:
@@ -72,7 +72,7 @@ class RowTables:
     def read(self, name: str, *, tag: str) -> pa.Table:
         """The rows of a tagged snapshot, in no particular order."""
         address = self._locate(name)
-        if not address.exists():
+        if not _is_table(address):
             raise StoreError(f"The rows of dataset '{name}' are not in the store: there is no table at '{address}'.")
         try:
             return _lance().dataset(str(address), version=tag).to_table()
@@ -80,8 +80,13 @@ class RowTables:
             raise StoreError(f"Dataset '{name}' has no snapshot tagged {tag[:12]}: {error}") from error
 
 
+def _is_table(address: Path) -> bool:
+    """Whether a table was ever committed there; a folder without a version is what a killed first write leaves."""
+    return (address / "_versions").is_dir() and any((address / "_versions").iterdir())
+
+
 def _quoted(value: object) -> str:
-    return "'" + str(value).replace("'", "''") + "'"
+    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
 
 
 class Pictures:
@@ -120,6 +125,9 @@ class Pictures:
     def read_many(self, digests: Sequence[str]) -> list[bytes]:
         """The encoded pictures, in the order asked for."""
         index = self._index()
+        if any(digest not in index for digest in digests):
+            self._rows = None  # another process may have added pictures since the index was read
+            index = self._index()
         missing = [digest for digest in digests if digest not in index]
         if missing:
             raise StoreError(
@@ -136,7 +144,7 @@ class Pictures:
 
     def _index(self) -> dict[str, int]:
         if self._rows is None:
-            if not self._address.exists():
+            if not _is_table(self._address):
                 return {}
             table = _lance().dataset(str(self._address))
             digests = table.to_table(columns=["digest"]).column("digest").to_pylist()
@@ -149,6 +157,6 @@ class Pictures:
             return
         rows = pa.table({"digest": list(waiting), "data": list(waiting.values())}, schema=_PICTURE_SCHEMA)
         self._address.parent.mkdir(parents=True, exist_ok=True)
-        mode = "append" if self._address.exists() else "create"
+        mode = "append" if _is_table(self._address) else "create"
         _lance().write_dataset(rows, str(self._address), mode=mode, data_storage_version=STORAGE_VERSION)
         self._rows = None

@@ -44,7 +44,7 @@ class TrainingSection(Section):
     batch: Annotated[int, Field(ge=1, le=1024)] = 16  # pictures per batch
     crop: Annotated[int, Field(ge=64)] = 320  # side of a training cut, multiple of 32
     aim: Share = 0.85  # share of cuts placed about an annotation
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-3  # AdamW, after warm-up
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3  # after warm-up; of AdamW, Muon's follows from it
     weight_decay: Annotated[float, Field(ge=0)] = 0.02
     warmup_steps: Annotated[int, Field(ge=0)] = 150
     flat: Share = 0.45  # share of the steps before the rate starts to fall (cosine to 2 %)
