@@ -102,7 +102,10 @@ class _Telling:
             self._stop_unless_released(second)
             _await_bundle(port, second.candidate.digest)
             back = self._traffic(port, "winter", 303, traffic, "winter, round 2")
-            calm_again = self._watch("drift-after", "Winter traffic after retraining", back)
+            calm_again = self._watch(
+                "drift-after", "Winter traffic after retraining", back,
+                more="The reference now holds both seasons, so traffic of one season alone still looks different from it.",
+            )  # fmt: skip
         self._page("story.html", story_page(self._story()))
         figures = dict(self.measured)
         return {
@@ -187,12 +190,18 @@ class _Telling:
         say(", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
         return _Sent(begin, frames)
 
-    def _watch(self, name: str, title: str, sent: _Sent) -> Watched:
+    def _watch(self, name: str, title: str, sent: _Sent, *, more: str = "") -> Watched:
+        """What the monitor says; `more` explains an alarm where a reader would wonder."""
         watched = watch_traffic(self.store, self.spec, self.journal, since=sent.begin)
         self.store.put(watched.drift, name="drift/line", reason=title)
         self._page(f"{name}.html", drift_page(watched.drift, title=title))
         alarms = watched.drift.summary["alarms"]
-        text = f"The monitor rings {len(alarms)} times. First: {alarms[0]}." if alarms else "The monitor is quiet."
+        text = (
+            f"The monitor rings {len(alarms)} times. Loudest: {_loudest(watched)}."
+            if alarms
+            else "The monitor is quiet."
+        )
+        text += f" {more}" if alarms and more else ""
         say(text)
         self._chapter(
             title, text, [("alarms", f"{len(alarms)}"), ("events", f"{len(watched.events)}")], link=f"{name}.html"
@@ -241,6 +250,12 @@ class _Sent:
 
     begin: float
     frames: Sequence[Frame]
+
+
+def _loudest(watched: Watched) -> str:
+    """The alarm with the largest effect, in words."""
+    row = max(watched.drift.alarms, key=lambda r: abs(r["effect"]))
+    return f"{row['feature']} of {row['slice']} is {row['value']:.3g}, the reference {row['reference']:.3g} (effect {row['effect']:+.2f})"
 
 
 def write_frames(folder: Path, frames: Sequence[Frame]) -> None:

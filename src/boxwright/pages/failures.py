@@ -19,6 +19,7 @@ from boxwright.artifacts import Report
 from boxwright.detections import Annotations, Detections
 from boxwright.pages.views import Box, Window, around, view
 
+_MOST_FAINT = 2
 _MOST_BOXES = 60
 _SAME_PX = 0.5
 
@@ -113,7 +114,7 @@ def _show(row: Mapping[str, Any], report: Report, near: Surroundings) -> Shown:
 
 
 def _nearby(row: Mapping[str, Any], report: Report, near: Surroundings, window: Window) -> Iterator[Box]:
-    """Annotations and detections in the window. Detections under their threshold only where they touch the failure."""
+    """Annotations and detections in the window. Of those under their threshold only the surest few that touch it."""
     annotations, detections = near.annotations(row["image_id"]), near.detections(row["image_id"])
     if annotations is not None:
         inside = [i for i, box in enumerate(annotations.boxes_xyxy) if window.touches(box.tolist())]
@@ -124,10 +125,12 @@ def _nearby(row: Mapping[str, Any], report: Report, near: Surroundings, window: 
     if detections is not None:
         failing = Window(row["x1"], row["y1"], row["x2"] - row["x1"], row["y2"] - row["y1"])
         inside = [int(i) for i in np.argsort(-detections.score) if window.touches(detections.boxes_xyxy[i].tolist())]
+        faint = 0
         for i in inside[:_MOST_BOXES]:
             name, box = name_of(report.class_names, int(detections.class_id[i])), detections.boxes_xyxy[i].tolist()
             passes = float(detections.score[i]) >= threshold(report, name)
-            if passes or failing.touches(box):
+            if passes or (failing.touches(box) and faint < _MOST_FAINT):
+                faint += not passes
                 under = "" if passes else ", under the threshold"
                 yield Box(
                     "detection" if passes else "faint", box, f"detection: {name} {detections.score[i]:.2f}{under}"
