@@ -118,7 +118,7 @@ class Artifact:
             files = {name: _inside(folder, name) for name in manifest["files"]}
             artifact = cls.from_parts(Parts(document, tables, files), manifest["made_from"])
             digest = artifact.digest
-        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, pa.ArrowException) as error:
             raise StoreError(f"The {cls.kind} in '{folder}' is damaged: {type(error).__name__}: {error}.") from error
         if digest != manifest["digest"]:
             raise StoreError(
@@ -144,9 +144,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of an artifact's folder; StoreError when there is none that can be read."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
-        if not {"kind", "digest", "made_from", "tables", "files"} <= set(manifest):
-            raise ValueError("keys are missing")
-    except (OSError, ValueError, TypeError) as error:
+        shape = {"kind": str, "digest": str, "made_from": dict, "tables": dict, "files": dict}
+        for key, wanted in shape.items():
+            if not isinstance(manifest.get(key), wanted):
+                raise ValueError(f"'{key}' is missing or no {wanted.__name__}")
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise StoreError(
             f"'{folder}' is not the folder of an artifact: its manifest.json cannot be read ({error})."
         ) from error

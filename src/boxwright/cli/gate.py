@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -22,10 +23,11 @@ from boxwright.cli.terminal import (
     save_artifact,
     write_page,
 )
-from boxwright.errors import StoreError
+from boxwright.errors import InputError, StoreError
 from boxwright.gate import decide
+from boxwright.lifecycle import ROLLOUT
 from boxwright.pages import verdict_page
-from boxwright.spec import load_spec
+from boxwright.spec import Observed, load_spec
 
 
 def add_to(app: typer.Typer) -> None:
@@ -51,6 +53,8 @@ def gate(
     promise = load_spec(spec)
     judged = read_report(store, report)
     before = read_report(store, baseline) if baseline else None
+    if first_release and store.is_dir() and open_store(store).history(ROLLOUT):
+        raise InputError(f"--first-release, but a bundle is in service in '{store}'; give its report with --baseline.")
     verdict = decide(judged, promise, baseline=before, first_release=first_release)
     if store.is_dir():
         open_store(store).put(verdict, name=f"verdict/{promise.name}", reason="gate")
@@ -102,9 +106,20 @@ def read_report(store: Path, reference: str) -> Report:
             )  # fmt: skip
             values = {name: document[name] for name in fields}
             values["class_names"], values["slices"] = tuple(values["class_names"]), tuple(values["slices"])
-            return Report(**values, failures=pa.table({}))  # no digest stands behind a text file, so it names no bundle
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            report = Report(**values, failures=pa.table({}))  # a text file has no digest, so it names no bundle
+            if not all(_is_figure(figure) for figure in values["observed"].values()):
+                raise ValueError("an observed figure is no number")
+            _ = report.digest  # what cannot be digested is no report
+            return report
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(
                 f"'{path}' is not the JSON of `boxwright evaluate --json` ({type(error).__name__}: {error})."
             ) from error
     return find(store, reference, Report)
+
+
+def _is_figure(figure: dict) -> bool:
+    """Whether an observed figure has the form of one: finite numbers or nothing."""
+    Observed(**figure)
+    numbers = [figure.get(name) for name in ("value", "low", "high")]
+    return all(n is None or (isinstance(n, int | float) and math.isfinite(n)) for n in numbers)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from boxwright.artifacts import Dataset
 from boxwright.cli.terminal import STORE, Bars, JsonOption, StoreOption, give, open_store, say
 from boxwright.ingestion import ingest as ingest_source
 from boxwright.spec import load_spec
@@ -38,7 +39,7 @@ def ingest(
     with Bars().shown() as bars:
         dataset, problems = ingest_source(
             source, name=name, keep=opened.pictures.add, spec=load_spec(spec) if spec else None, pictures=pictures,
-            conditions=conditions, progress=lambda done, of: bars("ingest", done, of),
+            conditions=conditions, earlier=opened.get(f"dataset/{name}", Dataset) if opened.history(f"dataset/{name}") else None, progress=lambda done, of: bars("ingest", done, of),
         )  # fmt: skip
     digest = opened.put(dataset, name=f"dataset/{name}", reason=f"ingest {source.name}")
     errors = [p for p in problems if p.severity == "error"]

@@ -57,6 +57,7 @@ def pictures_of_files(truth: TruthColumns, matches: Matches, folder: Path) -> di
     def detections(image: int) -> Detections:
         corners, class_id, rows = boxes(matches.detections, image)
         score = np.clip(matches.detections.column("score").to_numpy()[rows], 0, 1)
-        return Detections(corners, score, class_id)
+        upright = (corners[:, 2:] >= corners[:, :2]).all(axis=1)  # a results file may hold what no picture can
+        return Detections(corners[upright], score[upright], class_id[upright])
 
     return {"read_picture": read, "annotations": annotations, "detections": detections}

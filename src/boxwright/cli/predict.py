@@ -82,4 +82,10 @@ def _from_store(
     data = find(store, source, Dataset)
     ids = judged_ids(data, find(store, split, Split), side) if split else data.image_ids
     found = predict_dataset(open_store(store), bundle, data, ids, lambda done, of: bars("predict", done, of))
-    return found, data.provenance.get("category_ids")
+    ids_of = dict(zip(data.class_names, data.provenance.get("category_ids") or [], strict=False))
+    if not ids_of:
+        return found, None
+    missing = [name for name in bundle.contract.class_names if name not in ids_of]
+    if missing:
+        raise InputError(f"The bundle's class '{missing[0]}' is not in the data set ({', '.join(ids_of)}).")
+    return found, [ids_of[name] for name in bundle.contract.class_names]

@@ -44,7 +44,7 @@ def serve(
         from boxwright.serving.run import run
     except ImportError as error:
         raise ServingError(f"Serving needs: pip install 'boxwright[serve]' ({error}).") from error
-    token = token_file.read_text().strip() if token_file else None
+    token = token_file.read_bytes().decode("utf-8", errors="replace").strip() if token_file else None
     if token is not None and len(token) < 16:
         raise InputError(f"The token in '{token_file}' has {len(token)} characters; at least 16 are asked for.")
     limits = Limits(

@@ -26,7 +26,7 @@ def show(
     """List the names of the store, or show one artifact."""
     if reference is None:
         opened = open_store(store)
-        histories = {name: opened.history(name) for name in opened.names()}
+        histories = {name: events for name in opened.names() if (events := opened.history(name))}
         result = {name: [vars(event) for event in events] for name, events in histories.items()}
         lines = [
             f"{name:32} {events[-1].kind:16} {events[-1].digest[:12]}  "

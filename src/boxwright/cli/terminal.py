@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,22 +82,17 @@ class Bars:
 
 def save_artifact(artifact: Artifact, folder: Path) -> None:
     """An artifact as a plain folder, whole or not at all; an older artifact there is replaced."""
-    if folder.exists():
-        if not (folder / "manifest.json").is_file() and any(folder.iterdir()):
-            raise StoreError(
-                f"'{folder}' exists and holds no artifact; nothing is written over it. Name another folder."
-            )
-        retired = folder.with_name(f".{folder.name}.old")
-        shutil.rmtree(retired, ignore_errors=True)
-    else:
-        retired = None
-    with new_folder(folder.with_name(f".{folder.name}.new")) as fresh:
-        artifact.save(fresh)
-    if retired is not None:
-        folder.rename(retired)
-    folder.with_name(f".{folder.name}.new").rename(folder)
-    if retired is not None:
-        shutil.rmtree(retired, ignore_errors=True)
+    folder = folder.resolve()
+    if folder.exists() and not (folder / "manifest.json").is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise StoreError(f"'{folder}' exists and holds no artifact; nothing is written over it. Name another folder.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as aside:
+        fresh = Path(aside) / "fresh"
+        with new_folder(fresh) as filled:
+            artifact.save(filled)
+        if folder.exists():
+            folder.rename(Path(aside) / "before")
+        fresh.rename(folder)
 
 
 def find(store: Path, reference: str, kind: type[A]) -> A:
@@ -112,13 +107,16 @@ def any_artifact(store: Path, reference: str) -> Artifact:
     """Whatever a folder, digest or name stands for."""
     path = Path(reference)
     if (path / "manifest.json").is_file():
-        kind = KINDS.get(read_manifest(path)["kind"])
+        kind = KINDS.get(str(read_manifest(path)["kind"]))
         if kind is None:
             raise StoreError(f"'{path}' holds an artifact of a kind this version does not know.")
         return kind.load(path)
     opened = open_store(store)
     digest = opened.resolve(reference)
-    return opened.get(digest, KINDS[opened.kind_of(digest)])
+    kind = KINDS.get(opened.kind_of(digest))
+    if kind is None:
+        raise StoreError(f"{digest[:12]} is of a kind this version does not know ('{opened.kind_of(digest)}').")
+    return opened.get(digest, kind)
 
 
 def open_store(path: Path, *, must_exist: bool = True) -> Store:

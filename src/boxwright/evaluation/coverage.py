@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from boxwright.artifacts import Dataset, Split
-from boxwright.errors import InputError
 from boxwright.evaluation.slices import label_of
 from boxwright.spec import Observed, Spec
 from boxwright.spec.spec import CoverageClause
@@ -30,10 +29,6 @@ def _count(dataset: Dataset, split: Split, spec: Spec, clause: CoverageClause) -
     for name, value in clause.where.items():
         if name == "class":
             continue
-        if name not in by_name or by_name[name].name in ("box_size", "crowding"):
-            raise InputError(
-                f"Coverage clause {clause.where} names '{name}', which is no condition of pictures in the spec."
-            )
         labels = [label_of(by_name[name], dataset.conditions[row].get(name)) for row in rows]
         keep &= np.array(labels, dtype=object) == value
     annotations = dataset.annotations.take(rows[keep])

@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Bundle, Dataset, Matches, Predictions, Report
+from boxwright.errors import InputError
 from boxwright.evaluation.average_precision import RECALL_POINTS, UNDEFINED, Reducer, coco_metrics, mean_defined
 from boxwright.evaluation.bootstrap import group_weights
 from boxwright.evaluation.confusion import RULE, confusion
@@ -26,6 +27,7 @@ from boxwright.evaluation.sides import scored_of, truth_of
 from boxwright.evaluation.slices import cut, labels, picture_labels
 from boxwright.spec import Observed, Spec
 from boxwright.spec.spec import ConditionClause
+from boxwright.store.digest import digest_of_bytes, digest_of_table
 
 CONFIDENCE = 0.95
 
@@ -47,6 +49,11 @@ def match_dataset(
         groups: (n,) what may not straddle a split; intervals resample these.
         conditions: the spec's; kept as columns of the table `images`.
     """
+    if predictions.class_names != dataset.class_names:
+        raise InputError(
+            f"The predictions are of the classes {', '.join(predictions.class_names)}, the data set has "
+            f"{', '.join(dataset.class_names)}; they cannot be compared."
+        )
     rows = dataset.positions(image_ids)
     of_pictures = picture_labels(conditions, [dataset.conditions[row] for row in rows])
     images = pa.table(
@@ -93,9 +100,9 @@ def evaluate(
     thresholds = thresholds_by_class(matches, score_thresholds)
     groups = matches.images.column("group").to_pylist()
     weights = group_weights(groups)
-    measured = measured_figures(predictions, bundle)
+    measured = {**measured_figures(predictions, bundle), "judged_on": _judged_on(matches)}
     confidence = spec.acceptance.confidence if spec else CONFIDENCE
-    observer = Observer(matches, reducer, thresholds, weights, confidence=confidence)
+    observer = Observer(matches, reducer, thresholds, weights, confidence=confidence, groups=groups)
     return Report(
         title=title,
         class_names=matches.class_names,
@@ -196,6 +203,12 @@ def measured_figures(predictions: Predictions | None, bundle: Bundle | None) -> 
         measured["parity_iou"] = bundle.contract.parity["least_iou"]
         measured["parity_score"] = bundle.contract.parity["largest_score_difference"]
     return measured
+
+
+def _judged_on(matches: Matches) -> str:
+    """Digest of the pictures and annotations that judged; reports can be compared only where it is the same."""
+    truth = matches.objects.select(["image", "class_id", "x1", "y1", "x2", "y2", "ignore"])
+    return digest_of_bytes((digest_of_table(matches.images.select(["image_id"])) + digest_of_table(truth)).encode())
 
 
 def _plain(value: float) -> float | None:

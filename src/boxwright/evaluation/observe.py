@@ -8,7 +8,7 @@ spec, also those its clauses ask for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
 from boxwright.evaluation.average_precision import Reducer
-from boxwright.evaluation.bootstrap import interval
+from boxwright.evaluation.bootstrap import LEAST_GROUPS, interval, wilson
 from boxwright.evaluation.operating import Counts, count, figures
 from boxwright.evaluation.slices import Slice, cut
 from boxwright.spec import Observed, Spec, figure_key
@@ -45,13 +45,22 @@ class Observer:
         thresholds: (K,) score thresholds.
         weights: (b, images) bootstrap weightings, or None for no intervals.
         confidence: of the intervals.
+        groups: (images,) what was resampled.
     """
 
     def __init__(
-        self, matches: Matches, reducer: Reducer, thresholds: NDArray, weights: NDArray | None, *, confidence: float
+        self,
+        matches: Matches,
+        reducer: Reducer,
+        thresholds: NDArray,
+        weights: NDArray | None,
+        *,
+        confidence: float,
+        groups: Sequence[str],
     ) -> None:
         self._matches, self._reducer, self._thresholds = matches, reducer, thresholds
         self._weights, self._confidence = weights, confidence
+        self._group = np.unique(np.array(groups, dtype=object), return_inverse=True)[1]
 
     def slice(self, part: Slice, metrics: Iterable[str]) -> dict[tuple[str, int | None], Observed]:
         """(metric, class_id or None for all) to figure, in one slice."""
@@ -98,12 +107,13 @@ class Observer:
         support = inside @ counts.objects
         found: dict[tuple[str, int | None], Observed] = {
             (metric, None): self._observed(
-                _mean(value[None])[0], None if spread is None else _mean(spread), int(support.sum())
+                _mean(value[None])[0], None if spread is None else _mean(spread), int(support.sum()), inside, counts
             )
         }
         for class_id in range(len(value)):
             of_class = None if spread is None else spread[:, class_id]
-            found[metric, class_id] = self._observed(value[class_id], of_class, int(support[class_id]))
+            part = counts.only_class(class_id)
+            found[metric, class_id] = self._observed(value[class_id], of_class, int(support[class_id]), inside, part)
         return found
 
     def _of_point(self, metric: str, inside: NDArray, counts: Counts) -> dict[tuple[str, int | None], Observed]:
@@ -112,15 +122,23 @@ class Observer:
             part = counts.only_class(class_id)
             value = figures(part, inside[None])[metric][0]
             spread = None if self._weights is None else figures(part, self._weights * inside)[metric]
-            found[metric, class_id] = self._observed(value, spread, int((inside @ part.objects).sum()))
+            support = int((inside @ part.objects).sum())
+            found[metric, class_id] = self._observed(value, spread, support, inside, part)
         return found
 
-    def _observed(self, value: float, spread: NDArray | None, support: int) -> Observed:
+    def _observed(
+        self, value: float, spread: NDArray | None, support: int, inside: NDArray, counts: Counts
+    ) -> Observed:
         if not np.isfinite(value):
             return Observed(None, support=support, note="nothing in this slice to measure")
-        low, high = (None, None) if spread is None else interval(spread, confidence=self._confidence)
-        note = "" if low is not None else "no interval: too few groups to resample"
-        return Observed(float(value), low, high, support, note)
+        holding = (counts.true + counts.false + counts.objects).sum(axis=1) * inside > 0
+        groups = len(np.unique(self._group[holding]))
+        if spread is None or groups < LEAST_GROUPS:
+            return Observed(float(value), support=support, note=f"no interval: {groups} groups hold anything of it")
+        low, high = interval(spread, confidence=self._confidence)
+        if low is not None and low == high and 0 <= value <= 1:
+            low, high = wilson(float(value), groups, confidence=self._confidence)
+        return Observed(float(value), low, high, support, "" if low is not None else "no interval: mostly undefined")
 
 
 def observe(

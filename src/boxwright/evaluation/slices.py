@@ -16,10 +16,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
+from boxwright.errors import InputError
 from boxwright.evaluation.operating import operating_bit
-from boxwright.spec.spec import ConditionClause
-
-OF_OBJECTS = ("box_size", "crowding")
+from boxwright.spec.spec import OF_OBJECTS, ConditionClause
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,12 @@ def label_of(clause: ConditionClause, value: Any) -> str:
     if clause.source == "metadata":
         return str(value)
     edges = np.array(clause.bins, np.float64)
-    index = int(np.searchsorted(edges, float(value), "right")) - 1
-    if float(value) == edges[-1]:
+    try:
+        value = float(value)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"Condition '{clause.name}' is measured and must be a number; found {value!r}.") from error
+    index = int(np.searchsorted(edges, value, "right")) - 1
+    if value == edges[-1]:
         index = len(edges) - 2
     return clause.labels[index] if 0 <= index < len(clause.labels) else ""
 

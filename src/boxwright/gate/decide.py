@@ -32,6 +32,10 @@ def decide(report: Report, spec: Spec, *, baseline: Report | None = None, first_
     """
     if not spec.requirements:
         raise InputError(f"Spec '{spec.name}' has no acceptance clause; an empty gate would pass anything.")
+    if baseline is not None and baseline.measured.get("judged_on") != report.measured.get("judged_on"):
+        raise InputError(
+            "The baseline was judged on other pictures or annotations than the candidate; evaluate it on the same ones."
+        )
     checks: list[Check] = []
     for requirement in spec.requirements:
         for name in spec.class_names if requirement.class_name == "*" else (requirement.class_name,):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile
 
 from boxwright.errors import PictureError
 
@@ -72,9 +72,10 @@ def read_picture(data: bytes, *, name: str = "picture", max_pixels: int = MAX_PI
             return _decode_jpeg(data, image, header, name)
         try:
             image.load()
-        except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+            rgb = _to_rgb(image)
+        except Exception as error:
             raise _damaged(name, error) from error
-        return _upright(_to_rgb(image), header.orientation)
+        return _upright(rgb, header.orientation)
 
 
 def write_jpeg(picture: NDArray[np.uint8], *, quality: int = 92) -> bytes:
@@ -94,7 +95,7 @@ def _open(data: bytes, name: str, max_pixels: int) -> Image.Image:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise _too_large(name, max_pixels, str(error)) from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError) as error:
+    except Exception as error:
         raise PictureError(
             f"'{name}' is not a picture we read ({', '.join(FORMATS)}): its first bytes are {data[:8]!r}.",
             reason="format",

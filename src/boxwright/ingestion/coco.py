@@ -11,8 +11,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from boxwright.errors import FormatError
 from boxwright.ingestion.reading import BoxRecord, PictureRecord, Reading
 
@@ -55,8 +53,8 @@ def load_json(path: Path) -> Any:
             f"'{path}' is not complete JSON: it breaks at line {error.lineno}, column {error.colno} ({error.msg}). "
             f"Nothing was read; write the file again."
         ) from error
-    except RecursionError as error:
-        raise FormatError(f"'{path}' is nested too deeply to be an annotation file.") from error
+    except (RecursionError, ValueError) as error:
+        raise FormatError(f"'{path}' is no annotation file: {error}.") from error
 
 
 def read_categories(tree: Any, path: Path) -> dict[int, str]:
@@ -65,8 +63,11 @@ def read_categories(tree: Any, path: Path) -> dict[int, str]:
             f"'{path}' is not COCO ground truth: expected an object with the lists images, annotations and categories."
         )
     found: dict[int, str] = {}
-    for category in tree.get("categories") or []:
-        if not isinstance(category, dict) or not isinstance(category.get("id"), int) or "name" not in category:
+    categories = tree.get("categories") or []
+    if not isinstance(categories, list):
+        raise FormatError(f"'{path}': 'categories' must be a list, found {type(categories).__name__}.")
+    for category in categories:
+        if not isinstance(category, dict) or not _is_id(category.get("id")) or "name" not in category:
             raise FormatError(f"'{path}': every category needs an integer 'id' and a 'name'; found {category!r}.")
         found[category["id"]] = str(category["name"])
     if len(set(found.values())) < len(found):
@@ -86,6 +87,20 @@ def _read_one(
     root = pictures or _picture_root(path, side, [e["file_name"] for e in entries[:20]])
     records: dict[Any, PictureRecord] = {}
     for entry in entries:
+        if not _is_id(entry["id"]):
+            reading.problem(
+                "bad-image",
+                "error",
+                f"{path.name} image {str(entry['id'])[:40]}",
+                "its id is no whole number; it was left out",
+            )
+            continue
+        if not _is_inside(root, str(entry["file_name"])):
+            where = f"{path.name} image {entry['id']}"
+            reading.problem(
+                "outside-folder", "error", where, f"its file_name leaves '{root}'; it was left out with its boxes"
+            )
+            continue
         if entry["id"] in records:
             where = f"{path.name} image {entry['id']}"
             reading.problem("duplicate-image", "error", where, "this image id is used twice; the first is kept")
@@ -102,7 +117,10 @@ def _read_one(
             conditions={**extra, **(nested if isinstance(nested, dict) else {})},
         )
     seen: set[Any] = set()
-    for position, annotation in enumerate(tree.get("annotations") or []):
+    annotations = tree.get("annotations") or []
+    if not isinstance(annotations, list):
+        raise FormatError(f"'{path}': 'annotations' must be a list, found {type(annotations).__name__}.")
+    for position, annotation in enumerate(annotations):
         box = _box(reading, names, path, position, annotation, records, seen)
         if box is not None:
             records[annotation["image_id"]].boxes.append(box)
@@ -114,11 +132,15 @@ def _box(
 ) -> BoxRecord | None:
     number = annotation.get("id") if isinstance(annotation, dict) else None
     where = f"{path.name} annotation {number if number is not None else f'at position {position}'}"
-    if not isinstance(annotation, dict) or annotation.get("image_id") not in records:
+    if (
+        not isinstance(annotation, dict)
+        or not _is_id(annotation.get("image_id"))
+        or annotation["image_id"] not in records
+    ):
         image = annotation.get("image_id") if isinstance(annotation, dict) else None
         reading.problem("unknown-image", "error", where, f"its image_id {image} is not listed; the box was left out")
         return None
-    if annotation.get("category_id") not in names:
+    if not _is_id(annotation.get("category_id")) or annotation["category_id"] not in names:
         category = annotation.get("category_id")
         reading.problem(
             "unknown-class", "error", where, f"its category_id {category} is not listed; the box was left out"
@@ -134,6 +156,7 @@ def _box(
             "bad-box", "error", where, f"width and height must be positive, found {w:g} x {h:g}; it was left out"
         )
         return None
+    number = number if _is_id(number) else None
     if number is not None and number in seen:
         reading.problem("duplicate-id", "warning", where, f"annotation id {number} is used twice; both boxes are kept")
         number = None
@@ -152,7 +175,20 @@ def _box(
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
+    """A finite number that a float can hold."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 62
+
+
+def _is_inside(root: Path, name: str) -> bool:
+    """Whether a listed name stays under the folder of the pictures."""
+    try:
+        return (root / name).resolve().is_relative_to(root.resolve())
+    except (ValueError, OSError):
+        return False
 
 
 def _side_of(path: Path) -> str:

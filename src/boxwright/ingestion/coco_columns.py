@@ -58,9 +58,13 @@ def read_truth(path: Path) -> TruthColumns:
     """COCO ground truth; FormatError with the annotation when one cannot be used."""
     tree = load_json(path)
     names = read_categories(tree, path)
+    if not names:
+        raise FormatError(f"'{path}' lists no category; there is nothing to judge.")
+    if not isinstance(tree.get("annotations") or [], list):
+        raise FormatError(f"'{path}': 'annotations' must be a list.")
     try:
         images = sorted(((int(e["id"]), str(e.get("file_name", e["id"]))) for e in tree["images"]), key=lambda e: e[0])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise FormatError(f"'{path}': every image needs an integer 'id' ({type(error).__name__}: {error}).") from error
     category_ids = sorted(names)
     rows = {image: row for row, (image, _) in enumerate(images)}
@@ -71,6 +75,8 @@ def read_truth(path: Path) -> TruthColumns:
             x, y, w, h = map(float, entry["bbox"])
             area = float(entry.get("area", w * h))
             key = int(entry.get("id", number))
+            if abs(key) >= 1 << 62:
+                raise ValueError("id out of range")
             columns.append(
                 (
                     rows[entry["image_id"]],
@@ -84,7 +90,7 @@ def read_truth(path: Path) -> TruthColumns:
                     key,
                 )
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise FormatError(f"'{path}' annotation {number}: {_complaint(entry, rows, classes, ())}") from error
     table = np.array(columns, np.float64).reshape(-1, 9)
     if not np.isfinite(table).all():
@@ -121,7 +127,7 @@ def read_results(path: Path, truth: TruthColumns) -> ResultColumns:
         try:
             x, y, w, h = map(float, entry["bbox"])
             columns.append((rows[entry["image_id"]], classes[entry["category_id"]], x, y, w, h, float(entry["score"])))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise FormatError(f"'{path}' entry {number}: {_complaint(entry, rows, classes, ('score',))}") from error
     table = np.array(columns, np.float64).reshape(-1, 7)
     if not np.isfinite(table).all():
@@ -162,8 +168,8 @@ def _complaint(entry: Any, rows: dict[int, int], classes: dict[int, int], more: 
     for key in keys:
         if key not in entry:
             return f"the key '{key}' is missing."
-    if entry["image_id"] not in rows:
+    if not isinstance(entry["image_id"], int) or entry["image_id"] not in rows:
         return f"image_id {entry['image_id']} is not in the ground truth ({len(rows)} images)."
-    if entry["category_id"] not in classes:
+    if not isinstance(entry["category_id"], int) or entry["category_id"] not in classes:
         return f"category_id {entry['category_id']} is not among the {len(classes)} categories."
     return f"bbox must be four numbers{' and score one' if more else ''}; found {entry['bbox']!r}."

@@ -30,6 +30,7 @@ def ingest(
     spec: Spec | None = None,
     pictures: Path | None = None,
     conditions: Path | None = None,
+    earlier: Dataset | None = None,
     progress: Progress | None = None,
 ) -> tuple[Dataset, list[Problem]]:
     """The dataset in a source, and everything that was wrong with it.
@@ -41,6 +42,7 @@ def ingest(
         spec: its classes give the class_ids, its label policy says what "difficult" means.
         pictures: folder of COCO's pictures, when it cannot be guessed.
         conditions: CSV or Parquet keyed by file name, for what the source does not tell.
+        earlier: the version before this one; where the source gives no ids, pictures it knows keep theirs.
         progress: called with (done, all).
 
     Raises:
@@ -70,7 +72,7 @@ def ingest(
         )
     if extra and not any(key in extra for row in rows for key in (row["file_name"], Path(row["file_name"]).name)):
         raise InputError(f"'{conditions}' names no picture of '{source}'; its first column must hold file names.")
-    _number(rows)
+    _number(rows, earlier)
     dataset = Dataset.from_rows(
         rows, name=name, class_names=tuple(class_names), provenance=_provenance(reading, class_names)
     )
@@ -101,6 +103,8 @@ def read_conditions(path: Path) -> dict[str, dict[str, str]]:
                 table = list(csv.DictReader(file))
     except (OSError, ValueError, csv.Error) as error:
         raise FormatError(f"Cannot read conditions from '{path}': {error}.") from error
+    if any(None in row for row in table):
+        raise FormatError(f"'{path}' has a row with more cells than its header; quote values that hold commas.")
     if not table or len(table[0]) < 2:
         raise FormatError(
             f"'{path}' must have a header with a file name column first and at least one condition beside it."
@@ -164,12 +168,20 @@ def _too_little(box: BoxRecord, spec: Spec | None) -> bool:
     return min(x2 - x1, y2 - y1) < clause.least_size_px or hidden
 
 
-def _number(rows: list[dict[str, Any]]) -> None:
-    """Ids where the source gives none, beyond those it gives; in the order of file names, so that they are stable."""
+def _number(rows: list[dict[str, Any]], earlier: Dataset | None) -> None:
+    """Ids where the source gives none: those of the earlier version, then the next ones in the order of file names."""
     ids = [row["image_id"] for row in rows]
     if any(i is None for i in ids) or len(set(ids)) < len(ids):
-        for number, row in enumerate(sorted(rows, key=lambda r: r["file_name"]), start=1):
-            row["image_id"] = number
+        known: dict[tuple[str, str], int] = {}
+        if earlier is not None:
+            names = zip(earlier.picture_digests, earlier.file_names, strict=True)
+            known = dict(zip(names, earlier.image_ids.tolist(), strict=True))
+        following = max(known.values(), default=0) + 1
+        for row in sorted(rows, key=lambda r: r["file_name"]):
+            row["image_id"] = known.pop((row["picture"], row["file_name"]), None)
+            if row["image_id"] is None:
+                row["image_id"] = following
+                following += 1
     following = max((i for row in rows for i in row["annotation_id"] if i is not None), default=0) + 1
     for row in sorted(rows, key=lambda r: r["image_id"]):
         for position, value in enumerate(row["annotation_id"]):

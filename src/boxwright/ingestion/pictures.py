@@ -47,8 +47,19 @@ def look(reading: Reading, *, progress: Progress | None = None) -> Iterator[Seen
         reading: what to look at; its problems grow.
         progress: called with (done, all).
     """
+    taken: set[Path] = set()
     for number, record in enumerate(reading.pictures, start=1):
-        seen = _look_at(reading, record)
+        seen = None
+        if record.path in taken:
+            reading.problem(
+                "duplicate-picture",
+                "error",
+                record.file_name,
+                "is listed twice; the second entry was left out with its boxes",
+            )
+        else:
+            seen = _look_at(reading, record)
+        taken.add(record.path)
         if progress:
             progress(number, len(reading.pictures))
         if seen is not None:
@@ -58,7 +69,7 @@ def look(reading: Reading, *, progress: Progress | None = None) -> Iterator[Seen
 
 def _look_at(reading: Reading, record: PictureRecord) -> Seen | None:
     name = record.file_name
-    if not record.path.is_file():
+    if not _is_there(record.path):
         lost = f", and its {len(record.boxes)} boxes with it" if record.boxes else ""
         reading.problem("missing-picture", "error", name, f"is listed, but there is no file; it was left out{lost}")
         return None
@@ -82,6 +93,13 @@ def _look_at(reading: Reading, record: PictureRecord) -> Seen | None:
     record.boxes = [box for box in record.boxes if _fit(reading, box, size_hw)]
     _report_same_place(reading, record)
     return Seen(record, data, size_hw, measure(picture))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except ValueError:  # a name no file system can hold
+        return False
 
 
 def _turn(reading: Reading, record: PictureRecord, orientation: int) -> None:

@@ -72,7 +72,7 @@ def _read_xml(
         reading.problem("broken-file", "error", xml.name, f"cannot be read as XML ({error}); it was left out")
         return None
     name = (root.findtext("filename") or xml.stem).strip()
-    options = pictures.get(Path(name).stem) or pictures.get(xml.stem) or []
+    options = pictures.get(xml.stem) or pictures.get(Path(name).stem) or []  # <filename> is often a copy's leftover
     nearest = sorted(options, key=lambda p: len(set(p.parts) ^ set(xml.parts)))
     path = nearest[0] if nearest else xml.parent / Path(name).name
     record = PictureRecord(

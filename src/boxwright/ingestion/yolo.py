@@ -11,11 +11,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from boxwright.errors import FormatError
+from boxwright.errors import FormatError, SpecError
 from boxwright.images import read_header
 from boxwright.ingestion.reading import BoxRecord, PictureRecord, Reading
+from boxwright.spec import parse_yaml
 
 PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 _QUIET = 0.01  # over the edge by at most this fraction is rounding
@@ -55,18 +54,17 @@ def _config(folder: Path) -> dict[str, Any]:
         path = folder / name
         if path.is_file():
             try:
-                tree = yaml.safe_load(path.read_bytes()[: 1 << 20])
-            except yaml.YAMLError as error:
-                raise FormatError(f"'{path}' is not valid YAML: {error}") from error
-            if not isinstance(tree, dict):
-                raise FormatError(f"'{path}' must be a mapping with the key 'names'; found {type(tree).__name__}.")
-            return tree
+                return parse_yaml(path.read_bytes(), name=str(path))
+            except SpecError as error:
+                raise FormatError(str(error)) from error
     return {}
 
 
 def _class_names(folder: Path, config: dict[str, Any]) -> list[str]:
     names = config.get("names")
     if isinstance(names, dict):
+        if not all(isinstance(key, int) for key in names):
+            raise FormatError(f"data.yaml in '{folder}': names must be a list, or numbered 0, 1, 2, ...")
         keys = sorted(names)
         if keys != list(range(len(keys))):
             raise FormatError(f"data.yaml in '{folder}': names must be numbered 0 to {len(keys) - 1}, found {keys}.")
@@ -79,6 +77,8 @@ def _class_names(folder: Path, config: dict[str, Any]) -> list[str]:
                 break
     if not isinstance(names, list) or not names:
         raise FormatError(f"'{folder}' has no class names: expected names in data.yaml, or classes.txt, or obj.names.")
+    if not all(isinstance(name, str | int | float) and len(str(name)) <= 200 for name in names):
+        raise FormatError(f"'{folder}': class names must be short texts.")
     names = [str(name) for name in names]
     if len(set(names)) < len(names):
         raise FormatError(f"'{folder}' lists a class name twice: {next(n for n in names if names.count(n) > 1)!r}.")

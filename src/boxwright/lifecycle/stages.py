@@ -68,10 +68,11 @@ class Stages:
 
     def train(self, dataset: Dataset, parts: Split) -> Checkpoint:
         """Training, with looks at val through the code that serves."""
+        same_data(parts, dataset)
         self._check_input(self._recipe.model.input_hw)
         from boxwright.training import train  # torch is needed here and not by a server
 
-        run = identity_of(dataset, parts, self._recipe, self._spec.labels)[:16]
+        run = identity_of(dataset, parts, self._recipe, self._spec.labels, self._spec.output)[:16]
         return train(
             dataset,
             parts,
@@ -224,9 +225,20 @@ def _mean_ap(truth: GroundTruth, columns: DetectionColumns, class_names: tuple[s
 
 def judged_ids(dataset: Dataset, parts: Split, side: str) -> NDArray[np.int64]:
     """Ids of one side's pictures that somebody has labelled."""
+    same_data(parts, dataset)
     ids = parts.ids(side)
     labelled = dataset.rows.column("labelled").to_numpy(zero_copy_only=False)[dataset.positions(ids)]
     return ids[labelled]
+
+
+def same_data(parts: Split, dataset: Dataset) -> None:
+    """InputError unless the split was made of exactly this dataset: another version's ids may mean other pictures."""
+    made_of = parts.made_from.get("dataset")
+    if made_of != dataset.digest:
+        raise InputError(
+            f"The split was made of dataset {str(made_of)[:12]}, not of {dataset.digest[:12]}; "
+            f"split this version (`boxwright split --keep` lets groups stay where they were)."
+        )
 
 
 def predict_dataset(

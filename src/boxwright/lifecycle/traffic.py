@@ -6,6 +6,7 @@ The reference is the served candidate's own predictions on the pictures that jud
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from boxwright.spec import Spec
 from boxwright.spec.spec import seconds_from
 from boxwright.store import Store, write_bytes
 
+_PLAIN = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _NOVELTY = ("boxes per picture", "best score", "boxes near threshold", "brightness", "contrast", "sharpness")
 
 
@@ -106,10 +108,20 @@ def round_due(store: Store, spec: Spec, *, now: float | None = None) -> list[str
 
 
 def export_queue(queue: ReviewQueue, journal: Path, folder: Path) -> int:
-    """Write a queue's pictures and proposed boxes as COCO into a folder; how many."""
+    """Write a queue's pictures and proposed boxes as COCO into a folder; how many.
+
+    Raises:
+        InputError: the folder already holds annotations, which may be somebody's work; or an item's id is no plain name.
+    """
+    if (folder / "annotations.json").exists():
+        raise InputError(f"'{folder / 'annotations.json'}' exists and may hold a reviewer's work; name another folder.")
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, item in enumerate(queue.items.to_pylist(), start=1):
+        if not _PLAIN.fullmatch(item["item"]):
+            raise InputError(
+                f"The item id '{item['item'][:80]}' is no plain name; the queue was not made by Boxwright."
+            )
         data = _kept(journal, item["picture"])
         header = read_header(data)
         name = f"{item['item']}.{header.format.lower()}"

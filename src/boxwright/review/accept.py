@@ -96,7 +96,7 @@ def accept(
                 "file_name": item["file_name"],
                 "width": width,
                 "height": height,
-                "conditions": json.dumps({"camera": item["camera"], **measured, **answer.conditions}, sort_keys=True),
+                "conditions": json.dumps({"camera": item["camera"], **answer.conditions, **measured}, sort_keys=True),
                 "reviewer": reviewer,
                 "answered_at": now,
                 "in_time": now <= item["due_at"],

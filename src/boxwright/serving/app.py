@@ -46,6 +46,7 @@ class Limits:
 
     Attributes:
         body_bytes: largest body.
+        body_seconds: longest time a body may take to arrive; a slow one must not hold a place for ever.
         pixels: most pixels of a picture, from its header.
         in_flight: requests worked on at once.
         waiting: requests that may wait beyond these; more are refused.
@@ -56,6 +57,7 @@ class Limits:
     """
 
     body_bytes: int = 20 << 20
+    body_seconds: float = 20.0
     pixels: int = 40_000_000
     in_flight: int = 2
     waiting: int = 16
@@ -126,6 +128,9 @@ class Server:
             )
         except ClientDisconnect:
             response = Response(status_code=499)
+        except Exception:
+            log.exception("request %s failed", request_id)
+            response = JSONResponse({"error": "the server failed", "request_id": request_id}, status_code=500)
         self.meters.requests.labels(str(response.status_code)).inc()
         response.headers["X-Request-Id"] = request_id
         return response
@@ -141,7 +146,11 @@ class Server:
         self._admitted += 1
         self.meters.in_hand.set(self._admitted)
         try:
-            data = await self._body(request)
+            try:
+                async with asyncio.timeout(self._limits.body_seconds):
+                    data = await self._body(request)
+            except TimeoutError as error:
+                raise _Refusal(408, f"the body did not arrive within {self._limits.body_seconds:g} s") from error
             camera = _short(request.headers.get("x-camera") or request.query_params.get("camera", ""))
             name = _short(request.headers.get("x-file-name") or request.query_params.get("name", ""))
             least = _least_score(request)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import struct
 import threading
 import time
@@ -29,6 +30,7 @@ from boxwright.errors import ServingError
 
 SEGMENT_BYTES = 64 << 20
 MAX_RECORD_BYTES = 16 << 20
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _FRAME = struct.Struct("<II")  # length and CRC-32 of the JSON
 
 
@@ -93,18 +95,20 @@ class Journal:
                 self._handle = -1
 
     def _open(self) -> None:
-        if self._handle >= 0:
-            os.close(self._handle)
         name = f"{time.time_ns():020d}-{os.getpid()}.journal"
         try:
-            self._handle = os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+            fresh = os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
         except OSError as error:
             raise ServingError(f"The journal in '{self.folder}' cannot be opened: {error}.") from error
-        self._size = 0
+        if self._handle >= 0:
+            os.close(self._handle)
+        self._handle, self._size = fresh, 0
 
 
 def kept_picture(folder: Path, digest: str) -> Path:
-    """Where a picture of the journal lies, if it was kept."""
+    """Where a picture of the journal lies, if it was kept; ServingError for what is no digest."""
+    if not _DIGEST.fullmatch(digest):
+        raise ServingError(f"'{digest[:80]}' is no picture's digest (64 hexadecimal digits).")
     return folder / "pictures" / digest
 
 

@@ -55,8 +55,9 @@ class Slot:
                 detector = Detector(self._load(digest), check_golden=True)
                 for _ in range(_WARM_UPS):
                     detector.detect(np.zeros((*detector.contract.input_hw, 3), np.uint8))
-            except BoxwrightError as error:
-                self._refused.add(digest)
-                self._on_failure(f"bundle {digest[:12]} was not taken: {error}")
+            except Exception as error:
+                if not isinstance(error, OSError):  # a disk may recover; a bundle does not
+                    self._refused.add(digest)
+                self._on_failure(f"bundle {digest[:12]} was not taken: {type(error).__name__}: {error}")
                 return
             self._detector = detector

@@ -5,7 +5,7 @@ requirements at the gate, limits of the monitor, deadlines of the review. Guaran
 and that every complaint names the key's path.
 """
 
-from boxwright.spec.document import Section, parse_document, read_document
+from boxwright.spec.document import Section, parse_document, parse_yaml, read_document
 from boxwright.spec.requirement import Observed, Requirement, figure_key, parse_requirement
 from boxwright.spec.spec import Spec, load_spec, parse_spec
 
@@ -19,5 +19,6 @@ __all__ = [
     "parse_document",
     "parse_requirement",
     "parse_spec",
+    "parse_yaml",
     "read_document",
 ]

@@ -47,16 +47,17 @@ def read_document(path: str | Path, model: type[D]) -> D:
 
 def parse_document(data: bytes, model: type[D], *, name: str) -> D:
     """YAML text as a `model`; `name` is what errors call it."""
-    if len(data) > MAX_BYTES:
-        raise SpecError(f"'{name}' has {len(data)} bytes; at most {MAX_BYTES} are read.")
-    tree = _parse_yaml(data, name)
+    tree = parse_yaml(data, name=name)
     try:
         return model.model_validate(tree)
     except ValidationError as error:
         raise _first_complaint(error, model, name) from error
 
 
-def _parse_yaml(data: bytes, name: str) -> dict[str, Any]:
+def parse_yaml(data: bytes, *, name: str) -> dict[str, Any]:
+    """A YAML mapping from an untrusted file: plain values, few aliases, limited size and depth; SpecError otherwise."""
+    if len(data) > MAX_BYTES:
+        raise SpecError(f"'{name}' has {len(data)} bytes; at most {MAX_BYTES} are read.")
     try:
         aliases = sum(isinstance(event, yaml.AliasEvent) for event in _events(data, name))
         if aliases > MAX_ALIASES:
@@ -66,7 +67,7 @@ def _parse_yaml(data: bytes, name: str) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise SpecError(f"'{name}' is not valid YAML{where}: {getattr(error, 'problem', error)}.") from error
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError) as error:
         raise SpecError(f"'{name}' holds a value that YAML itself cannot read: {error}.") from error
     if not isinstance(tree, dict):
         raise SpecError(f"'{name}' must be a mapping of keys to values; found {type(tree).__name__}.")

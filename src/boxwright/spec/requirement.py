@@ -11,6 +11,7 @@ letters, digits, `_`, `-`, `.` and blanks.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from dataclasses import dataclass
 
@@ -134,6 +135,8 @@ def parse_requirement(text: str) -> Requirement:
     bound = _BOUND.match(match["bound"])
     if not bound:
         raise SpecError(f"'{text}': the right side must be a number or 'baseline - 0.01', found '{match['bound']}'.")
+    if bound["number"] and not math.isfinite(float(bound["number"])):
+        raise SpecError(f"'{text}': the right side must be a finite number.")
     class_name, conditions = _parse_selectors(match["selectors"] or "", text)
     if (class_name or conditions) and metric not in SLICEABLE:
         raise SpecError(f"'{text}': '{metric}' is measured over everything and takes no selector.")

@@ -7,6 +7,7 @@ those of the upright original picture unless the name says otherwise.
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ Positive = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 _PRIORITIES = ("P0", "P1", "P2", "P3")
+OF_OBJECTS = ("box_size", "crowding")  # conditions of an object, not of its picture
 MEASURED = ("box_size", "brightness", "contrast", "sharpness", "crowding")
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*(s|min|h|d)$")
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -53,12 +55,26 @@ class ConditionClause(Section):
     source: Literal["metadata", "measured"] = "metadata"  # a key that comes with the pictures, or one of MEASURED
     bins: tuple[float | str, ...] = ()  # allowed values (metadata) or rising edges (measured)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_written(cls, value: object) -> object:
+        """Values of metadata are text, also where YAML reads `1` as a number; yes and no must be quoted."""
+        if not isinstance(value, dict) or not isinstance(value.get("bins"), list | tuple):
+            return value
+        if any(isinstance(b, bool) for b in value["bins"]):
+            raise ValueError("a bin is read as true or false; quote it ('yes', 'no')")
+        if value.get("source", "metadata") == "metadata":
+            return {**value, "bins": [str(b) if isinstance(b, int | float) else b for b in value["bins"]]}
+        return value
+
     @model_validator(mode="after")
     def _bins_fit(self) -> ConditionClause:
+        if len(set(self.bins)) < len(self.bins):
+            raise ValueError(f"bins of '{self.name}' must differ from each other")
         if self.source == "measured":
             if self.name not in MEASURED:
                 raise ValueError(f"'{self.name}' cannot be measured; known: {', '.join(MEASURED)}")
-            edges = [b for b in self.bins if isinstance(b, int | float)]
+            edges = [b for b in self.bins if isinstance(b, int | float) and math.isfinite(b)]
             if len(edges) < 2 or len(edges) != len(self.bins) or sorted(set(edges)) != edges:
                 raise ValueError(f"bins of '{self.name}' must be at least two rising numbers, the edges of the bins")
         return self
@@ -84,6 +100,8 @@ class SplitClause(Section):
 
     @model_validator(mode="after")
     def _whole(self) -> SplitClause:
+        if self.train <= 0:
+            raise ValueError("train must be more than 0: something has to be learnt from")
         if abs(self.train + self.val + self.test - 1) > 1e-6:
             raise ValueError(f"train, val and test must add up to 1, found {self.train + self.val + self.test:g}")
         return self
@@ -96,6 +114,13 @@ class ConstraintClause(Section):
     latency_p95_ms: Positive | None = None  # from encoded picture to boxes, one picture at a time
     hardware: str | None = None  # part of the processor's name the latency is promised for; None: any
     memory_mb: Positive | None = None  # peak of the predicting process
+
+    @field_validator("input_hw")
+    @classmethod
+    def _multiples(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and any(side <= 0 or side % 32 for side in value):
+            raise ValueError("height and width must be positive multiples of 32")
+        return value
 
 
 class SuppressionClause(Section):
@@ -257,6 +282,13 @@ class Spec(Section):
             unknown = set(clause.where) - {"class", *known}
             if unknown:
                 raise ValueError(f"coverage names the unknown condition '{min(unknown)}'")
+            for name, value in clause.where.items():
+                if name != "class" and name in OF_OBJECTS:
+                    raise ValueError(f"coverage counts pictures and cannot ask for '{name}', a condition of objects")
+                if name != "class" and known[name].labels and value not in known[name].labels:
+                    raise ValueError(
+                        f"coverage: '{name}' has no slice '{value}' (it has {', '.join(known[name].labels)})"
+                    )
             if clause.where.get("class", self.class_names[0]) not in self.class_names:
                 raise ValueError(f"coverage names the class '{clause.where['class']}', which is not in classes")
         for requirement in self.requirements:

@@ -171,7 +171,10 @@ class Store:
 
     def history(self, name: str) -> list[NameEvent]:
         """What a name stood for, oldest first; empty for an unknown name."""
-        return [NameEvent(**json.loads(line)) for line in self.place.lines(f"names/{name}.jsonl")]
+        try:
+            return [NameEvent(**json.loads(line)) for line in self.place.lines(f"names/{name}.jsonl")]
+        except (ValueError, TypeError) as error:
+            raise StoreError(f"The history of the name '{name}' is damaged: {error}.") from error
 
     def names(self) -> list[str]:
         """All names in use, sorted."""

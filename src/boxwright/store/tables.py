@@ -6,14 +6,16 @@ which is the tag. The storage version is written explicitly, because readers old
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import fcntl
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from boxwright.errors import StoreError
-from boxwright.store.digest import digest_of_bytes
+from boxwright.store.digest import digest_of_bytes, digest_of_table
 
 if TYPE_CHECKING:
     import lance
@@ -45,15 +47,21 @@ class RowTables:
         """Make `rows` the newest version of the table and tag it; rows that did not change are not written again."""
         lance = _lance()
         address = self._locate(name)
-        if not _is_table(address):
-            address.parent.mkdir(parents=True, exist_ok=True)
-            table = lance.write_dataset(rows, str(address), data_storage_version=STORAGE_VERSION)
-        else:
-            table = lance.dataset(str(address))
-            if tag in table.tags.list():
-                return
-            table = self._replace(lance, table, rows, key)
-        table.tags.create(tag, table.version)
+        address.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(address.with_suffix(".lock")):
+            if not _is_table(address):
+                table = lance.write_dataset(rows, str(address), data_storage_version=STORAGE_VERSION)
+            else:
+                table = lance.dataset(str(address))
+                tagged = tag in table.tags.list()
+                if tagged and digest_of_table(self.read(name, tag=tag).sort_by(key)) == digest_of_table(
+                    rows.sort_by(key)
+                ):
+                    return
+                table = self._replace(lance, table, rows, key)
+                if tagged:
+                    table.tags.delete(tag)
+            table.tags.create(tag, table.version)
 
     def _replace(self, lance: Any, table: lance.LanceDataset, rows: pa.Table, key: str) -> lance.LanceDataset:
         if table.schema != rows.schema:
@@ -78,6 +86,14 @@ class RowTables:
             return _lance().dataset(str(address), version=tag).to_table()
         except (ValueError, OSError) as error:
             raise StoreError(f"Dataset '{name}' has no snapshot tagged {tag[:12]}: {error}") from error
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One writer of a table at a time: what is tagged must be what was just written."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _is_table(address: Path) -> bool:
@@ -155,8 +171,12 @@ class Pictures:
     def _write(self, waiting: dict[str, bytes]) -> None:
         if not waiting:
             return
-        rows = pa.table({"digest": list(waiting), "data": list(waiting.values())}, schema=_PICTURE_SCHEMA)
         self._address.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(self._address.with_suffix(".lock")):
+            self._append(waiting)
+
+    def _append(self, waiting: dict[str, bytes]) -> None:
+        rows = pa.table({"digest": list(waiting), "data": list(waiting.values())}, schema=_PICTURE_SCHEMA)
         mode = "append" if _is_table(self._address) else "create"
         _lance().write_dataset(rows, str(self._address), mode=mode, data_storage_version=STORAGE_VERSION)
         self._rows = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import queue
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -94,8 +95,10 @@ class Fit:
         source = _Ahead(self._batch, self.state.step, recipe.steps)
         begin = time.monotonic() - self.state.seconds
         running: list[tuple[float, float]] = []
+        stop = _StopRequest()
         try:
             while self.state.step < recipe.steps:
+                stop.raise_if_asked()
                 running.append(self._step(source.next()))
                 self.state.step += 1
                 self.state.seconds = time.monotonic() - begin
@@ -113,6 +116,7 @@ class Fit:
             self._write()
             raise
         finally:
+            stop.withdraw()
             source.stop()
         return self.state
 
@@ -211,6 +215,30 @@ def _rate(step: int, recipe: TrainingSection) -> float:
         return warm
     fall = 0.5 * (1 + math.cos(math.pi * (progress - recipe.flat) / max(1e-9, 1 - recipe.flat)))
     return warm * (_LAST_RATE + (1 - _LAST_RATE) * fall)
+
+
+class _StopRequest:
+    """Ctrl-C or SIGTERM, held until the step in hand is done, so that weights and step number agree."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._before: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._ask)
+
+    def _ask(self, _number: int, _frame: Any) -> None:
+        self._asked = True
+
+    def raise_if_asked(self) -> None:
+        """KeyboardInterrupt, when a stop was asked for."""
+        if self._asked:
+            raise KeyboardInterrupt
+
+    def withdraw(self) -> None:
+        """Give the signals back."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
 
 class _Ahead:

@@ -89,7 +89,6 @@ def train(
     state = fit.run(progress)
     weights = work_folder / "weights.safetensors"
     save_file({name: value.detach().cpu().contiguous() for name, value in fit.best.items()}, weights)
-    state_path.unlink(missing_ok=True)
     return Checkpoint(
         weights=weights,
         class_names=dataset.class_names,
