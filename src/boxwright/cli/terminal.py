@@ -75,7 +75,10 @@ class Bars:
 
     @contextmanager
     def shown(self) -> Iterator[Bars]:
-        """Show the bars while the block runs."""
+        """Show the bars while the block runs; a log gets lines instead."""
+        if not _stderr.is_terminal:
+            yield self
+            return
         with self._progress:
             yield self
 

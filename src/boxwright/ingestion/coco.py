@@ -156,13 +156,17 @@ def _box(
             "bad-box", "error", where, f"width and height must be positive, found {w:g} x {h:g}; it was left out"
         )
         return None
-    number = number if _is_id(number) else None
+    if number is not None and not _is_id(number):
+        reading.problem("bad-id", "warning", where, "its id is no whole number; it was given another")
+        number = None
     if number is not None and number in seen:
         reading.problem("duplicate-id", "warning", where, f"annotation id {number} is used twice; both boxes are kept")
         number = None
     seen.add(number)
     attributes = annotation.get("attributes")
     area = annotation.get("area")
+    if area is not None and not _is_number(area):
+        reading.problem("bad-area", "warning", where, "its area is no number; width times height was taken")
     return BoxRecord(
         annotation_id=number if isinstance(number, int) else None,
         class_name=names[annotation["category_id"]],
