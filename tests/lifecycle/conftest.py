@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from boxwright.artifacts import Bundle, Dataset
-from boxwright.cli.demo import write_frames
+from boxwright.cli.packing_line import write_frames
 from boxwright.ingestion import ingest
 from boxwright.lifecycle import Turned, turn
 from boxwright.spec import Spec, parse_spec
@@ -26,7 +26,7 @@ conditions: [{name: lighting, bins: [bright, warm, dim]}, {name: box_size, sourc
 split: {group_by: [clip], train: 0.6, val: 0.2, test: 0.2}
 constraints: {input_hw: [192, 256]}
 acceptance: {judge_on: value, require: [ap50 >= 0.02, recall >= 0.01, parity_iou >= 0.99, ap50 >= baseline - 1]}
-monitoring: {window: 30, least_effect: 0.5}
+monitoring: {window: 40, least_effect: 0.4, false_alarm: 0.3}
 review: {budget: 12}
 """
 RECIPE = {

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from boxwright.cli.demo import write_frames
 from boxwright.cli.main import run
+from boxwright.cli.packing_line import write_frames
 from boxwright.synthesis import packing_line
 from tests.lifecycle.servers import served
 

@@ -6,43 +6,29 @@ cases, labels return, the next turn passes the gate, and the running server take
 
 from __future__ import annotations
 
-import http.client
-import json
-import os
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import pyarrow as pa
 import typer
 
 from boxwright.artifacts import Dataset, ReviewQueue
-from boxwright.boxes import xywh_from_xyxy
+from boxwright.cli.packing_line import answer_of, ask, await_bundle, judge_answers, served, write_frames
 from boxwright.cli.pictures import pictures_of_store
 from boxwright.cli.terminal import Bars, JsonOption, give, say, write_page
-from boxwright.detections import DetectionColumns, Detections, offsets_from_counts
-from boxwright.errors import ServingError
-from boxwright.evaluation import GroundTruth, Scored, evaluate, match
-from boxwright.images import read_picture, write_jpeg
+from boxwright.images import read_picture
 from boxwright.ingestion import ingest
 from boxwright.lifecycle import Turned, Watched, accept_answers, select_for_review, turn, watch_traffic
 from boxwright.pages import Chapter, Story, drift_page, queue_page, report_page, story_page, verdict_page
-from boxwright.review import Answer
 from boxwright.serving import kept_picture
 from boxwright.spec import Spec, load_spec
 from boxwright.store import Store, write_bytes
-from boxwright.synthesis import CLASSES, Frame, packing_line
+from boxwright.synthesis import Frame, packing_line
 from boxwright.training import load_recipe
-
-_READY_SECONDS = 60
 
 
 def add_to(app: typer.Typer) -> None:
@@ -92,7 +78,7 @@ class _Telling:
         summer = self._data(frames)
         first = self._turn("round 1", summer)
         self._stop_unless_released(first)
-        with _served(self.out, self.journal) as port:
+        with served(self.out, self.journal) as port:
             calm = self._traffic(port, "summer", 101, traffic, "summer, round 1")
             quiet = self._watch("drift-summer", "Summer traffic", calm)
             change = self._traffic(port, "winter", 202, traffic, "winter, round 1")
@@ -100,7 +86,7 @@ class _Telling:
             corrections = self._review(alarm, change)
             second = self._turn("round 2", summer, corrections=corrections, keep=first)
             self._stop_unless_released(second)
-            _await_bundle(port, second.candidate.digest)
+            await_bundle(port, second.candidate.digest)
             back = self._traffic(port, "winter", 303, traffic, "winter, round 2")
             calm_again = self._watch(
                 "drift-after", "Winter traffic after retraining", back,
@@ -178,7 +164,7 @@ class _Telling:
         answers = []
         with Bars().shown() as bars:
             for number, frame in enumerate(frames, start=1):
-                answers.append(_ask(port, frame))
+                answers.append(ask(port, frame))
                 bars(label, number, len(frames))
         figures = judge_answers(frames, answers)
         self.measured.append((label, figures))
@@ -215,7 +201,7 @@ class _Telling:
         self.store.put(queue, name="review/line", reason="alarm")
         self._page("review.html", queue_page(queue, read_picture=self._kept))
         truth = {frame.file_name: frame for frame in sent.frames}
-        answers = [_answer(truth[name]) for name in queue.items.column("file_name").to_pylist()]
+        answers = [answer_of(truth[name]) for name in queue.items.column("file_name").to_pylist()]
         corrections = accept_answers(self.store, queue, answers, self.journal, reviewer="the world's own labels")
         self.store.put(corrections, name="corrections/line", reason="review")
         chosen = queue.summary["chosen"]
@@ -256,147 +242,6 @@ def _loudest(watched: Watched) -> str:
     """The alarm with the largest effect, in words."""
     row = max(watched.drift.alarms, key=lambda r: abs(r["effect"]))
     return f"{row['feature']} of {row['slice']} is {row['value']:.3g}, the reference {row['reference']:.3g} (effect {row['effect']:+.2f})"
-
-
-def write_frames(folder: Path, frames: Sequence[Frame]) -> None:
-    """Generated frames as JPEG files and one COCO file."""
-    images, annotations = [], []
-    for number, frame in enumerate(frames, start=1):
-        write_bytes(folder / "images" / frame.file_name, write_jpeg(frame.picture))
-        height, width = frame.picture.shape[:2]
-        images.append(
-            {
-                "id": number,
-                "file_name": frame.file_name,
-                "width": width,
-                "height": height,
-                "conditions": frame.conditions,
-            }
-        )
-        boxes = xywh_from_xyxy(frame.annotations.boxes_xyxy.astype(np.float64)).tolist()
-        for box, class_id, ignore in zip(
-            boxes, frame.annotations.class_id.tolist(), frame.annotations.ignore.tolist(), strict=True
-        ):
-            annotations.append(
-                {"id": len(annotations) + 1, "image_id": number, "category_id": class_id + 1, "bbox": box,
-                 "area": box[2] * box[3], "iscrowd": int(ignore)}
-            )  # fmt: skip
-    categories = [{"id": i + 1, "name": name} for i, name in enumerate(CLASSES)]
-    tree = {"images": images, "categories": categories, "annotations": annotations}
-    write_bytes(folder / "annotations.json", json.dumps(tree).encode())
-
-
-def judge_answers(frames: Sequence[Frame], answers: Sequence[Detections]) -> dict[str, float]:
-    """precision and recall of answered detections against the generated truth."""
-    counts = [len(frame.annotations) for frame in frames]
-    boxes = np.concatenate([np.zeros((0, 4)), *(f.annotations.boxes_xyxy for f in frames)]).astype(np.float64)
-    ignore = np.concatenate([np.zeros(0, bool), *(f.annotations.ignore for f in frames)])
-    sizes = xywh_from_xyxy(boxes)
-    truth = GroundTruth(
-        image=np.repeat(np.arange(len(frames)), counts),
-        class_id=np.concatenate([np.zeros(0, np.int32), *(f.annotations.class_id for f in frames)]),
-        boxes_xywh=sizes, area=sizes[:, 2] * sizes[:, 3], crowd=np.zeros(len(boxes), bool), ignore=ignore,
-        annotation_id=np.arange(offsets_from_counts(counts)[-1]),
-    )  # fmt: skip
-    columns = DetectionColumns.from_list(list(answers))
-    scored = Scored(columns.image_index, columns.class_id, xywh_from_xyxy(columns.boxes_xyxy), columns.score)
-    names = [frame.file_name for frame in frames]
-    images = pa.table({"image_id": list(range(len(frames))), "file_name": names, "group": names})
-    matches = match(truth, scored, class_names=CLASSES, images=images)
-    report = evaluate(matches, title="answers", score_thresholds=dict.fromkeys(CLASSES, 0.0))
-    point = report.operating["all"]
-    return {"precision": point["precision"] or 0.0, "recall": point["recall"] or 0.0}
-
-
-def _answer(frame: Frame) -> Answer:
-    boxes = frame.annotations
-    names = [CLASSES[i] for i in boxes.class_id]
-    return Answer(frame.file_name, boxes.boxes_xyxy, names, boxes.ignore.tolist(), dict(frame.conditions))
-
-
-@contextmanager
-def _served(out: Path, journal: Path) -> Iterator[int]:
-    """A server of the demo's store in a process of its own; its port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "boxwright.cli.main",
-        "serve",
-        "--store",
-        str(out / "store"),
-        "--journal",
-        str(journal),
-        "--port",
-        str(port),
-    ]
-    with (out / "server.log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"})
-        try:
-            _await_ready(port, process, out / "server.log")
-            yield port
-        finally:
-            process.terminate()
-            try:
-                process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _await_ready(port: int, process: subprocess.Popen, log: Path) -> None:
-    until = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < until:
-        if process.poll() is not None:
-            raise ServingError(f"The server stopped with exit code {process.returncode}; see '{log}'.")
-        try:
-            if _get(port, "/v2/health/ready")[0] == 200:
-                return
-        except OSError:
-            pass
-        time.sleep(0.2)
-    raise ServingError(f"The server was not ready within {_READY_SECONDS} s; see '{log}'.")
-
-
-def _await_bundle(port: int, digest: str) -> None:
-    """Until the running server has taken the promoted bundle."""
-    until = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < until:
-        if _get(port, "/v2/health/ready")[1].get("bundle") == digest:
-            return
-        time.sleep(0.2)
-    raise ServingError(f"The running server did not take bundle {digest[:12]} within {_READY_SECONDS} s.")
-
-
-def _get(port: int, path: str) -> tuple[int, dict[str, Any]]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        connection.request("GET", path)
-        response = connection.getresponse()
-        return response.status, json.loads(response.read())
-    finally:
-        connection.close()
-
-
-def _ask(port: int, frame: Frame) -> Detections:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    try:
-        headers = {"Content-Type": "image/jpeg", "X-Camera": frame.conditions["camera"], "X-File-Name": frame.file_name}
-        connection.request("POST", "/v1/detect", body=write_jpeg(frame.picture), headers=headers)
-        response = connection.getresponse()
-        body = json.loads(response.read())
-    finally:
-        connection.close()
-    if response.status != 200:
-        raise ServingError(f"The server answered {response.status} for '{frame.file_name}': {body.get('error')}")
-    found = body["detections"]
-    return Detections(
-        np.array([d["box_xyxy"] for d in found]),
-        np.array([d["score"] for d in found]),
-        np.array([d["class_id"] for d in found]),
-    )
 
 
 def _lines(result: dict[str, Any]) -> list[str]:
