@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationError
 
@@ -32,6 +32,7 @@ class Contract(Section):
     parity: dict[str, Any] = Field(default_factory=dict)  # figures measured at export
     training_side_px: dict[str, float] = Field(default_factory=dict)  # percentiles of object sides seen in training
     spec_name: str = ""
+    degraded: Literal["refuse", "answer"] = "refuse"  # what a server does when it cannot keep its journal
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -46,7 +46,7 @@ def export(
     with Bars().shown() as bars:
         stages = Stages(opened, promise, None, store / "work", bars)
         do = Steps(opened, say)
-        also = (promise.name, promise.output, promise.constraints)
+        also = (promise.name, promise.output, promise.constraints, promise.failure_modes)
         bundle = do(Bundle, "export", stages.export, trained, data, parts, also=also)
     opened.point(f"bundle/{promise.name}", bundle.digest, reason="export")
     if out:

@@ -30,9 +30,6 @@ def serve(
     waiting: Annotated[int, typer.Option("--waiting", min=0, help="Requests that may wait; more get 429.")] = 16,
     keep_pictures: Annotated[float, typer.Option("--keep-pictures", min=0, max=1, help="Share kept for review.")] = 1.0,
     flush_to_disk: Annotated[bool, typer.Option("--flush-to-disk", help="Wait for the disk at every record.")] = False,
-    without_journal: Annotated[
-        bool, typer.Option("--answer-without-journal", help="Answer even when the journal cannot be written.")
-    ] = False,
     token_file: Annotated[
         Path | None, typer.Option("--token-file", help="Bearer token that requests must carry.")
     ] = None,
@@ -47,9 +44,7 @@ def serve(
     token = token_file.read_bytes().decode("utf-8", errors="replace").strip() if token_file else None
     if token is not None and len(token) < 16:
         raise InputError(f"The token in '{token_file}' has {len(token)} characters; at least 16 are asked for.")
-    limits = Limits(
-        in_flight=in_flight, waiting=waiting, keep_pictures=keep_pictures, without_journal=without_journal, token=token
-    )
+    limits = Limits(in_flight=in_flight, waiting=waiting, keep_pictures=keep_pictures, token=token)
     if bundle is None:
         opened = open_store(store)
 

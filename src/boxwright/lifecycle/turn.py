@@ -77,7 +77,7 @@ def turn(
     """
     do = Steps(store, say)
     now = Stages(store, spec, recipe, work_folder, progress)
-    promised = (spec.name, spec.output, spec.constraints)
+    promised = (spec.name, spec.output, spec.constraints, spec.failure_modes)
     if corrections is not None:
         dataset = do(Dataset, "correct", correct, dataset, corrections)
     parts = do(Split, "split", now.split, dataset, keep, from_source, also=spec.split)

@@ -52,7 +52,6 @@ class Limits:
         waiting: requests that may wait beyond these; more are refused.
         keep_pictures: share of pictures kept for review, in [0, 1].
         follow_seconds: how often the rollout is looked at.
-        without_journal: answer even when the journal cannot be written, and count the gap.
         token: bearer token that asking for detections takes; probes and metrics are open. None: none.
     """
 
@@ -63,7 +62,6 @@ class Limits:
     waiting: int = 16
     keep_pictures: float = 1.0
     follow_seconds: float = 1.0
-    without_journal: bool = False
     token: str | None = None
 
 
@@ -108,7 +106,7 @@ class Server:
 
     async def _ready(self, _request: Request) -> Response:
         detector = self._slot.detector
-        ready = detector is not None and not self._draining and (self._journaling or self._limits.without_journal)
+        ready = detector is not None and not self._draining and (self._journaling or _answers_anyway(detector))
         body = {"ready": ready, "bundle": detector.bundle.digest if detector else None}
         return JSONResponse(body, status_code=200 if ready else 503, headers={} if ready else {"Retry-After": "1"})
 
@@ -227,12 +225,17 @@ class Server:
             self.meters.gaps.inc()
             self._journaling = False
             log.error("%s", error)
-            if not self._limits.without_journal:
+            if not _answers_anyway(detector):
                 headers = {"Retry-After": "5"}
                 return JSONResponse({"error": str(error), "request_id": request_id}, status_code=503, headers=headers)
         self.meters.observe(found, detector, seconds=detected - begin)
         timings = {"decode": (decoded - begin) * 1e3, "detect": (detected - decoded) * 1e3}
         return JSONResponse(_body(facts, found, detector, least, timings))
+
+
+def _answers_anyway(detector: Detector) -> bool:
+    """Whether the promise is to answer even without a record; the gap is counted."""
+    return detector.contract.degraded == "answer"
 
 
 class _Refusal(Exception):
