@@ -264,3 +264,68 @@ def test_sixteen_bit_and_turned_bodies_are_answered(world, store_arguments: list
         assert (lost, round(iou, 2)) == (0, 1.0)
         assert server.ask("POST", "/v1/detect", deep.getvalue())[0] == 200
         assert server.ask("POST", "/v1/detect", write_jpeg(np.zeros((1, 1, 3), np.uint8)))[0] == 200
+
+
+@pytest.mark.parametrize("promise", ["refuse", "answer"])
+def test_what_a_server_does_without_its_journal_is_promised(world, promise: str, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from starlette.testclient import TestClient
+
+    from boxwright.errors import ServingError
+    from boxwright.serving.app import Limits, Server
+    from boxwright.serving.slot import Slot
+
+    class Full(Journal):
+        def append(self, record: dict) -> None:
+            raise ServingError("no space left on device")
+
+    contract = world.candidate.contract.model_copy(update={"degraded": promise})
+    bundle = replace(world.candidate, contract=contract)
+    slot = Slot(lambda: bundle.digest, lambda _digest: bundle, on_failure=pytest.fail)
+    picture = world.store.pictures.read(world.dataset.picture_digests[0])
+    with TestClient(Server(slot, Full(tmp_path), Limits()).app()) as client:
+        assert client.get("/v2/health/ready").status_code == 200
+        answer = client.post("/v1/detect", content=picture)
+        assert answer.status_code == (200 if promise == "answer" else 503)
+        assert ("detections" in answer.json()) == (promise == "answer")
+        assert client.get("/v2/health/ready").status_code == (200 if promise == "answer" else 503)
+        assert "boxwright_journal_gaps_total 1.0" in client.get("/metrics").text
+
+
+def test_a_slow_body_gives_its_place_back(world, tmp_path: Path) -> None:
+    import asyncio
+
+    from boxwright.serving.app import Limits, Server
+    from boxwright.serving.slot import Slot
+
+    slot = Slot(lambda: world.candidate.digest, lambda _digest: world.candidate, on_failure=pytest.fail)
+    slot.follow()
+    app = Server(slot, Journal(tmp_path), Limits(in_flight=1, waiting=0, body_seconds=0.2)).app()
+    picture = world.store.pictures.read(world.dataset.picture_digests[0])
+
+    async def post(body: bytes, *, finish: bool) -> int:
+        """One request, straight at the ASGI app; without `finish` the rest of the body never comes."""
+        sent: list[dict] = []
+        parts = [{"type": "http.request", "body": body, "more_body": not finish}]
+
+        async def receive() -> dict:
+            if parts:
+                return parts.pop()
+            await asyncio.sleep(30)
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http", "method": "POST", "path": "/v1/detect", "raw_path": b"/v1/detect", "query_string": b"",
+            "headers": [], "http_version": "1.1", "scheme": "http", "server": ("127.0.0.1", 1), "client": ("127.0.0.1", 2),
+        }  # fmt: skip
+        await app(scope, receive, send)
+        return next(m["status"] for m in sent if m["type"] == "http.response.start")
+
+    async def both() -> tuple[int, int]:
+        return await post(b"\xff\xd8", finish=False), await post(picture, finish=True)
+
+    assert asyncio.run(both()) == (408, 200)
