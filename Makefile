@@ -13,7 +13,7 @@ demo: $(STAMP)  ## the whole loop on generated data; everything lies in build/de
 test: $(STAMP)  ## ruff, types, import contracts, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright -p pyproject.toml
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -n 2 --dist loadfile
 
