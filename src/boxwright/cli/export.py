@@ -46,8 +46,7 @@ def export(
     with Bars().shown() as bars:
         stages = Stages(opened, promise, None, store / "work", bars)
         do = Steps(opened, say)
-        also = (promise.name, promise.output, promise.constraints, promise.failure_modes)
-        bundle = do(Bundle, "export", stages.export, trained, data, parts, also=also)
+        bundle = do(Bundle, "export", stages.export, trained, data, parts, also=stages.of_export)
     opened.point(f"bundle/{promise.name}", bundle.digest, reason="export")
     if out:
         save_artifact(bundle, out)

@@ -35,7 +35,7 @@ def train(
     with Bars().shown() as bars:
         stages = Stages(opened, promise, method, store / "work", bars)
         do = Steps(opened, say)
-        made = do(Checkpoint, "train", stages.train, data, parts, also=(method, promise.labels, promise.output))
+        made = do(Checkpoint, "train", stages.train, data, parts, also=stages.of_training)
     opened.point(f"checkpoint/{promise.name}", made.digest, reason="train")
     history = made.history
     lines = [

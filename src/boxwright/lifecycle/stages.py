@@ -62,6 +62,16 @@ class Stages:
         self._store, self._spec, self._recipe = store, spec, recipe
         self._work, self._progress = work_folder, progress
 
+    @property
+    def of_training(self) -> tuple[Any, ...]:
+        """What a checkpoint depends on beside its data; part of the step's key, for the turn and the verb alike."""
+        return (self._recipe, self._spec.labels, self._spec.output)
+
+    @property
+    def of_export(self) -> tuple[Any, ...]:
+        """What a bundle depends on beside its checkpoint and the pictures it is proven on."""
+        return (self._spec.name, self._spec.output, self._spec.constraints, self._spec.failure_modes)
+
     def split(self, dataset: Dataset, keep: Split | None, from_source: bool) -> Split:
         """Whole groups to the sides, those of an earlier split staying where they were."""
         return split(dataset, self._spec, from_source=from_source, keep=keep)

@@ -77,12 +77,11 @@ def turn(
     """
     do = Steps(store, say)
     now = Stages(store, spec, recipe, work_folder, progress)
-    promised = (spec.name, spec.output, spec.constraints, spec.failure_modes)
     if corrections is not None:
         dataset = do(Dataset, "correct", correct, dataset, corrections)
     parts = do(Split, "split", now.split, dataset, keep, from_source, also=spec.split)
-    checkpoint = do(Checkpoint, "train", now.train, dataset, parts, also=(recipe, spec.labels, spec.output))
-    bundle = do(Bundle, "export", now.export, checkpoint, dataset, parts, also=promised)
+    checkpoint = do(Checkpoint, "train", now.train, dataset, parts, also=now.of_training)
+    bundle = do(Bundle, "export", now.export, checkpoint, dataset, parts, also=now.of_export)
     on_val = do(Predictions, "predict val", now.predict, bundle, dataset, parts, "val")
     met_val = do(Matches, "match val", now.match, on_val, dataset, parts, "val", also=spec.conditions)
     point = do(OperatingPoint, "choose", now.choose, met_val, bundle, also=spec.output)

@@ -18,7 +18,7 @@ _FAR = 1e-9
 @torch.no_grad()
 def assign(
     scores: Tensor, boxes: Tensor, centres: Tensor, strides: Tensor, truth: Tensor, class_id: Tensor, *, top_k: int = 10
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor]:
     """Targets for one batch.
 
     Args:
@@ -31,14 +31,12 @@ def assign(
         top_k: most cells an annotation may have.
 
     Returns:
-        annotation index of each cell (n, cells), -1 for background; quality target (n, cells) in [0, 1];
-        IoU of the cell with its annotation (n, cells).
+        annotation index of each cell (n, cells), -1 for background; quality target (n, cells) in [0, 1].
     """
     n, cells, _ = scores.shape
     m = truth.shape[1]
     if m == 0:
-        nothing = scores.new_zeros(n, cells)
-        return torch.full((n, cells), -1, device=scores.device), nothing, nothing
+        return torch.full((n, cells), -1, device=scores.device), scores.new_zeros(n, cells)
     real = class_id >= 0  # (n, m)
     inside = _inside(centres, strides, truth) & real[..., None]  # (n, m, cells)
     iou = batched_iou(truth, boxes)  # (n, m, cells)
@@ -56,7 +54,7 @@ def assign(
     top_alignment = aligned.amax(dim=-1, keepdim=True)  # (n, m, 1)
     top_iou = (iou * mine).amax(dim=-1, keepdim=True)
     quality = (aligned / (top_alignment + _FAR) * top_iou).amax(dim=1)  # (n, cells)
-    return owner, quality, (iou * mine).amax(dim=1)
+    return owner, quality
 
 
 def batched_iou(a: Tensor, b: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ def detection_loss(
     """
     logits, boxes, centres, strides = raw
     asked = torch.where(ignore, torch.full_like(class_id, -1), class_id)
-    owner, quality, _ = assign(logits.detach().sigmoid(), boxes.detach(), centres, strides, truth, asked)
+    owner, quality = assign(logits.detach().sigmoid(), boxes.detach(), centres, strides, truth, asked)
     positive = owner >= 0  # (n, cells)
     target = torch.zeros_like(logits)
     if truth.shape[1]:
