@@ -13,6 +13,7 @@ from boxwright.boxes.coords import (
     xyxy_from_xywh,
 )
 from boxwright.boxes.match import match_greedy
+from boxwright.boxes.order import falling, grouped
 from boxwright.boxes.overlap import paired_iou, pairwise_iou
 from boxwright.boxes.suppress import suppress
 
@@ -21,6 +22,8 @@ __all__ = [
     "as_boxes",
     "clip",
     "cxcywh_from_xyxy",
+    "falling",
+    "grouped",
     "match_greedy",
     "paired_iou",
     "pairwise_iou",

@@ -2,10 +2,14 @@
 
 Every reduction takes a weight per picture: ones for the plain figure, 0/1 for a slice, multiplicities for a bootstrap
 replicate. Precision at 101 recall points under its right-hand envelope; a class without objects is undefined (-1).
+
+Precision can only peak where a true detection has just been counted, so curves are kept at true detections alone; false
+ones only raise a counter. A replicate is then a sum over the detections above each class's last true one.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,10 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
+from boxwright.boxes import falling, grouped
 
 RECALL_POINTS = np.linspace(0.0, 1.0, 101)
 _EPS = float(np.spacing(1))
 UNDEFINED = -1.0
+_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,22 @@ class Curves:
     recall: NDArray
 
 
+@dataclass(frozen=True)
+class _Walk:
+    """Detections of one area range that count somewhere, class by class in falling score.
+
+    Attributes:
+        starts: (K + 1,) where each class begins.
+        image: (n,) row of its picture.
+        true, ignored: (n,) bit b of the thresholds asked for: it took an annotation; it counts for nothing.
+    """
+
+    starts: NDArray
+    image: NDArray
+    true: NDArray
+    ignored: NDArray
+
+
 class Reducer:
     """Holds a match table's columns in the order in which curves walk them.
 
@@ -46,28 +68,29 @@ class Reducer:
         self.images = len(matches.images)
         self._matches = matches
         detections = matches.detections
-        score, class_id = detections.column("score").to_numpy(), detections.column("class_id").to_numpy()
-        image, rank = detections.column("image").to_numpy(), detections.column("rank").to_numpy()
-        self.order = np.lexsort((np.arange(len(score)), -score, class_id))  # stable: pictures keep their order
-        self.score = score[self.order]
-        self.class_id = class_id[self.order]
-        self.image = image[self.order]
-        self.rank = rank[self.order]
+        class_id = detections.column("class_id").to_numpy()
+        by_picture, _ = grouped(detections.column("image").to_numpy(), self.images)
+        by_score = falling(detections.column("score").to_numpy(), order=by_picture)
+        self.order, self.starts = grouped(class_id, self.classes, order=by_score)
+        self.image = detections.column("image").to_numpy()[self.order]
+        self.rank = detections.column("rank").to_numpy()[self.order]
         self.hit = detections.column("hit").to_numpy()[self.order]
         self.ignored = detections.column("ignored").to_numpy()[self.order]
-        self.starts = np.searchsorted(self.class_id, np.arange(self.classes + 1))
 
     @cached_property
     def _object_columns(self) -> tuple[NDArray, NDArray, NDArray]:
         objects = self._matches.objects
         return tuple(objects.column(name).to_numpy() for name in ("image", "class_id", "left_out"))
 
+    def asked(self, area: int, mask: NDArray | None = None) -> NDArray[np.bool_]:
+        """(objects,) which are asked for in an area range."""
+        asked = (self._object_columns[2] >> np.uint64(area)) & np.uint64(1) == 0
+        return asked if mask is None else asked & mask
+
     def objects(self, *, area: int, weights: NDArray, mask: NDArray | None = None) -> NDArray[np.float64]:
         """(K,) weighted number of objects asked for in an area range."""
-        image, class_id, left_out = self._object_columns
-        asked = (left_out >> np.uint64(area)) & np.uint64(1) == 0
-        if mask is not None:
-            asked = asked & mask
+        image, class_id, _ = self._object_columns
+        asked = self.asked(area, mask)
         return np.bincount(class_id[asked], weights[image[asked]], self.classes).astype(np.float64)
 
     def curves(
@@ -93,13 +116,50 @@ class Reducer:
         weights = np.ones(self.images) if weights is None else weights.astype(np.float64)
         ious = tuple(range(len(self.thresholds))) if ious is None else ious
         positives = self.objects(area=area, weights=weights, mask=object_mask)
-        bits = np.array([t + len(self.thresholds) * area for t in ious], np.uint64)
-        skip = np.zeros(len(self.image), np.bool_) if extra_ignored is None else extra_ignored[self.order]
+        walk = self._walk(area, ious, max_detections, extra_ignored)
         precision, recall = _curves(
-            self.starts, self.image, self.rank, self.hit, self.ignored, skip, weights, positives, bits,
-            max_detections, RECALL_POINTS, _EPS,
-        )  # fmt: skip
+            walk.starts, walk.image, walk.true, walk.ignored, weights, positives, len(ious), RECALL_POINTS, _EPS
+        )
         return Curves(precision, recall)
+
+    def replicates(
+        self,
+        weights: NDArray,
+        *,
+        area: int = 0,
+        ious: tuple[int, ...] | None = None,
+        extra_ignored: NDArray | None = None,
+        object_mask: NDArray | None = None,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Average precision, and largest recall, under many weightings; arguments as for `curves`.
+
+        Args:
+            weights: (r, images).
+
+        Returns:
+            (r, T, K) mean precision over the recall points, and (r, T, K) recall; NaN for classes without objects.
+        """
+        ious = tuple(range(len(self.thresholds))) if ious is None else ious
+        walk = self._walk(area, ious, 1 << 30, extra_ignored)
+        image, class_id, _ = self._object_columns
+        asked = np.flatnonzero(self.asked(area, object_mask))
+        weights = np.asarray(weights, np.float32)
+
+        def some(rows: NDArray) -> tuple[NDArray, NDArray]:
+            return _replicates(
+                walk.starts, walk.image, walk.true, walk.ignored, np.ascontiguousarray(rows), image[asked],
+                class_id[asked], len(ious), RECALL_POINTS, _EPS,
+            )  # fmt: skip
+
+        parts = [part for part in np.array_split(weights, _THREADS) if len(part)]
+        with ThreadPoolExecutor(_THREADS) as threads:
+            found = list(threads.map(some, parts))
+        return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
+
+    def _walk(self, area: int, ious: tuple[int, ...], max_detections: int, skip: NDArray | None) -> _Walk:
+        bits = np.array([t + len(self.thresholds) * area for t in ious], np.uint64)
+        skipped = np.zeros(0, np.bool_) if skip is None else skip[self.order]
+        return _Walk(*_gather(self.starts, self.image, self.rank, self.hit, self.ignored, skipped, bits, max_detections))
 
 
 def mean_defined(values: NDArray) -> float:
@@ -129,38 +189,124 @@ def coco_metrics(reducer: Reducer, *, weights: NDArray | None = None) -> dict[st
 
 
 @numba.njit(cache=True, nogil=True)
-def _curves(starts, image, rank, hit, ignored, skip, weights, positives, bits, most, points, eps):
-    """Walk each class in descending score; then the envelope from the right, read off at the recall points."""
-    classes = len(starts) - 1
-    precision = np.full((len(bits), len(points), classes), -1.0)
-    recall = np.full((len(bits), classes), -1.0)
-    longest = 1
+def _gather(starts, image, rank, hit, ignored, skip, bits, most):
+    """Drop what counts nowhere, and pack the bits asked for side by side."""
+    classes, everywhere = len(starts) - 1, np.uint64(0)
+    for b in range(len(bits)):
+        everywhere |= np.uint64(1) << bits[b]
+    adjacent = True
+    for b in range(1, len(bits)):
+        adjacent = adjacent and bits[b] == bits[b - 1] + np.uint64(1)
+    kept_starts = np.zeros(classes + 1, np.int64)
+    kept_image = np.empty(len(image), np.int32)
+    true, aside = np.empty(len(image), np.uint64), np.empty(len(image), np.uint64)
+    n = 0
     for c in range(classes):
-        longest = max(longest, starts[c + 1] - starts[c])
-    at_recall, at_precision = np.empty(longest), np.empty(longest)
+        for i in range(starts[c], starts[c + 1]):
+            if rank[i] >= most or ignored[i] & everywhere == everywhere or (len(skip) and skip[i]):
+                continue
+            of_hit, of_ignored = (hit[i] & ~ignored[i]) & everywhere, ignored[i] & everywhere
+            if adjacent:
+                true[n], aside[n] = of_hit >> bits[0], of_ignored >> bits[0]
+            else:
+                true[n], aside[n] = 0, 0
+                for b in range(len(bits)):
+                    true[n] |= ((of_hit >> bits[b]) & np.uint64(1)) << np.uint64(b)
+                    aside[n] |= ((of_ignored >> bits[b]) & np.uint64(1)) << np.uint64(b)
+            kept_image[n] = image[i]
+            n += 1
+        kept_starts[c + 1] = n
+    return kept_starts, kept_image[:n].copy(), true[:n].copy(), aside[:n].copy()
+
+
+@numba.njit(cache=True, nogil=True)
+def _trace(first, last, image, true, ignored, weights, positives, steps, eps, at_recall, at_precision, ends):
+    """Recall and precision of one class at its true detections, per threshold; precision under its envelope."""
+    seen = 0.0
+    counted, aside = np.zeros(steps), np.zeros(steps)
+    ends[:] = 0
+    for i in range(first, last):
+        weight = np.float64(weights[image[i]])
+        seen += weight
+        if (true[i] | ignored[i]) == np.uint64(0) or weight == 0.0:
+            continue
+        for b in range(steps):
+            bit = np.uint64(1) << np.uint64(b)
+            if true[i] & bit:
+                counted[b] += weight
+                false = seen - aside[b] - counted[b]
+                at_recall[b, ends[b]] = counted[b] / positives
+                at_precision[b, ends[b]] = counted[b] / (false + counted[b] + eps)
+                ends[b] += 1
+            elif ignored[i] & bit:
+                aside[b] += weight
+    for b in range(steps):
+        for i in range(ends[b] - 2, -1, -1):
+            at_precision[b, i] = max(at_precision[b, i], at_precision[b, i + 1])
+
+
+@numba.njit(cache=True, nogil=True)
+def _room(starts, true):
+    """Most true detections a class has at any threshold, and per class where its last one is."""
+    most, ends = 1, starts[1:].copy()
+    for c in range(len(starts) - 1):
+        n, last = 0, starts[c]
+        for i in range(starts[c], starts[c + 1]):
+            if true[i] != np.uint64(0):
+                n, last = n + 1, i + 1
+        most, ends[c] = max(most, n), last
+    return most, ends
+
+
+@numba.njit(cache=True, nogil=True)
+def _curves(starts, image, true, ignored, weights, positives, steps, points, eps):
+    """Curves of every class, read off at the recall points."""
+    classes = len(starts) - 1
+    precision = np.full((steps, len(points), classes), -1.0)
+    recall = np.full((steps, classes), -1.0)
+    most, lasts = _room(starts, true)
+    at_recall, at_precision = np.empty((steps, most)), np.empty((steps, most))
+    ends = np.zeros(steps, np.int64)
     for c in range(classes):
         if positives[c] <= 0:
             continue
-        for b in range(len(bits)):
-            bit = np.uint64(1) << bits[b]
-            true, false, n = 0.0, 0.0, 0
-            for i in range(starts[c], starts[c + 1]):
-                weight = weights[image[i]]
-                if weight == 0.0 or rank[i] >= most or skip[i] or ignored[i] & bit:
-                    continue
-                if hit[i] & bit:
-                    true += weight
-                else:
-                    false += weight
-                at_recall[n] = true / positives[c]
-                at_precision[n] = true / (false + true + eps)
-                n += 1
-            recall[b, c] = at_recall[n - 1] if n else 0.0
-            for i in range(n - 2, -1, -1):
-                at_precision[i] = max(at_precision[i], at_precision[i + 1])
-            i = 0
+        _trace(starts[c], lasts[c], image, true, ignored, weights, positives[c], steps, eps, at_recall, at_precision, ends)
+        for b in range(steps):
+            n, i = ends[b], 0
+            recall[b, c] = at_recall[b, n - 1] if n else 0.0
             for r in range(len(points)):
-                while i < n and at_recall[i] < points[r]:
+                while i < n and at_recall[b, i] < points[r]:
                     i += 1
-                precision[b, r, c] = at_precision[i] if i < n else 0.0
+                precision[b, r, c] = at_precision[b, i] if i < n else 0.0
+    return precision, recall
+
+
+@numba.njit(cache=True, nogil=True)
+def _replicates(starts, image, true, ignored, weights, object_image, object_class, steps, points, eps):
+    """Mean precision and largest recall of every class under each row of weights."""
+    classes = len(starts) - 1
+    precision = np.full((len(weights), steps, classes), np.nan)
+    recall = np.full((len(weights), steps, classes), np.nan)
+    most, lasts = _room(starts, true)
+    at_recall, at_precision = np.empty((steps, most)), np.empty((steps, most))
+    ends, positives = np.zeros(steps, np.int64), np.zeros(classes)
+    for row in range(len(weights)):
+        drawn = weights[row]
+        positives[:] = 0
+        for o in range(len(object_image)):
+            positives[object_class[o]] += drawn[object_image[o]]
+        for c in range(classes):
+            if positives[c] <= 0:
+                continue
+            _trace(starts[c], lasts[c], image, true, ignored, drawn, positives[c], steps, eps, at_recall, at_precision, ends)
+            for b in range(steps):
+                n, i, total = ends[b], 0, 0.0
+                for r in range(len(points)):
+                    while i < n and at_recall[b, i] < points[r]:
+                        i += 1
+                    if i == n:
+                        break
+                    total += at_precision[b, i]
+                precision[row, b, c] = total / len(points)
+                recall[row, b, c] = at_recall[b, n - 1] if n else 0.0
     return precision, recall

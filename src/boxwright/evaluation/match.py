@@ -3,13 +3,18 @@
 Within a picture and class, detections choose in descending score (ties keep their order, at most `max_detections`);
 each takes the free annotation it overlaps most, at least the IoU threshold; of equals the later one; one that counts is
 never given up for one to be ignored; a crowd region can be taken many times and is measured by the share of the
-detection inside it. This is done for every IoU threshold and area range, and the answers are packed into bits.
-Equals pycocotools' evaluateImg (cocodataset/cocoapi, PythonAPI/pycocotools/cocoeval.py).
+detection inside it. Equals pycocotools' evaluateImg (cocodataset/cocoapi, PythonAPI/pycocotools/cocoeval.py).
+
+One pass over the pictures does this for every IoU threshold T and area range A at once: bit t + T * a of a 64-bit number
+stands for one of them, so that "free at these thresholds" is an AND, not a loop. The same pass notes what each detection
+lies on, whatever became of it: the nearest annotation of its class, and the nearest of any other. That is what error
+types are told from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import TypeVar
 
 import numba
@@ -18,7 +23,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
-from boxwright.boxes import xyxy_from_xywh
+from boxwright.boxes import falling, grouped, xyxy_from_xywh
 from boxwright.errors import InputError
 from boxwright.evaluation.sides import GroundTruth, Scored
 
@@ -54,151 +59,161 @@ def match(
         made_from: for lineage.
 
     Raises:
-        InputError: more than 64 combinations, or a class_id outside of `class_names`.
+        InputError: more than 64 combinations, thresholds that do not rise, or sides that do not fit each other.
     """
-    if len(iou_thresholds) * len(areas) > 64:
-        raise InputError(
-            f"{len(iou_thresholds)} IoU thresholds times {len(areas)} areas exceed the 64 that are packed."
-        )
-    for side in (truth, scored):
-        if len(side.class_id) and not (side.class_id.min() >= 0 and side.class_id.max() < len(class_names)):
-            raise InputError(f"class_id must lie in 0 to {len(class_names) - 1}.")
-    truth = _grouped(truth, np.lexsort((np.arange(len(truth.image)), truth.image, truth.class_id)))
-    order = np.lexsort((np.arange(len(scored.image)), -scored.score, scored.image, scored.class_id))
-    scored = _grouped(scored, order)
-    key_t, key_d = _keys(truth, len(images)), _keys(scored, len(images))
-    rank = np.arange(len(key_d)) - np.searchsorted(key_d, key_d)  # within picture and class
-    keep = rank < max_detections
-    scored, key_d, rank = _grouped(scored, np.flatnonzero(keep)), key_d[keep], rank[keep]
-    groups = np.unique(np.concatenate([key_t, key_d]))
     thresholds = np.asarray(iou_thresholds, np.float64)
+    _check(truth, scored, thresholds, len(areas), len(class_names), len(images))
+    by_image, starts_t = grouped(truth.image, len(images))
+    truth = _taken(truth, by_image)
+    by_image, starts_d = grouped(scored.image, len(images), order=falling(scored.score))
+    scored = _taken(scored, by_image)
+    rank = _ranks(starts_d, scored.class_id, len(class_names))
+    if len(rank) and rank.max() >= max_detections:
+        keep = np.flatnonzero(rank < max_detections)
+        scored, rank = _taken(scored, keep), rank[keep]
+        starts_d = np.searchsorted(scored.image, np.arange(len(images) + 1))
     bit = int(np.argmin(np.abs(thresholds - OPERATING_IOU)))
-    hit, ignored, taken, iou, left_out, taker = _match_groups(
-        np.stack([np.searchsorted(key_t, groups), np.searchsorted(key_t, groups, "right")], 1),
-        np.stack([np.searchsorted(key_d, groups), np.searchsorted(key_d, groups, "right")], 1),
-        truth.boxes_xywh, truth.area, truth.crowd, truth.ignore, scored.boxes_xywh,
-        thresholds, np.array(list(areas.values()), np.float64), bit,
+    found, left_out, taker = _match(
+        starts_t, truth.boxes_xywh, truth.class_id, truth.area, truth.crowd, truth.ignore,
+        starts_d, scored.boxes_xywh, scored.class_id, thresholds, np.array(list(areas.values()), np.float64), bit,
     )  # fmt: skip
+    hit, ignored, annotation, iou, nearest, nearest_iou, other, other_iou = found
     return Matches(
         class_names=tuple(class_names),
         iou_thresholds=tuple(iou_thresholds),
         area_names=tuple(areas),
         images=images,
-        detections=_table(scored, score=scored.score, rank=rank.astype(np.int32), hit=hit, ignored=ignored,
-                          annotation=taken, iou=iou),
+        detections=_table(scored, score=scored.score, rank=rank, hit=hit, ignored=ignored, annotation=annotation,
+                          iou=iou, nearest=nearest, nearest_iou=nearest_iou, other=other, other_iou=other_iou),
         objects=_table(truth, annotation_id=truth.annotation_id, area=truth.area, left_out=left_out,
                        ignore=truth.ignore, crowd=truth.crowd, detection=taker),
         made_from=made_from or {},
     )  # fmt: skip
 
 
-def _grouped(side: S, order: NDArray) -> S:
-    return type(side)(**{name: np.ascontiguousarray(column[order]) for name, column in vars(side).items()})
+def _check(
+    truth: GroundTruth, scored: Scored, thresholds: NDArray, areas: int, classes: int, images: int
+) -> None:
+    """InputError unless the two sides, the pictures and the thresholds fit each other: the kernel trusts them."""
+    if len(thresholds) * areas > 64:
+        raise InputError(f"{len(thresholds)} IoU thresholds times {areas} areas exceed the 64 that are packed.")
+    if not len(thresholds) or (np.diff(thresholds) <= 0).any() or thresholds[0] <= 0 or thresholds[-1] > 1:
+        raise InputError(f"IoU thresholds must rise within (0, 1]; found {thresholds.tolist()}.")
+    for side in (truth, scored):
+        for what, column, most in (("class_id", side.class_id, classes), ("image", side.image, images)):
+            if len(column) and not (column.min() >= 0 and column.max() < most):
+                raise InputError(f"{what} must lie in 0 to {most - 1}.")
+    if not np.isfinite(scored.score).all():
+        raise InputError("A score is not finite.")
 
 
-def _keys(side: GroundTruth | Scored, images: int) -> NDArray[np.int64]:
-    return side.class_id.astype(np.int64) * max(images, 1) + side.image
+def _taken(side: S, rows: NDArray) -> S:
+    """Some rows of a side, in their order; columns in the types the kernel is compiled for."""
+    types = {"boxes_xywh": np.float64, "area": np.float64, "score": np.float64, "class_id": np.int32, "image": np.int32}
+    columns = {f.name: getattr(side, f.name) for f in fields(side)}
+    return type(side)(**{n: np.asarray(c)[rows].astype(types.get(n, c.dtype), copy=False) for n, c in columns.items()})
 
 
 def _table(side: GroundTruth | Scored, **columns: NDArray) -> pa.Table:
     boxes = xyxy_from_xywh(side.boxes_xywh)
-    named = {name: boxes[:, i] for i, name in enumerate(("x1", "y1", "x2", "y2"))}
-    return pa.table(
-        {"image": side.image.astype(np.int32), "class_id": side.class_id.astype(np.int32), **named, **columns}
-    )
+    named = {name: np.ascontiguousarray(boxes[:, i]) for i, name in enumerate(("x1", "y1", "x2", "y2"))}
+    return pa.table({"image": side.image, "class_id": side.class_id, **named, **columns})
 
 
 @numba.njit(cache=True, nogil=True)
-def _overlaps(truth: NDArray, crowd: NDArray, detection: NDArray, out: NDArray) -> None:
-    """IoU of each detection (rows) with each annotation (columns); a crowd's union is the detection alone."""
-    for d in range(len(detection)):
-        x, y, w, h = detection[d]
-        for g in range(len(truth)):
-            out[d, g] = 0.0
-            wide = min(x + w, truth[g, 0] + truth[g, 2]) - max(x, truth[g, 0])
-            if wide <= 0:
-                continue
-            high = min(y + h, truth[g, 1] + truth[g, 3]) - max(y, truth[g, 1])
-            if high <= 0:
-                continue
-            both = wide * high
-            union = w * h if crowd[g] else w * h + truth[g, 2] * truth[g, 3] - both
-            out[d, g] = both / union
+def _ranks(starts, class_id, classes):
+    """(n,) how many detections of the same picture and class come before each."""
+    rank = np.empty(len(class_id), np.int32)
+    seen = np.zeros(classes, np.int32)
+    for image in range(len(starts) - 1):
+        for d in range(starts[image], starts[image + 1]):
+            rank[d] = seen[class_id[d]]
+            seen[class_id[d]] += 1
+        for d in range(starts[image], starts[image + 1]):
+            seen[class_id[d]] = 0
+    return rank
 
 
 @numba.njit(cache=True, nogil=True)
-def _choose(iou: NDArray, order: NDArray, skip: NDArray, crowd: NDArray, taken: NDArray, least: float) -> int:
-    """Annotation a detection takes, or -1; `order` lists those that count first."""
-    best, found = min(least, 1 - 1e-10), -1
-    for g in order:
-        if taken[g] and not crowd[g]:
-            continue
-        if found >= 0 and not skip[found] and skip[g]:
-            break
-        if iou[g] < best:
-            continue
-        best, found = iou[g], g
-    return found
-
-
-@numba.njit(cache=True, nogil=True)
-def _match_groups(spans_t, spans_d, truth, area, crowd, ignore, detection, thresholds, ranges, operating_bit):
-    """One pass over all (picture, class) groups; see the file's opening for the rule."""
-    steps = len(thresholds)
-    hit = np.zeros(len(detection), np.uint64)
-    ignored = np.zeros(len(detection), np.uint64)
-    taken_by_detection = np.full(len(detection), -1, np.int32)
-    best_iou = np.zeros(len(detection))
+def _match(starts_t, truth, class_t, area, crowd, ignore, starts_d, detection, class_d, thresholds, ranges, operating):
+    """One pass over the pictures; see the file's opening for the rule. Detections fall in score within a picture."""
+    n, steps, areas = len(detection), len(thresholds), len(ranges)
+    one, zero = np.uint64(1), np.uint64(0)
+    of_area = (one << np.uint64(steps)) - one if steps < 64 else ~zero  # all thresholds of one area range
+    everywhere = zero
+    for a in range(areas):
+        everywhere |= of_area << np.uint64(steps * a)
+    bit = one << np.uint64(operating)
+    hit, ignored = np.zeros(n, np.uint64), np.zeros(n, np.uint64)
+    annotation, nearest, other = np.full(n, -1, np.int32), np.full(n, -1, np.int32), np.full(n, -1, np.int32)
+    iou, nearest_iou, other_iou = np.zeros(n), np.zeros(n, np.float32), np.zeros(n, np.float32)
     left_out = np.zeros(len(truth), np.uint64)
     taker = np.full(len(truth), -1, np.int32)
-    one = np.uint64(1)
-    most_t, most_d = 1, 1
-    for k in range(len(spans_t)):
-        most_t = max(most_t, spans_t[k, 1] - spans_t[k, 0])
-        most_d = max(most_d, spans_d[k, 1] - spans_d[k, 0])
-    all_iou = np.empty((most_d, most_t))
-    order = np.empty(most_t, np.int64)
-    taken = np.empty(most_t, np.bool_)
-    skip = np.empty(most_t, np.bool_)
-    for k in range(len(spans_t)):
-        t0, t1 = spans_t[k]
-        d0, d1 = spans_d[k]
-        m, n = t1 - t0, d1 - d0
-        iou = all_iou[:n, :m]
-        _overlaps(truth[t0:t1], crowd[t0:t1], detection[d0:d1], iou)
-        for d in range(n):
-            for g in range(m):
-                best_iou[d0 + d] = max(best_iou[d0 + d], iou[d, g])
-        for a in range(len(ranges)):
-            low, high = ranges[a]
-            count = 0
-            for g in range(m):
-                skip[g] = ignore[t0 + g] or area[t0 + g] < low or area[t0 + g] > high
-                if not skip[g]:
-                    order[count] = g
+    skip, taken = np.zeros(len(truth), np.uint64), np.zeros(len(truth), np.uint64)  # at which bits
+    for g in range(len(truth)):
+        for a in range(areas):
+            if ignore[g] or area[g] < ranges[a, 0] or area[g] > ranges[a, 1]:
+                skip[g] |= of_area << np.uint64(steps * a)
+                left_out[g] |= one << np.uint64(a)
+    most = 1
+    for image in range(len(starts_t) - 1):
+        most = max(most, starts_t[image + 1] - starts_t[image])
+    near, near_iou = np.empty(most, np.int64), np.empty(most)
+    least = min(thresholds[0], 1 - 1e-10)
+    for image in range(len(starts_d) - 1):
+        first, last = starts_t[image], starts_t[image + 1]
+        for d in range(starts_d[image], starts_d[image + 1]):
+            x, y, w, h = detection[d, 0], detection[d, 1], detection[d, 2], detection[d, 3]
+            size = w * h
+            count, most_same, most_other, largest = 0, 0.0, 0.0, 0.0
+            for g in range(first, last):
+                wide = min(x + w, truth[g, 0] + truth[g, 2]) - max(x, truth[g, 0])
+                if wide <= 0:
+                    continue
+                high = min(y + h, truth[g, 1] + truth[g, 3]) - max(y, truth[g, 1])
+                if high <= 0:
+                    continue
+                both = wide * high
+                overlap = both / (size if crowd[g] else size + truth[g, 2] * truth[g, 3] - both)
+                if class_t[g] != class_d[d]:
+                    if not ignore[g] and overlap > most_other:
+                        most_other, other[d] = overlap, g
+                    continue
+                largest = max(largest, overlap)
+                if not ignore[g] and overlap > most_same:
+                    most_same, nearest[d] = overlap, g
+                if overlap >= least:
+                    i = count  # kept in falling overlap; of equals the later annotation comes first
+                    while i > 0 and near_iou[i - 1] <= overlap:
+                        near[i], near_iou[i] = near[i - 1], near_iou[i - 1]
+                        i -= 1
+                    near[i], near_iou[i] = g, overlap
                     count += 1
-                else:
-                    left_out[t0 + g] |= one << np.uint64(a)
-            for g in range(m):
-                if skip[g]:
-                    order[count] = g
-                    count += 1
-            for t in range(steps):
-                bit = one << np.uint64(t + steps * a)
-                taken[:m] = False
-                for d in range(n):
-                    g = _choose(iou[d], order[:m], skip, crowd[t0:t1], taken, thresholds[t])
-                    if g >= 0:
-                        taken[g] = True
-                        hit[d0 + d] |= bit
-                        if skip[g]:
-                            ignored[d0 + d] |= bit
-                        if a == 0 and t == operating_bit:
-                            taken_by_detection[d0 + d] = t0 + g
-                            best_iou[d0 + d] = iou[d, g]
-                            taker[t0 + g] = d0 + d
-                    else:
-                        size = detection[d0 + d, 2] * detection[d0 + d, 3]
-                        if size < low or size > high:
-                            ignored[d0 + d] |= bit
-    return hit, ignored, taken_by_detection, best_iou, left_out, taker
+            nearest_iou[d], other_iou[d], iou[d] = most_same, most_other, largest
+            took = zero
+            for counting in range(2):  # annotations that count, then those to be ignored
+                for i in range(count):
+                    g = near[i]
+                    reached = 0
+                    while reached < steps and near_iou[i] >= min(thresholds[reached], 1 - 1e-10):
+                        reached += 1
+                    reach = (one << np.uint64(reached)) - one if reached < 64 else ~zero
+                    free = zero
+                    for a in range(areas):
+                        free |= reach << np.uint64(steps * a)
+                    if not crowd[g]:
+                        free &= ~taken[g]
+                    free &= ~took & (~skip[g] if counting == 0 else skip[g])
+                    if free == zero:
+                        continue
+                    took |= free
+                    taken[g] |= free
+                    if counting == 1:
+                        ignored[d] |= free
+                    if free & bit:
+                        annotation[d], iou[d], taker[g] = g, near_iou[i], d
+            hit[d] = took
+            for a in range(areas):
+                if size < ranges[a, 0] or size > ranges[a, 1]:
+                    ignored[d] |= (of_area << np.uint64(steps * a)) & ~took
+    return (hit, ignored, annotation, iou, nearest, nearest_iou, other, other_iou), left_out, taker

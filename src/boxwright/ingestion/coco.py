@@ -42,10 +42,21 @@ def read_coco(files: list[Path], *, pictures: Path | None = None) -> Reading:
 
 def load_json(path: Path) -> Any:
     """A JSON file in UTF-8, with or without a byte-order mark; FormatError with the place where it breaks."""
+    return parse_json(read_bytes(path), path)
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's content; FormatError when it cannot be read."""
     try:
-        return json.loads(path.read_bytes().decode("utf-8-sig"))
+        return path.read_bytes()
     except OSError as error:
         raise FormatError(f"Cannot read '{path}': {error.strerror or error}.") from error
+
+
+def parse_json(text: bytes, path: Path) -> Any:
+    """JSON in UTF-8; FormatError naming the file it is of, and the place where it breaks."""
+    try:
+        return json.loads(text.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise FormatError(f"'{path}' is not UTF-8 text: byte {error.start} cannot be read.") from error
     except json.JSONDecodeError as error:

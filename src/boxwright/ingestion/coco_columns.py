@@ -1,7 +1,8 @@
 """Two COCO files as bare columns, for judging without a store: ground truth and results.
 
 Nothing is mended here: figures must be those of the files as they are. Boxes stay `xywh` in float64, pictures are
-numbered by rising image id, classes by rising category id.
+numbered by rising image id, classes by rising category id. Plain files go through the compiled scanner; whatever it
+does not take is read record by record, so that a complaint names the record.
 """
 
 from __future__ import annotations
@@ -15,7 +16,13 @@ from numpy.typing import NDArray
 
 from boxwright.boxes import xyxy_from_xywh
 from boxwright.errors import FormatError
-from boxwright.ingestion.coco import load_json, read_categories
+from boxwright.ingestion.coco import load_json, parse_json, read_bytes, read_categories
+from boxwright.ingestion.json_columns import Key, members, scan_array, scan_file
+
+_BOX = (Key("image_id", whole=True), Key("category_id", whole=True), Key("bbox", many=True))
+_TRUTH = (*_BOX, Key("id", whole=True, needed=False), Key("area", needed=False), Key("iscrowd", needed=False))
+_RESULTS = (*_BOX, Key("score"))
+_EXACT = float(1 << 53)
 
 
 @dataclass(frozen=True)
@@ -56,16 +63,64 @@ class ResultColumns:
 
 def read_truth(path: Path) -> TruthColumns:
     """COCO ground truth; FormatError with the annotation when one cannot be used."""
-    tree = load_json(path)
+    text = read_bytes(path)
+    parts = members(text)
+    scanned = scan_array(parts["annotations"], _TRUTH) if parts and "annotations" in parts else None
+    if parts is None or scanned is None:
+        return _truth_of_tree(parse_json(text, path), path)
+    tree = {key: parse_json(parts[key], path) for key in ("images", "categories") if key in parts}
+    return _truth_of_scan(tree, scanned, path) or _truth_of_tree(parse_json(text, path), path)
+
+
+def _pictures_and_classes(tree: Any, path: Path) -> tuple[list[tuple[int, str]], dict[int, str]]:
+    """(id, file name) of every picture in rising id, and category id to name."""
     names = read_categories(tree, path)
     if not names:
         raise FormatError(f"'{path}' lists no category; there is nothing to judge.")
-    if not isinstance(tree.get("annotations") or [], list):
-        raise FormatError(f"'{path}': 'annotations' must be a list.")
     try:
         images = sorted(((int(e["id"]), str(e.get("file_name", e["id"]))) for e in tree["images"]), key=lambda e: e[0])
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise FormatError(f"'{path}': every image needs an integer 'id' ({type(error).__name__}: {error}).") from error
+    return images, names
+
+
+def _truth_of_scan(tree: Any, scanned: dict[str, NDArray], path: Path) -> TruthColumns | None:
+    """Ground truth from scanned columns; None where a record needs a complaint."""
+    images, names = _pictures_and_classes(tree, path)
+    image_ids, category_ids = np.array([i for i, _ in images], np.int64), sorted(names)
+    image, known_image = _positions(scanned["image_id"], image_ids)
+    class_id, known_class = _positions(scanned["category_id"], np.array(category_ids, np.int64))
+    ids = np.where(np.isnan(scanned["id"]), np.arange(len(image)), scanned["id"])
+    if not (known_image and known_class and (np.abs(ids) < _EXACT).all()):
+        return None
+    boxes = scanned["bbox"]
+    return TruthColumns(
+        image_ids=image_ids,
+        file_names=[name for _, name in images],
+        category_ids=category_ids,
+        class_names=[names[i] for i in category_ids],
+        image=image,
+        class_id=class_id.astype(np.int32),
+        boxes_xywh=boxes,
+        area=np.where(np.isnan(scanned["area"]), boxes[:, 2] * boxes[:, 3], scanned["area"]),
+        crowd=np.nan_to_num(scanned["iscrowd"]) != 0,
+        annotation_id=ids.astype(np.int64),
+    )
+
+
+def _positions(ids: NDArray, known: NDArray) -> tuple[NDArray[np.int64], bool]:
+    """Where each id stands among the known, rising ids, and whether all are among them."""
+    if not len(known) or not len(ids):
+        return np.zeros(len(ids), np.int64), not len(ids)
+    at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+    return at, bool((known[at] == ids).all() and np.abs(ids).max() < _EXACT)
+
+
+def _truth_of_tree(tree: Any, path: Path) -> TruthColumns:
+    """Ground truth record by record."""
+    images, names = _pictures_and_classes(tree, path)
+    if not isinstance(tree.get("annotations") or [], list):
+        raise FormatError(f"'{path}': 'annotations' must be a list.")
     category_ids = sorted(names)
     rows = {image: row for row, (image, _) in enumerate(images)}
     classes = {category: i for i, category in enumerate(category_ids)}
@@ -115,6 +170,12 @@ def read_results(path: Path, truth: TruthColumns) -> ResultColumns:
     Raises:
         FormatError: not a list of {image_id, category_id, bbox, score}, or an entry names an unknown image or category.
     """
+    scanned = scan_file(path, _RESULTS)
+    if scanned is not None:
+        image, known_image = _positions(scanned["image_id"], truth.image_ids)
+        class_id, known_class = _positions(scanned["category_id"], np.array(truth.category_ids, np.int64))
+        if known_image and known_class:
+            return ResultColumns(image, class_id.astype(np.int32), scanned["bbox"], scanned["score"])
     entries = load_json(path)
     if isinstance(entries, dict) and isinstance(entries.get("annotations"), list):
         entries = entries["annotations"]
