@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass
+from itertools import permutations
 
 Box = Sequence[float]
 
@@ -61,3 +63,205 @@ def holm_loop(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, (len(p_values) - rank) * p_values[i])
         corrected[i] = min(highest, 1.0)
     return corrected
+
+
+def covered_of(box: Box, region: Box) -> float:
+    """Share of a box that lies inside a region."""
+    width = min(box[2], region[2]) - max(box[0], region[0])
+    height = min(box[3], region[3]) - max(box[1], region[1])
+    return max(width, 0) * max(height, 0) / area_of(box) if area_of(box) > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Thing:
+    """An annotation, or (with a score) a detection, of the oracles' worlds.
+
+    Attributes:
+        image, class_id: row of the picture; class.
+        box: xyxy.
+        score: of a detection.
+        ignore, crowd: of an annotation.
+    """
+
+    image: int
+    class_id: int
+    box: tuple[float, float, float, float]
+    score: float = 0.0
+    ignore: bool = False
+    crowd: bool = False
+
+
+@dataclass
+class Fate:
+    """What became of a detection, or of an object.
+
+    Attributes:
+        took: object taken, or -1; for an object the detection that took it.
+        ignored: it took an annotation that is not asked for.
+        kind: TIDE's word, or "" for what is right.
+        claims: free object a Loc or Cls error lies on, or -1.
+    """
+
+    took: int = -1
+    ignored: bool = False
+    kind: str = ""
+    claims: int = -1
+
+
+def in_order(detections: Sequence[Thing]) -> list[int]:
+    """Pictures in order, and within each the best scored first; ties as they came."""
+    return sorted(range(len(detections)), key=lambda d: (detections[d].image, -detections[d].score, d))
+
+
+def match_coco_loop(objects: Sequence[Thing], detections: Sequence[Thing]) -> list[Fate]:
+    """COCO's greedy match at IoU 0.5: the free object overlapped most, else an ignored one; of equals the later."""
+    fates = [Fate() for _ in detections]
+    taken: set[int] = set()
+    for d in in_order(detections):
+        detection, best = detections[d], (-1.0, -1)
+        for asked in (True, False):
+            for o, thing in enumerate(objects):
+                if (thing.image, thing.class_id) != (detection.image, detection.class_id) or thing.ignore == asked:
+                    continue
+                overlap = (covered_of if thing.crowd else iou_of)(detection.box, thing.box)
+                if overlap >= 0.5 and (o not in taken or thing.crowd):
+                    best = max(best, (overlap, o))
+            if best[1] >= 0:
+                break
+        fates[d].took = best[1]
+        if best[1] >= 0:
+            taken.add(best[1])
+            fates[d].ignored = objects[best[1]].ignore
+    return fates
+
+
+def tide_loop(objects: Sequence[Thing], detections: Sequence[Thing]) -> tuple[list[Fate], list[str]]:
+    """TIDE's kind of every wrong detection, and of every object: found, claimed or missed ("ignored" if not asked for)."""
+    fates = match_coco_loop(objects, detections)
+    found = {f.took for f in fates if f.took >= 0 and not f.ignored}
+    for fate, detection in zip(fates, detections, strict=True):
+        if fate.took >= 0 and not fate.ignored:
+            continue
+        overlaps = [
+            (iou_of(detection.box, thing.box), -o) if thing.image == detection.image and not thing.ignore else (0.0, 1)
+            for o, thing in enumerate(objects)
+        ]
+        is_same = [thing.class_id == detection.class_id for thing in objects]
+        same = max([v for v, mine in zip(overlaps, is_same, strict=True) if mine], default=(0.0, 1))
+        other = max([v for v, mine in zip(overlaps, is_same, strict=True) if not mine], default=(0.0, 1))
+        if 0.1 <= same[0] <= 0.5:
+            fate.kind, at = "Loc", -same[1]
+        elif other[0] >= 0.5:
+            fate.kind, at = "Cls", -other[1]
+        elif same[0] >= 0.5:
+            fate.kind, at = "Dupe", -1
+        elif max(same[0], other[0]) <= 0.1:
+            fate.kind, at = "Bkg", -1
+        else:
+            fate.kind, at = "Both", -1
+        fate.claims = at if at not in found else -1
+    claimed = {f.claims for f in fates if f.claims >= 0}
+    states = [
+        "ignored" if t.ignore else "found" if o in found else "claimed" if o in claimed else "missed"
+        for o, t in enumerate(objects)
+    ]
+    return fates, states
+
+
+def ap_loop(curve: Sequence[tuple[float, bool]], objects: int) -> float:
+    """AP at 101 recall points of (score, true) pairs; equal scores stay in order. 1 where nothing is left to find."""
+    if objects == 0:
+        return 1.0
+    precision, recall, hits = [], [], 0
+    for n, (_, true) in enumerate(sorted(curve, key=lambda e: -e[0]), 1):
+        hits += true
+        precision.append(hits / n)
+        recall.append(hits / objects)
+    total = 0.0
+    for point in range(101):
+        total += max((p for p, r in zip(precision, recall, strict=True) if r >= point * 0.01), default=0.0)  # COCO's points, to the bit
+    return total / 101
+
+
+def mended_ap_loop(
+    objects: Sequence[Thing],
+    detections: Sequence[Thing],
+    mended: Set[str],
+    *,
+    rivals: Set[str] = frozenset({"Cls", "Loc"}),
+    errors_first: bool = True,
+    forgive: Set[str] = frozenset({"missed"}),
+) -> dict[int, float]:
+    """AP50 of each class with objects when some kinds of errors are mended.
+
+    Args:
+        objects, detections: the world.
+        mended: kinds; "Miss" forgives the objects in a state of `forgive`.
+        rivals: kinds that compete for an object; only the best scored claimant becomes true.
+        errors_first: among equal scores.
+        forgive: states, see `tide_loop`.
+    """
+    fates, states = tide_loop(objects, detections)
+    best: dict[int, int] = {}
+    for d in in_order(detections):
+        if fates[d].claims >= 0 and fates[d].kind in rivals:
+            best.setdefault(fates[d].claims, d)
+    curves: dict[int, list[tuple[float, bool, bool]]] = {}
+    for d in in_order(detections):
+        fate, detection = fates[d], detections[d]
+        is_error = bool(fate.kind)
+        if fate.kind in mended:
+            if fate.claims >= 0 and best.get(fate.claims) == d:
+                home = objects[fate.claims].class_id
+                curves.setdefault(home, []).append((detection.score, True, is_error))
+        elif not fate.ignored:
+            curves.setdefault(detection.class_id, []).append((detection.score, not is_error, is_error))
+    found = {}
+    for class_id in {t.class_id for t in objects if not t.ignore}:
+        curve = curves.get(class_id, [])
+        curve = sorted(curve, key=lambda e: not e[2]) if errors_first else curve
+        left = [s for s, t in zip(states, objects, strict=True) if t.class_id == class_id and s != "ignored"]
+        left = [s for s in left if s not in forgive] if "Miss" in mended else left
+        found[class_id] = ap_loop([(score, true) for score, true, _ in curve], len(left))
+    return found
+
+
+def shapley_loop(players: Sequence[str], worth: Callable[[frozenset[str]], float]) -> dict[str, float]:
+    """Mean gain of each player over every order in which they could come."""
+    gain = dict.fromkeys(players, 0.0)
+    known: dict[frozenset[str], float] = {}
+    orders = list(permutations(players))
+    for order in orders:
+        here: frozenset[str] = frozenset()
+        for player in order:
+            for team in (here, here | {player}):
+                if team not in known:
+                    known[team] = worth(team)
+            gain[player] += known[here | {player}] - known[here]
+            here = here | {player}
+    return {player: total / len(orders) for player, total in gain.items()}
+
+
+def voc_loop(objects: Sequence[Thing], detections: Sequence[Thing], *, class_id: int) -> tuple[list[bool], int]:
+    """VOC's development kit, in words: the object overlapped most, or nothing; ignored objects count neither way."""
+    taken: set[int] = set()
+    told: list[bool] = []
+    ranked = sorted((d for d in in_order(detections) if detections[d].class_id == class_id), key=lambda d: -detections[d].score)
+    for d in ranked:
+        best = (0.0, -1)
+        for o, thing in enumerate(objects):
+            if (thing.image, thing.class_id) == (detections[d].image, class_id):
+                overlap = iou_of(detections[d].box, thing.box)
+                if overlap > best[0]:
+                    best = (overlap, o)
+        if best[0] > 0.5 and objects[best[1]].ignore:
+            continue
+        told.append(best[0] > 0.5 and best[1] not in taken)
+        taken |= {best[1]} if told[-1] else set()
+    return told, sum(t.class_id == class_id and not t.ignore for t in objects)
+
+
+def lrp_loop(true_ious: Sequence[float], false: int, missed: int) -> float:
+    """Localisation recall precision error at one threshold, tau 0.5."""
+    counted = len(true_ious) + false + missed
+    return (sum((1 - iou) / 0.5 for iou in true_ious) + false + missed) / counted

@@ -25,6 +25,7 @@ from boxwright.artifacts import (
     Bundle,
     Check,
     Checkpoint,
+    Comparison,
     Contract,
     Corrections,
     Dataset,
@@ -197,6 +198,7 @@ def one_of_each_kind(folder: Path) -> dict[str, Artifact]:
         _predictions(),
         _matches(),
         _report(),
+        _comparison(),
         Verdict(
             spec_name="line",
             bundle=digest_of("bundle"),
@@ -275,7 +277,7 @@ def _matches() -> Matches:
         detections=pa.table(
             {"image": [0, 1], "class_id": [0, 1], "score": [0.9, 0.1], **corners, "rank": [0, 0],
              "hit": np.array([3, 0], np.uint64), "ignored": np.array([0, 1], np.uint64), "annotation": [0, -1],
-             "iou": [0.8, 0.0]}
+             "iou": [0.8, 0.0], "nearest": [0, -1], "nearest_iou": [0.8, 0.0], "other": [-1, 0], "other_iou": [0.0, 0.2]}
         ),
         objects=pa.table(
             {"image": [0, 1], "class_id": [0, 1], "annotation_id": [10, 20], **corners, "area": [4.0, 9.0],
@@ -300,8 +302,37 @@ def _report() -> Report:
         curves={"recall": [0.0, 1.0], "precision": {"carton": [1.0, 0.5]}},
         measured={"latency_p95_ms": 12.0},
         support={"images": 3},
+        intervals={"ap50": {"value": 0.8, "low": 0.7, "high": None, "support": 40}},
+        resampling={"unit": "group", "groups": 3, "replicates": 1000, "confidence": 0.95},
+        error_types={"Cls": {"dap": 1.0, "low": None, "high": None, "share": 2.0, "count": 3}},
+        error_summary={"ap50": 80.0, "per_class": {"carton": {"Cls": 2.0}}, "rule": "TIDE"},
+        calibration={"d_ece": {"value": 0.05, "low": 0.01, "high": 0.09, "null": 0.02}},
+        olrp={"all": {"olrp": 0.4}, "per_class": {"carton": {"olrp": 0.4}, "pouch": None}},
+        voc={"ap_11_points": 0.7, "ap_all_points": 0.71, "per_class": {}},
+        weak_slices={"found": [], "searched": 12, "rate": 0.1},
+        suppression={"by_overlap": [], "missed": {"threshold": 1}, "iou_threshold": None},
+        certificates=({"class_name": None, "certified_precision": 0.8},),
         failures=pa.table({"kind": ["miss", "false alarm"], "severity": [0.9, 0.1], "image_id": [1, 2]}),
         made_from={"matches": digest_of("matches")},
+    )
+
+
+def _comparison() -> Comparison:
+    figure = {"key": "ap50", "metric": "ap50", "class_name": None, "conditions": {}, "a": 0.7, "b": 0.8, "difference": 0.1,
+              "low": 0.02, "high": None, "support": 40, "verdict": "not told apart"}  # fmt: skip
+    return Comparison(
+        title_a="in service",
+        title_b="candidate",
+        class_names=NAMES,
+        figures=(figure,),
+        objects={"all": {"fixed": 1, "broken": 0, "still_missed": 2, "both_found": 3}},
+        false_alarms={"all": {"gone": 1, "new": 0, "still": 2}},
+        slices=({"condition": "camera", "value": "a", "objects": 3, "ap50": figure, "fixed": 1, "broken": 0},),
+        error_types={"Cls": {"a": 1.5, "b": 0.5}},
+        resampling={"unit": "group", "groups": 8, "replicates": 1000, "confidence": 0.95},
+        judged_on=digest_of("pictures"),
+        changed=pa.table({"what": ["object"], "change": ["fixed"], "image_id": [1]}),
+        made_from={"matches_a": digest_of("a"), "matches_b": digest_of("b")},
     )
 
 

@@ -11,7 +11,7 @@ from boxwright.evaluation import GroundTruth, Reducer, Scored, choose, evaluate,
 from boxwright.evaluation.average_precision import mean_defined
 from boxwright.evaluation.bootstrap import group_weights
 from boxwright.evaluation.confusion import confusion
-from boxwright.evaluation.operating import count, figures
+from boxwright.evaluation.operating import answered, count, figures, least_scores
 from boxwright.gate import decide
 from boxwright.spec import parse_spec
 from boxwright.spec.spec import OperatingPointClause, OutputClause
@@ -63,6 +63,18 @@ def world(images: int, seed: int, *, copies: list[int] | None = None) -> Matches
     return match(truth, scored, class_names=NAMES, images=pa.table(table))
 
 
+def passing(matches: Matches, *scores: float) -> np.ndarray:
+    """Detections answered at one score threshold, or at one per class."""
+    of_class = dict(zip(NAMES, scores if len(scores) > 1 else scores * 2, strict=True))
+    return answered(matches, least_scores(matches, of_class))
+
+
+def figures_at(matches: Matches, passes: np.ndarray, class_id: int = -1) -> dict[str, float]:
+    """Figures of one class, or of all, at an operating point."""
+    totals = [part.sum(axis=0) for part in count(matches, passes).with_total()]
+    return {name: float(value[class_id]) for name, value in figures(*totals, np.float64(len(matches.images))).items()}
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_weights_are_repetition(seed: int) -> None:
     copies = np.random.default_rng(seed).integers(0, 4, 12).tolist()
@@ -78,17 +90,17 @@ def test_junk_below_every_score_moves_no_ap_but_precision() -> None:
     score = matches.detections.column("score").to_numpy()
     real = score >= 0.3
     assert mean_defined(before.curves(extra_ignored=~real).precision) != mean_defined(before.curves().precision)
-    point = figures(count(matches, np.zeros(2)), np.ones((1, 30)))
-    strict = figures(count(matches, np.full(2, 0.9)), np.ones((1, 30)))
-    assert point["recall"][0] > strict["recall"][0]
+    point, strict = figures_at(matches, passing(matches, 0.0)), figures_at(matches, passing(matches, 0.9))
+    assert point["recall"] > strict["recall"]
 
 
 def test_counts_of_slices_add_up_to_the_whole() -> None:
     matches = world(20, 2)
-    whole = count(matches, np.full(2, 0.3))
+    passes = passing(matches, 0.3)
+    whole = count(matches, passes)
     rng = np.random.default_rng(0)
     mask = rng.random(len(matches.objects)) < 0.5
-    a, b = count(matches, np.full(2, 0.3), object_mask=mask), count(matches, np.full(2, 0.3), object_mask=~mask)
+    a, b = count(matches, passes, object_mask=mask), count(matches, passes, object_mask=~mask)
     assert np.array_equal(a.objects + b.objects, whole.objects)
 
 
@@ -101,25 +113,24 @@ def test_chosen_thresholds_keep_the_rule(rule: str, tmp_path) -> None:
     )
     clause = OperatingPointClause(choose=rule, least=0.6)
     point = choose(matches, bundle, clause)
-    thresholds = np.array([point.score_thresholds[n] for n in NAMES])
-    at = count(matches, thresholds)
+    thresholds = [point.score_thresholds[n] for n in NAMES]
     for class_id, name in enumerate(NAMES):
-        found = figures(at.only_class(class_id), np.ones((1, 60)))
-        assert found["precision"][0] == pytest.approx(point.observed[name]["precision"])
-        assert found["recall"][0] == pytest.approx(point.observed[name]["recall"])
+        found = figures_at(matches, passing(matches, *thresholds), class_id)
+        assert found["precision"] == pytest.approx(point.observed[name]["precision"])
+        assert found["recall"] == pytest.approx(point.observed[name]["recall"])
         if point.observed[name]["rule_kept"] and rule != "best_f1":
-            assert found[rule.removeprefix("least_")][0] >= 0.6
+            assert found[rule.removeprefix("least_")] >= 0.6
         for other in np.linspace(0, 1, 21):
             trial = thresholds.copy()
             trial[class_id] = other
-            f1 = figures(count(matches, trial).only_class(class_id), np.ones((1, 60)))["f1"][0]
+            f1 = figures_at(matches, passing(matches, *trial), class_id)["f1"]
             if rule == "best_f1":
-                assert not f1 > found["f1"][0] + 1e-12
+                assert not f1 > found["f1"] + 1e-7
 
 
 def test_confusion_rows_are_objects_and_columns_detections() -> None:
     matches = world(25, 4)
-    table = confusion(matches, np.full(2, 0.4))
+    table = confusion(matches, passing(matches, 0.4))
     classes = matches.objects.column("class_id").to_numpy()
     said = matches.detections.column("class_id").to_numpy()[matches.detections.column("score").to_numpy() >= 0.4]
     assert table[:2].sum(axis=1).tolist() == np.bincount(classes, minlength=2).tolist()

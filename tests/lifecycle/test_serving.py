@@ -13,7 +13,7 @@ import pytest
 from boxwright.artifacts import Checkpoint, Rollout, Verdict
 from boxwright.detections import Detections
 from boxwright.images import letterbox, read_picture, write_jpeg
-from boxwright.inference import Detector, agreement, decode
+from boxwright.inference import Detector, agreement, calibrated, decode
 from boxwright.lifecycle import ROLLOUT
 from boxwright.serving import promote, read_events
 from boxwright.serving.journal import Journal, read_records
@@ -49,7 +49,9 @@ def test_checkpoint_bundle_and_http_give_the_same_boxes(world, store_arguments: 
             placed, placement = letterbox(picture, input_hw=world.candidate.contract.input_hw)
             with torch.inference_mode():
                 boxes, scores = network(torch.from_numpy(placed[None]))
-            trained = decode(boxes[0].numpy(), scores[0].numpy(), placement, world.candidate.contract.output)
+            raw = decode(boxes[0].numpy(), scores[0].numpy(), placement, world.candidate.contract.output)
+            contract = world.candidate.contract
+            trained = calibrated(raw, contract.calibration, class_names=contract.class_names)
             for one, other in (
                 (trained, detector.detect(picture)),
                 (detector.detect(picture), as_detections(answer)),

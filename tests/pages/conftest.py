@@ -12,14 +12,31 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from boxwright.artifacts import DRIFT_SCHEMA, QUEUE_SCHEMA, Check, Drift, Report, ReviewQueue, Verdict
+from boxwright.artifacts import DRIFT_SCHEMA, QUEUE_SCHEMA, Check, Comparison, Drift, Report, ReviewQueue, Verdict
 from boxwright.detections import Annotations, Detections
-from boxwright.pages import Chapter, Story, drift_page, queue_page, report_page, story_page, verdict_page
+from boxwright.pages import (
+    Chapter,
+    Story,
+    comparison_page,
+    drift_page,
+    queue_page,
+    report_page,
+    story_page,
+    verdict_page,
+)
 
 HOSTILE = "<script>alert(1)</script>"
 QUOTED = "\"'><img src=http://evil.example/x onerror=alert(2)>"
 NAMES = ("open", HOSTILE, QUOTED)
 DAY = 1_753_900_000.0
+KINDS = {
+    "Cls": "wrong class", "Loc": "badly placed", "Both": "wrong class and badly placed",
+    "Dupe": "second box on one object", "Bkg": "on background", "Miss": "missed",
+}  # fmt: skip
+EMPTY_COMPARISON = Comparison(
+    title_a="", title_b="", class_names=(), figures=(), objects={}, false_alarms={}, slices=(), error_types={},
+    resampling={}, judged_on="",
+)  # fmt: skip
 EMPTY_REPORT = Report(
     title="nothing", class_names=(), metrics={}, per_class={}, operating={}, confusion={}, slices=(), observed={},
     curves={}, measured={}, support={},
@@ -41,8 +58,8 @@ def failure(kind: str, **columns: Any) -> dict[str, Any]:
     return {**usual, **columns}
 
 
-def full_report() -> Report:
-    """Three classes, one of them without objects; slices, clauses and failures."""
+def old_report() -> Report:
+    """As reports were before error types, calibration and the rest: three classes, one of them without objects."""
     per_class = {
         name: {"ap": ap, "ap50": ap50, "ap75": 0.4567, "ar100": -1.0, "objects": n}
         for name, ap, ap50, n in zip(NAMES, (0.6123, 0.3, -1.0), (0.8712, 0.5, -1.0), (140, 31, 0), strict=True)
@@ -78,6 +95,158 @@ def full_report() -> Report:
             [failure("miss"), failure("miss", image_id=2), failure("false alarm", class_id=2)]
         ),
         made_from={"bundle": "b" * 64, "matches": "c" * 64},
+    )  # fmt: skip
+
+
+def full_report() -> Report:
+    """All that a report can hold, on top of an old one."""
+    shares = {kind: 2.0 + i for i, kind in enumerate(KINDS)}
+    bins = [(0.0, 0.1, 2000), (0.4, 0.5, 12), (0.9, 1.0, 340)]
+    distance = {"value": 0.1053, "low": 0.0758, "high": 0.1284, "null": 0.0351, "null_high": 0.0499}
+    nothing = dict.fromkeys(distance)
+    old = old_report()
+    return replace(
+        old,
+        intervals={"ap50": figure(0.7654, 0.7123, 0.8111, 171), "ap": figure(None)},
+        resampling={"unit": "group", "groups": 17, "replicates": 1000, "confidence": 0.95},
+        slices=tuple({**record, "errors": {kind: 3 * i for i, kind in enumerate(KINDS)}} for record in old.slices),
+        error_types={
+            kind: {"name": words, "dap": 9.87, "low": 7.52, "high": 12.48, "share": shares[kind], "count": 4321,
+                   "answered": 63, "try": f"Try {kind}.", "collect": f"pictures of {HOSTILE}",
+                   "evidence": f"62% of them where lighting={QUOTED}, which holds 30% of all"}
+            for kind, words in KINDS.items()
+        },
+        error_summary={"ap50": 73.0, "per_class": {HOSTILE: shares, "open": dict.fromkeys(KINDS, 0.0)},
+                       "false_positives": 4.32, "false_negatives": 26.8, "rule": f"the rule {HOSTILE}"},
+        calibration={
+            "d_ece": distance, "laece0": distance, "laace0": nothing,
+            "per_class": {"open": {"d_ece": distance, "laece0": nothing, "laace0": nothing, "detections": 2352},
+                          HOSTILE: {"d_ece": nothing, "laece0": nothing, "laace0": nothing, "detections": 0}},
+            "reliability": [
+                {"class_name": name, "low": low, "high": high, "count": n, "mean_score": (low + high) / 2,
+                 "precision": high / 2, "precision_low": high / 4 if n > 20 else None,
+                 "precision_high": high if n > 20 else None}
+                for name in ("open", HOSTILE, None) for low, high, n in bins
+            ],
+        },
+        olrp={"all": {"olrp": 0.5946, "localisation": 0.1615, "false_positive": 0.15, "false_negative": 0.3274},
+              "per_class": {"open": {"olrp": 0.6333, "localisation": None, "false_positive": 0.193,
+                                     "false_negative": 0.3826, "threshold": 0.505}, HOSTILE: None}},
+        voc={"ap_11_points": 0.6573, "ap_all_points": 0.6712,
+             "per_class": {"open": {"ap_11_points": 0.5949, "ap_all_points": 0.6055}}},
+        weak_slices={"found": [{"what": "missed", "slice": {"lighting": HOSTILE, "class": QUOTED}, "support": 51, "groups": 9,
+                                "rate": 0.41, "elsewhere": 0.11, "excess": 15.3, "p": 0.0004}], "searched": 86, "rate": 0.1},
+        suppression={
+            "by_overlap": [
+                {"from": 0.0, "to": 0.1, "objects": 140, "found": 119, "threshold": 11, "suppression": 0, "model": 10},
+                {"from": 0.7, "to": 1.0, "objects": 0, "found": 0, "threshold": 0, "suppression": 0, "model": 0},
+            ],
+            "missed": {"threshold": 11, "suppression": 4, "model": 6}, "duplicates": 8, "lost_by_rule": 5,
+            "sweep": [{"iou_threshold": 0.3, "duplicates_removed": 8, "other_false_removed": 1, "true_removed": 2}],
+            "iou_threshold": 0.6,
+        },
+        certificates=(certificate(None), certificate(HOSTILE), certificate("open")),
+        failures=pa.Table.from_pylist(
+            [judged_failure("miss", "suspect annotation"), judged_failure("miss", "limit of the model", image_id=2),
+             judged_failure("false alarm", "gap in the data", class_id=2, score=0.99)]
+        ),
+    )  # fmt: skip
+
+
+def undefined_report() -> Report:
+    """The later figures are there and say nothing: no detections, no objects, too few groups."""
+    nothing = dict.fromkeys(("value", "low", "high", "null", "null_high"))
+    claim = {"precision": 0.8, "certified": False, "e_value": 1.0, "more_units": None, "more_images": None, "note": ""}
+    record = {
+        **certificate(None),
+        "certified_precision": 0.0,
+        "observed": None,
+        "if_independent": None,
+        "claims": [claim],
+    }
+    return replace(
+        EMPTY_REPORT,
+        intervals={"ap": figure(None)},
+        resampling={"unit": "picture", "groups": 2, "replicates": 0, "confidence": 0.95},
+        error_types={"Cls": dict.fromkeys(("dap", "low", "high", "share", "count", "answered"))},
+        error_summary={"ap50": None, "per_class": {}, "false_positives": None, "false_negatives": None},
+        calibration={"d_ece": nothing, "laece0": nothing, "laace0": nothing, "per_class": {}, "reliability": []},
+        olrp={"all": dict.fromkeys(("olrp", "localisation", "false_positive", "false_negative")), "per_class": {}},
+        voc={"ap_11_points": None, "ap_all_points": None, "per_class": {}},
+        weak_slices={"found": [], "searched": 0, "rate": 0.1},
+        suppression={"by_overlap": [], "missed": {"threshold": 0, "suppression": 0, "model": 0}, "duplicates": 0,
+                     "sweep": [], "lost_by_rule": None, "iou_threshold": None},
+        certificates=({**record, "units": 0, "images": 0, "detections": 0},),
+    )  # fmt: skip
+
+
+def certificate(class_name: str | None) -> dict[str, Any]:
+    claims = [
+        (0.8, True, 0, "certified on 17 groups"),
+        (0.9, False, 1989, f"about 1989 {HOSTILE}"),
+        (0.99, False, None, ""),
+    ]
+    return {
+        "class_name": class_name, "certified_precision": 0.8211, "observed": 0.9134, "confidence": 0.95, "units": 17,
+        "images": 1234, "detections": 130, "cap": 100, "beyond_cap": 3, "if_independent": 0.8617,
+        "claims": [{"precision": p, "certified": c, "e_value": 1.0, "more_units": more, "more_images": more, "note": note}
+                   for p, c, more, note in claims],
+    }  # fmt: skip
+
+
+def judged_failure(kind: str, verdict: str, **columns: Any) -> dict[str, Any]:
+    """A failure as it is listed since failures have types and verdicts."""
+    side = "detection" if kind == "miss" else "annotation"
+    rivals = [{"side": side, "class_id": 1, "score": 0.25 if kind == "miss" else None, "iou": 0.41}]
+    return {
+        **failure(kind), "type": "Miss" if kind == "miss" else "Bkg", "verdict": verdict, "why": f"why {HOSTILE}",
+        "annotation_id": -1, "slices": [f"lighting={QUOTED}", "box_size=0-32"], "rivals": rivals, **columns,
+    }  # fmt: skip
+
+
+def difference(metric: str, class_name: str | None = None, verdict: str = "worse", **columns: Any) -> dict[str, Any]:
+    """A figure of a comparison."""
+    return {
+        "key": metric if class_name is None else f"{metric}[{class_name}]", "metric": metric, "class_name": class_name,
+        "conditions": {}, "a": 0.6543, "b": 0.6012, "difference": -0.0531, "low": -0.0712, "high": -0.0334, "support": 171,
+        "verdict": verdict, **columns,
+    }  # fmt: skip
+
+
+def full_comparison() -> Comparison:
+    """Better, worse, not told apart and undefined; hostile names on both sides."""
+    undefined = dict.fromkeys(("a", "b", "difference", "low", "high"))
+    of_slice = {key: value for key, value in difference("ap50").items() if key not in ("key", "metric", "class_name")}
+    changes = ("broken", "new", "fixed", "gone", "still missed", "still there")
+    rows = [
+        {"what": "false alarm" if change in ("new", "gone", "still there") else "object", "change": change, "image_id": i % 2,
+         "file_name": f"a/{HOSTILE}.jpg", "class_id": 1, "score_a": 0.9713, "score_b": 0.0, "annotation_id": 7,
+         "x1": 10.0, "y1": 12.0, "x2": 40.0, "y2": 50.0}
+        for i, change in enumerate(changes)
+    ]  # fmt: skip
+    return Comparison(
+        title_a=f"A {HOSTILE}",
+        title_b=f"B {QUOTED}",
+        class_names=NAMES,
+        figures=(
+            difference("ap"), difference("ap50"), difference("precision", None, "better", difference=0.0213, low=0.001, high=0.04),
+            difference("recall", None, "not told apart", difference=-0.0004, low=-0.01, high=0.01),
+            difference("false_alarms_per_image", None, "better", a=3.528, b=3.125, difference=-0.403, low=-0.42, high=-0.38),
+            difference("ap_large", None, "not told apart", **undefined),
+            difference("recall", None, "not told apart", key=f"recall[lighting={HOSTILE}]", conditions={"lighting": HOSTILE}),
+            *(difference(metric, name) for metric in ("ap50", "precision", "recall") for name in NAMES[:2]),
+            difference("ap50", QUOTED, "not told apart", **undefined),
+        ),
+        objects={name: {"fixed": 8, "broken": 51, "still_missed": 236, "both_found": 410} for name in ("all", *NAMES)},
+        false_alarms={name: {"gone": 11, "new": 9, "still_there": 77} for name in ("all", *NAMES)},
+        slices=(
+            {"condition": HOSTILE, "value": QUOTED, "objects": 80, "ap50": of_slice, "precision": {**of_slice, **undefined},
+             "recall": of_slice, "fixed": 4, "broken": 16, "gone": 6, "new": 4},
+        ),
+        error_types={kind: {"a": 9.85, "b": 9.32} for kind in KINDS},
+        resampling={"unit": "picture", "groups": 120, "replicates": 1000, "confidence": 0.95},
+        judged_on="e" * 64,
+        changed=pa.Table.from_pylist(rows),
     )  # fmt: skip
 
 
@@ -137,19 +306,29 @@ def picture() -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8)
 
 
+def views(*, with_pictures: bool = True) -> dict[str, Any]:
+    """Picture, annotations and detections by image id; only picture 1 is at hand."""
+    return {
+        "read_picture": lambda image_id: picture() if with_pictures and image_id == 1 else None,
+        "annotations": lambda _: Annotations(np.array([[10, 12, 40, 50], [60, 10, 90, 30]]), np.array([1, 0])),
+        "detections": lambda _: Detections(np.array([[12, 12, 44, 50]]), np.array([0.2]), np.array([0])),
+    }
+
+
 def page_of_report(report: Report, *, with_pictures: bool = True, worst: int = 24) -> str:
-    return report_page(
-        report,
-        read_picture=lambda image_id: picture() if with_pictures and image_id == 1 else None,
-        annotations=lambda _: Annotations(np.array([[10, 12, 40, 50], [60, 10, 90, 30]]), np.array([1, 0])),
-        detections=lambda _: Detections(np.array([[12, 12, 44, 50]]), np.array([0.2]), np.array([0])),
-        worst=worst,
-    )
+    return report_page(report, **views(with_pictures=with_pictures), worst=worst)
+
+
+def page_of_comparison(comparison: Comparison, *, with_pictures: bool = True, worst: int = 24) -> str:
+    return comparison_page(comparison, **views(with_pictures=with_pictures), worst=worst)
 
 
 PAGES: dict[str, Callable[[], str]] = {
     "report": lambda: page_of_report(full_report()),
     "report without pictures": lambda: page_of_report(full_report(), with_pictures=False),
+    "old report": lambda: page_of_report(old_report()),
+    "comparison": lambda: page_of_comparison(full_comparison()),
+    "comparison without pictures": lambda: page_of_comparison(full_comparison(), with_pictures=False),
     "verdict": lambda: verdict_page(full_verdict()),
     "verdict with report": lambda: verdict_page(full_verdict(), report=full_report()),
     "drift": lambda: drift_page(full_drift(), title=HOSTILE),
@@ -161,6 +340,12 @@ EMPTY_PAGES: dict[str, Callable[[], str]] = {
     "report, classes without objects": lambda: page_of_report(
         replace(full_report(), per_class={}, operating={}, curves={"recall": [], "precision": {}}, slices=(),
                 failures=pa.table({}), observed={}, measured={})
+    ),
+    "report, new figures undefined": lambda: page_of_report(undefined_report()),
+    "comparison": lambda: page_of_comparison(EMPTY_COMPARISON),
+    "comparison, nothing defined": lambda: page_of_comparison(
+        replace(full_comparison(), figures=(), slices=(), error_types={}, objects={}, false_alarms={}, resampling={},
+                changed=pa.table({}))
     ),
     "verdict": lambda: verdict_page(Verdict(spec_name="s", bundle="", checks=())),
     "drift": lambda: drift_page(Drift(rows=DRIFT_SCHEMA.empty_table(), summary={}), title="none"),
@@ -184,8 +369,31 @@ def empty_page(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def pages() -> dict[str, Callable[[], str]]:
+    """Every page by name."""
+    return PAGES
+
+
+@pytest.fixture
 def report() -> Report:
     return full_report()
+
+
+@pytest.fixture
+def older() -> Report:
+    """A report as they were before error types, calibration and the rest."""
+    return old_report()
+
+
+@pytest.fixture
+def comparison() -> Comparison:
+    return full_comparison()
+
+
+@pytest.fixture
+def shown_comparison() -> Callable[..., str]:
+    """The page of a comparison with small pictures and boxes at hand."""
+    return page_of_comparison
 
 
 @pytest.fixture

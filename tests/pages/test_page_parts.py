@@ -10,7 +10,20 @@ import pytest
 
 from boxwright.pages.axes import Frame, share_axis, value_axis, whole_axis
 from boxwright.pages.drift import _band, _is_plain
-from boxwright.pages.figures import DASH, amount, count, duration, judged, moment, share
+from boxwright.pages.error_types import stack
+from boxwright.pages.figures import (
+    DASH,
+    amount,
+    count,
+    duration,
+    judged,
+    moment,
+    percent,
+    points,
+    roughly,
+    share,
+    signed,
+)
 from boxwright.pages.intervals import required_bar, ruler
 from boxwright.pages.queue import proposal_of
 from boxwright.pages.svg import element
@@ -28,6 +41,20 @@ def test_numbers_in_words() -> None:
     assert (amount(-1.0), amount(1234.5), amount(0.0), amount(math.nan)) == ("−1.000", "1,234.5", "0.000", DASH)
     assert (moment(0.0), moment(math.nan), moment(1e30)) == ("1970-01-01 00:00 UTC", DASH, DASH)
     assert (duration(3600), duration(90), duration(3 * 86400), duration(-7200)) == ("1 h", "1.5 min", "3 d", "−2 h")
+
+
+def test_differences_points_and_estimates_in_words() -> None:
+    assert (signed(0.0123), signed(-0.0351), signed(-0.0001), signed(None)) == ("+0.012", "−0.035", "0.000", DASH)
+    assert (points(11.28), points(-0.26), points(None)) == ("11.3", "−0.3", DASH)
+    assert (percent(0.95), percent(0.999), percent(None)) == ("95\u00a0%", "99.9\u00a0%", DASH)
+    known = [roughly(v) for v in (0, 7, 1989, 54155, 999_999, 1_480_237, 2.2e9, None)]
+    assert known == ["0", "7", "2,000", "54,000", "1 million", "1.5 million", "2.2 billion", DASH]
+
+
+def test_stacks_leave_out_what_has_no_length() -> None:
+    drawn = stack([(60.0, "a", 0), (0.0, "b", 1), (-3.0, "c", 2), (40.0, "<d>", 3)], whole=100.0, label='"x"')
+    assert drawn.count("<rect") == 2 and "&lt;d&gt;" in drawn and 'width="400"' in drawn
+    assert stack([(1.0, "a", 0)], whole=0.0, label="").count("<rect") == 0
 
 
 @pytest.mark.parametrize("seed", range(20))

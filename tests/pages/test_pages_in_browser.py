@@ -75,8 +75,49 @@ def test_tables_sort_and_boxes_hide(browser: Any, shown_report: Any, report: Any
 def test_pages_work_without_scripts(browser: Any, shown_report: Any, report: Any) -> None:
     tab, complaints = open_page(browser, shown_report(report), width=1200, scripts=False)
     try:
-        assert tab.locator("#classes tbody tr").count() == 3
+        assert tab.locator("#classes > .scroll tbody tr").count() == 3
+        assert tab.locator("#error-types svg.stack").first.is_visible()
         assert tab.locator("figure svg.view").first.is_visible()
         assert [c for c in complaints if "request" in c] == []
+    finally:
+        tab.context.close()
+
+
+@pytest.mark.parametrize("name", ["report", "comparison"])
+def test_contents_lead_to_their_sections(browser: Any, pages: Any, name: str) -> None:
+    tab, complaints = open_page(browser, pages[name](), width=480)
+    try:
+        links = tab.locator("nav.contents a")
+        assert links.count() >= 9
+        for link in links.all():
+            target = tab.locator(f"section{link.get_attribute('href')}")
+            assert target.count() == 1 and target.is_visible()
+        assert complaints == []
+    finally:
+        tab.context.close()
+
+
+def test_comparison_sorts_by_difference_and_hides_boxes(browser: Any, shown_comparison: Any, comparison: Any) -> None:
+    tab, complaints = open_page(browser, shown_comparison(comparison), width=1200)
+    try:
+        tab.locator("#classes thead th", has_text="AP50").click()
+        assert tab.locator("#classes tbody tr").last.locator("td").nth(1).inner_text() == "–"  # the undefined last
+        detection = tab.locator("#broken figure .box.detection").first
+        assert detection.is_visible()
+        tab.locator("#broken-d").uncheck()
+        assert not detection.is_visible()
+        assert complaints == []
+    finally:
+        tab.context.close()
+
+
+def test_expandable_tables_open_without_scripts(browser: Any, shown_report: Any, report: Any) -> None:
+    tab, _ = open_page(browser, shown_report(report), width=480, scripts=False)
+    try:
+        for folded in tab.locator("main details").all():
+            assert not folded.locator("table").first.is_visible()
+            folded.locator("summary").click()
+            assert folded.locator("table").first.is_visible()
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 480
     finally:
         tab.context.close()

@@ -186,3 +186,147 @@ def test_ids_and_groups_can_be_asked_for() -> None:
 def test_a_split_names_its_dataset() -> None:
     data = clips([1, 1, 1])
     assert dict(split(data, by_clip()).made_from) == {"dataset": data.digest}
+
+
+def with_sets(*sets: dict[str, Any], **clause: Any) -> Spec:
+    """A spec that groups by clip and keeps some sets aside; sets are golden where they do not say otherwise."""
+    return spec(split={"group_by": ["clip"], **clause}, conditions=[{"name": "camera"}, {"name": "site"}],
+                sets=[{"kind": "golden", **one} for one in sets])  # fmt: skip
+
+
+GOLD = {"name": "gold", "where": {"camera": "cam-1"}}
+
+
+@given(st.lists(st.integers(1, 4), min_size=8, max_size=14), st.integers(0, 5))
+def test_pictures_of_a_set_do_nothing_else(sizes: list[int], seed: int) -> None:
+    data = clips(sizes)
+    dealt = split(data, with_sets(GOLD, seed=seed))
+    in_set = {int(i) for i, c in zip(data.image_ids, data.conditions, strict=True) if c["camera"] == "cam-1"}
+    assert set(dealt.ids("gold").tolist()) == in_set
+    assert all(not in_set & set(dealt.ids(side).tolist()) for side in SIDES)
+    assert sorted(np.concatenate([dealt.ids(side) for side in dealt.sides]).tolist()) == data.image_ids.tolist()
+    assert all(len(sides) == 1 for sides in sides_of(dealt, data, "clip").values())
+    assert dealt.summary["images"]["gold"] == len(in_set)
+    assert dealt.summary["objects"]["gold"]["carton"] == len(
+        data.annotations.take(data.positions(dealt.ids("gold"))).class_id
+    )
+    assert (dealt.kind_of_set("gold"), dealt.kind_of_set("test")) == ("golden", None)
+
+
+def test_shares_are_of_what_the_sets_leave() -> None:
+    dealt = split(clips([2] * 100), with_sets(GOLD, train=0.6, val=0.2, test=0.2))
+    assert dealt.summary["images"] == pytest.approx({"train": 60, "val": 20, "test": 20, "gold": 100}, abs=4)
+
+
+def test_a_split_without_sets_is_what_it_was() -> None:
+    assert split(clips([1, 1, 1]), by_clip()).digest == split(clips([1, 1, 1]), with_sets()).digest
+    assert "sets" not in split(clips([1, 1, 1]), by_clip()).summary
+
+
+def two_sites() -> Dataset:
+    """Five clips of two pictures; of clip 0 one picture is on site a, all others on site b."""
+    return dataset(
+        [
+            row(k, clip=f"c{(k - 1) // 2}", camera=f"cam-{(k - 1) // 2}", site="a" if k == 1 else "b")
+            for k in range(1, 11)
+        ]
+    )
+
+
+def test_a_group_of_which_a_part_belongs_is_refused_or_taken_whole() -> None:
+    part = {"name": "gold", "where": {"site": "a"}}
+    with pytest.raises(SplitError, match=r"'gold' takes 1 of the 2 images of group 'c0'.*straddling: take"):
+        split(two_sites(), with_sets(part))
+    dealt = split(two_sites(), with_sets({**part, "straddling": "take"}))
+    assert dealt.ids("gold").tolist() == [1, 2]
+    assert dealt.summary["sets"]["gold"]["taken_along"] == 1
+
+
+def test_two_sets_cannot_want_one_group() -> None:
+    both = (
+        {"name": "gold", "where": {"clip": "c1"}},
+        {"name": "hard", "kind": "challenge", "where": {"camera": "cam-1"}},
+    )
+    with pytest.raises(SplitError, match="'c1' is asked for by the set 'hard' and is in the set 'gold'"):
+        split(two_sites(), with_sets(*both))
+
+
+def test_a_set_of_nothing_is_refused() -> None:
+    with pytest.raises(SplitError, match="'gold' is empty: no picture has camera=cam-77"):
+        split(two_sites(), with_sets({"name": "gold", "where": {"camera": "cam-77"}}))
+    with pytest.raises(SplitError, match="--set gold=FILE"):
+        split(two_sites(), with_sets({"name": "gold"}))
+
+
+def test_a_set_can_be_listed_by_file_names() -> None:
+    data = dataset(
+        [{**row(k, clip=f"c{(k - 1) // 2}"), "file_name": f"{'ab'[k % 2]}/{(k + 1) // 2}.jpg"} for k in range(1, 13)]
+    )
+    listed = split(data, with_sets({"name": "gold"}), lists={"gold": [data.file_names[0], data.file_names[1]]})
+    assert listed.ids("gold").tolist() == [1, 2]
+    assert listed.summary["sets"]["gold"]["listed"] == 2
+    for name, reason in (("1.jpg", "2 pictures end in it"), ("x.jpg", "no picture is called so")):
+        with pytest.raises(SplitError, match=reason):
+            split(data, with_sets({"name": "gold"}), lists={"gold": [name]})
+    with pytest.raises(SplitError, match="'silver' is no set of the spec"):
+        split(data, with_sets({"name": "gold"}), lists={"silver": []})
+
+
+@given(st.integers(8, 12), st.integers(0, 6))
+def test_a_set_is_frozen_by_keep(old: int, new: int) -> None:
+    before = split(clips([2] * old), with_sets(GOLD))
+    data = clips([2] * (old + new))
+    for later in (with_sets(GOLD), with_sets(), with_sets({"name": "gold"})):  # also where the spec forgets it
+        after = split(data, later, keep=before)
+        assert after.side[: 2 * old] == before.side
+        assert after.kind_of_set("gold") == "golden"
+        assert all(len(sides) == 1 for sides in sides_of(after, data, "clip").values())
+    grown = split(data, with_sets(GOLD), keep=before)
+    assert all(s == "gold" for s, c in zip(grown.side, data.conditions, strict=True) if c["camera"] == "cam-1")
+
+
+def test_a_new_set_takes_what_trained_before_and_says_so() -> None:
+    data = clips([2] * 12)
+    before = split(data, by_clip())
+    after = split(data, with_sets(GOLD), keep=before)
+    assert len(after.ids("gold")) == 12
+    moved = after.summary["sets"]["gold"]["moved_from"]
+    assert sum(moved.values()) == 12 and set(moved) <= set(SIDES)
+    stayed = [s for s, c in zip(after.side, data.conditions, strict=True) if c["camera"] == "cam-0"]
+    assert stayed == [s for s, c in zip(before.side, data.conditions, strict=True) if c["camera"] == "cam-0"]
+
+
+def test_groups_never_leave_a_set_for_another() -> None:
+    before = split(clips([2] * 12), with_sets(GOLD))
+    with pytest.raises(SplitError, match="is asked for by the set 'other' and is in the set 'gold'"):
+        split(clips([2] * 12), with_sets({"name": "other", "where": {"camera": "cam-1"}}), keep=before)
+
+
+def test_a_set_comes_before_the_sides_of_the_source() -> None:
+    data = dataset(
+        [row(k, clip=f"c{k}", camera=f"cam-{k % 2}", side=["train", "val", "test"][k % 3]) for k in range(1, 13)]
+    )
+    dealt = split(data, with_sets(GOLD), from_source=True)
+    assert dealt.ids("gold").tolist() == [1, 3, 5, 7, 9, 11]
+    assert [dealt.side[k - 1] for k in range(2, 13, 2)] == [["train", "val", "test"][k % 3] for k in range(2, 13, 2)]
+
+
+def test_pictures_with_the_same_bytes_as_one_of_a_set_follow_it_or_are_refused() -> None:
+    twin = [
+        row(k, clip=f"c{k}", camera="cam-1" if k == 1 else "cam-0", picture=digest_of("twin") if k < 3 else None)
+        for k in range(1, 9)
+    ]
+    with pytest.raises(SplitError, match="takes 1 of the 2 images of group"):
+        split(dataset(twin), with_sets(GOLD))
+    assert split(dataset(twin), with_sets({**GOLD, "straddling": "take"})).ids("gold").tolist() == [1, 2]
+
+
+def test_a_split_with_sets_goes_there_and_back(tmp_path) -> None:
+    dealt = split(clips([2] * 12), with_sets(GOLD))
+    dealt.save(tmp_path)
+    loaded = Split.load(tmp_path)
+    assert (
+        loaded == dealt and loaded.sides == ("train", "val", "test", "gold") and loaded.kind_of_set("gold") == "golden"
+    )
+    with pytest.raises(SplitError, match="train, val, test, gold; found 'silver'"):
+        loaded.ids("silver")

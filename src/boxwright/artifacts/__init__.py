@@ -1,12 +1,13 @@
 """The nouns of the flow, one file each, in the order they come to be.
 
-Dataset, Split, Checkpoint, Bundle, OperatingPoint, Predictions, Matches, Report, Verdict, Rollout, Events, Drift,
-ReviewQueue, Corrections. Each is frozen, has a digest, and knows the digests of what it was made from.
+Dataset, Split, Checkpoint, Bundle, OperatingPoint, Predictions, Matches, Report, Comparison, Verdict, Rollout, Events,
+Drift, ReviewQueue, Corrections. Each is frozen, has a digest, and knows the digests of what it was made from.
 """
 
 from boxwright.artifacts.artifact import Artifact, Parts, read_manifest
 from boxwright.artifacts.bundle import Bundle, Contract
 from boxwright.artifacts.checkpoint import Checkpoint
+from boxwright.artifacts.comparison import Comparison
 from boxwright.artifacts.corrections import CORRECTION_SCHEMA, Corrections
 from boxwright.artifacts.dataset import ROW_SCHEMA, Dataset
 from boxwright.artifacts.drift import DRIFT_SCHEMA, Drift
@@ -31,6 +32,7 @@ KINDS: dict[str, type[Artifact]] = {
         Predictions,
         Matches,
         Report,
+        Comparison,
         Verdict,
         Rollout,
         Events,
@@ -52,6 +54,7 @@ __all__ = [
     "Bundle",
     "Check",
     "Checkpoint",
+    "Comparison",
     "Contract",
     "Corrections",
     "Dataset",

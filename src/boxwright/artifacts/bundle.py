@@ -1,8 +1,9 @@
 """Bundle: the one thing that ships. An ONNX model, its contract, and golden pictures with their answers.
 
-The contract says how a picture enters (letterbox, size, colour), how boxes leave (suppression, floor, thresholds), and
-what parity with the checkpoint was measured. A bundle with score thresholds chosen on val is a candidate: its digest is
-what is evaluated, judged, promoted and served. Golden pictures are answered again wherever the bundle is loaded.
+The contract says how a picture enters (letterbox, size, colour), how boxes leave (suppression, floor, calibration,
+thresholds), and what parity with the checkpoint was measured. A bundle with score thresholds chosen on val is a candidate:
+its digest is what is evaluated, judged, promoted and served. Golden pictures are answered again wherever the bundle is
+loaded; their answers, like parity, are kept with the model's own scores, before calibration.
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, ValidationError
 
 from boxwright.artifacts.artifact import Artifact, Parts
+from boxwright.artifacts.calibration import ClassCalibration
 from boxwright.errors import StoreError
-from boxwright.spec.document import Section
-from boxwright.spec.spec import OutputClause
+from boxwright.spec.spec import GrownSection, OutputClause
+
+ConditionThresholds = Mapping[str, Mapping[str, Mapping[str, float]]]  # condition, value, class name to least score
 
 
-class Contract(Section):
+class Contract(GrownSection):
     """What goes in, what comes out."""
+
+    later = ("calibration", "condition_thresholds", "most_answered")
 
     class_names: tuple[str, ...]
     input_hw: tuple[int, int]  # height, width of the model's input
@@ -29,6 +34,9 @@ class Contract(Section):
     colour: str = "RGB"
     output: OutputClause  # as the spec promises it
     score_thresholds: dict[str, float] | None = None  # class name to least score that is answered; None: not chosen yet
+    condition_thresholds: dict[str, dict[str, dict[str, float]]] = Field(default_factory=dict)  # see OperatingPoint
+    most_answered: dict[str, int] = Field(default_factory=dict)  # see OperatingPoint
+    calibration: dict[str, ClassCalibration] | None = None  # class name to raw to answered score; None: answered raw
     parity: dict[str, Any] = Field(default_factory=dict)  # figures measured at export
     training_side_px: dict[str, float] = Field(default_factory=dict)  # percentiles of object sides seen in training
     spec_name: str = ""
@@ -52,9 +60,33 @@ class Bundle(Artifact):
     contract: Contract
     golden: Mapping[str, Path] = field(default_factory=dict)
 
-    def with_thresholds(self, thresholds: Mapping[str, float], *, point: str) -> Self:
-        """The candidate: this bundle with an operating point; `point` is its digest."""
-        contract = self.contract.model_copy(update={"score_thresholds": dict(thresholds)})
+    def with_thresholds(
+        self,
+        thresholds: Mapping[str, float],
+        *,
+        point: str,
+        condition_thresholds: ConditionThresholds | None = None,
+        most_answered: Mapping[str, int] | None = None,
+        calibration: Mapping[str, ClassCalibration] | None = None,
+    ) -> Self:
+        """The candidate: this bundle with an operating point.
+
+        Args:
+            thresholds: class name to least score.
+            point: the operating point's digest.
+            condition_thresholds, most_answered, calibration: as in OperatingPoint; None keeps the contract's.
+        """
+        changed: dict[str, Any] = {"score_thresholds": dict(thresholds)}
+        if condition_thresholds is not None:
+            changed["condition_thresholds"] = {
+                condition: {value: dict(of_class) for value, of_class in values.items()}
+                for condition, values in condition_thresholds.items()
+            }
+        if most_answered is not None:
+            changed["most_answered"] = dict(most_answered)
+        if calibration is not None:
+            changed["calibration"] = dict(calibration) or None
+        contract = self.contract.model_copy(update=changed)
         return replace(self, contract=contract, made_from={"bundle": self.digest, "operating_point": point})
 
     def parts(self) -> Parts:

@@ -6,13 +6,15 @@ packed columns says what happened at IoU threshold t within area range a (T thre
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+import numpy as np
 import pyarrow as pa
 
 from boxwright.artifacts.artifact import Artifact, Parts
+from boxwright.errors import InputError, StoreError
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -24,10 +26,12 @@ class Matches(Artifact):
         iou_thresholds: rising.
         area_names: names of the area ranges, the first being all.
         images: columns image_id, file_name, group, and one per condition.
-        detections: columns image (row of `images`), class_id, score, x1, y1, x2, y2, rank (within picture and class),
-            hit (packed), ignored (packed), annotation (row of `objects` taken at IoU 0.5 in any area, or -1),
-            iou (with it; else the largest with any annotation of the class).
-        objects: columns image, class_id, annotation_id, x1, y1, x2, y2, area, left_out (packed: not asked for in this
+        detections: in the order of pictures, falling in score within each; columns image (row of `images`), class_id,
+            score, x1, y1, x2, y2, rank (within picture and class), hit (packed), ignored (packed), annotation (row of
+            `objects` taken at IoU 0.5 in any area, or -1), iou (with it; else the largest with any annotation of the
+            class), nearest and nearest_iou (object of the class overlapped most, whoever took it), other and other_iou
+            (the same of any other class); ignored annotations are nobody's nearest.
+        objects: in the order of pictures; columns image, class_id, annotation_id, x1, y1, x2, y2, area, left_out (packed: not asked for in this
             area range), ignore, crowd, detection (row of `detections` that took it at IoU 0.5, or -1).
     """
 
@@ -40,6 +44,40 @@ class Matches(Artifact):
     detections: pa.Table
     objects: pa.Table
 
+    @classmethod
+    def concatenated(cls, shards: Sequence[Self]) -> Self:
+        """The tables of shards with different pictures as one; figures are those of matching everything at once.
+
+        Raises:
+            InputError: the shards were matched with different classes, thresholds or areas.
+        """
+        first = shards[0]
+        rules = {(s.class_names, s.iou_thresholds, s.area_names) for s in shards}
+        if len(rules) > 1:
+            raise InputError("Shards matched with different classes, IoU thresholds or areas cannot be put together.")
+        images = detections = objects = 0
+        tables: list[tuple[pa.Table, pa.Table]] = []
+        for shard in shards:
+            to_objects = dict.fromkeys(("annotation", "nearest", "other"), objects)
+            tables.append(
+                (
+                    _moved(shard.detections, {"image": images, **to_objects}),
+                    _moved(shard.objects, {"image": images, "detection": detections}),
+                )
+            )
+            images += len(shard.images)
+            detections += len(shard.detections)
+            objects += len(shard.objects)
+        return cls(
+            class_names=first.class_names,
+            iou_thresholds=first.iou_thresholds,
+            area_names=first.area_names,
+            images=pa.concat_tables([shard.images for shard in shards]).combine_chunks(),
+            detections=pa.concat_tables([t for t, _ in tables]).combine_chunks(),
+            objects=pa.concat_tables([t for _, t in tables]).combine_chunks(),
+            made_from={f"shard_{i}": shard.digest for i, shard in enumerate(shards)},
+        )
+
     def parts(self) -> Parts:
         document = {
             "class_names": list(self.class_names),
@@ -51,6 +89,9 @@ class Matches(Artifact):
     @classmethod
     def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
         document = parts.document
+        missing = {"nearest", "other"} - set(parts.tables["detections"].column_names)
+        if missing:
+            raise StoreError(f"These matches are of an earlier version (no column '{min(missing)}'); match again.")
         return cls(
             class_names=tuple(document["class_names"]),
             iou_thresholds=tuple(document["iou_thresholds"]),
@@ -58,3 +99,12 @@ class Matches(Artifact):
             made_from=made_from,
             **parts.tables,
         )
+
+
+def _moved(table: pa.Table, by: Mapping[str, int]) -> pa.Table:
+    """The table with row numbers moved; -1 stays."""
+    for name, offset in by.items():
+        column = table.column(name).to_numpy()
+        at = table.column_names.index(name)
+        table = table.set_column(at, name, pa.array(np.where(column >= 0, column + offset, -1).astype(column.dtype)))
+    return table

@@ -10,6 +10,11 @@ import pyarrow as pa
 
 from boxwright.artifacts.artifact import Artifact, Parts
 
+_LATER = (
+    "intervals", "resampling", "error_types", "error_summary", "calibration", "olrp", "voc", "weak_slices", "suppression",
+    "certificates",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Report(Artifact):
@@ -26,6 +31,14 @@ class Report(Artifact):
         observed: figure key (`recall[open, lighting=dim]`) to value, low, high, support, note.
         curves: class name to recall and precision lists at IoU 0.50.
         measured: latency percentiles in ms, hardware, memory, parity.
+        intervals: metric over everything to value, low, high, support; `resampling` says of what and how.
+        error_types: TIDE's kinds to dap, low, high, share (points of AP50), count, answered, try, collect, evidence.
+        error_summary: ap50 in points, shares per class, the rule.
+        calibration: d_ece, laece0, laace0 with intervals, per_class, reliability.
+        olrp, voc: further figures, `all` and `per_class`.
+        weak_slices: `found` slices worse than elsewhere, how many were `searched`, the false discovery `rate`.
+        suppression: what crowding cost, and what did it.
+        certificates: what precision is certified, for all and per class, or how many more images it would take.
         failures: one row per miss and false alarm, the worst first.
     """
 
@@ -43,6 +56,16 @@ class Report(Artifact):
     curves: Mapping[str, Any]
     measured: Mapping[str, Any]
     support: Mapping[str, int]
+    intervals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    resampling: Mapping[str, Any] = field(default_factory=dict)
+    error_types: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    error_summary: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+    olrp: Mapping[str, Any] = field(default_factory=dict)
+    voc: Mapping[str, Any] = field(default_factory=dict)
+    weak_slices: Mapping[str, Any] = field(default_factory=dict)
+    suppression: Mapping[str, Any] = field(default_factory=dict)
+    certificates: tuple[Mapping[str, Any], ...] = ()
     failures: pa.Table = field(default_factory=lambda: pa.table({}))
 
     def parts(self) -> Parts:
@@ -59,6 +82,8 @@ class Report(Artifact):
             "measured": dict(self.measured),
             "support": dict(self.support),
         }
+        later = {name: getattr(self, name) for name in _LATER}  # reports of before these existed keep their digest
+        document |= {name: value for name, value in later.items() if value}
         return Parts(document, {"failures": self.failures})
 
     @classmethod
@@ -66,4 +91,5 @@ class Report(Artifact):
         document = dict(parts.document)
         document["class_names"] = tuple(document["class_names"])
         document["slices"] = tuple(document["slices"])
+        document["certificates"] = tuple(document.get("certificates", ()))
         return cls(**document, failures=parts.tables["failures"], made_from=made_from)

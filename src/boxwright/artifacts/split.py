@@ -1,12 +1,14 @@
 """Split: which side each picture is on. Groups never straddle.
 
-`train` learns, `val` chooses (early stop, thresholds), `test` judges.
+`train` learns, `val` chooses (early stop, thresholds), `test` judges. Golden and challenge sets are further sides: their
+pictures do none of this, and clauses of acceptance ask for figures on them by name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -25,9 +27,9 @@ class Split(Artifact):
 
     Attributes:
         image_ids: (n,) int64.
-        side: (n,) one of SIDES.
+        side: (n,) one of SIDES, or the name of a set.
         group: (n,) name of the group each picture belongs to.
-        summary: what was done and why, for people.
+        summary: what was done and why, for people; under `sets` the kind of each set.
     """
 
     kind: ClassVar[str] = "split"
@@ -51,10 +53,19 @@ class Split(Artifact):
                     f"Group '{group}' is in {counts}. Keep a group on one side; see `split.group_by` in spec.yaml."
                 )
 
+    @cached_property
+    def sides(self) -> tuple[str, ...]:
+        """SIDES, then the names of the sets that hold pictures."""
+        return (*SIDES, *sorted(set(self.side) - set(SIDES)))
+
+    def kind_of_set(self, side: str) -> str | None:
+        """`golden` or `challenge`, golden where nothing is said; None for train, val and test."""
+        return None if side in SIDES else self.summary.get("sets", {}).get(side, {}).get("kind", "golden")
+
     def ids(self, side: str) -> NDArray[np.int64]:
         """Image ids of one side, rising."""
-        if side not in SIDES:
-            raise SplitError(f"A split has the sides {', '.join(SIDES)}; found '{side}'.")
+        if side not in self.sides:
+            raise SplitError(f"This split has the sides {', '.join(self.sides)}; found '{side}'.")
         return np.sort(self.image_ids[np.array(self.side, dtype=object) == side])
 
     def groups_of(self, image_ids: NDArray) -> list[str]:

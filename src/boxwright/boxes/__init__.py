@@ -14,7 +14,7 @@ from boxwright.boxes.coords import (
 )
 from boxwright.boxes.match import match_greedy
 from boxwright.boxes.order import falling, grouped
-from boxwright.boxes.overlap import paired_iou, pairwise_iou
+from boxwright.boxes.overlap import iou_of_two, paired_iou, pairwise_iou
 from boxwright.boxes.suppress import suppress
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "cxcywh_from_xyxy",
     "falling",
     "grouped",
+    "iou_of_two",
     "match_greedy",
     "paired_iou",
     "pairwise_iou",

@@ -51,10 +51,12 @@ def _by_digits(key, order):
         counts = np.zeros(size + 1, np.int64)
         for i in range(len(key)):
             counts[((key[i] >> np.uint64(shift)) & np.uint64(size - 1)) + np.uint64(1)] += 1
-        if counts.max() == len(key):
-            continue  # one digit for all
+        alike = False
         for digit in range(size):
+            alike = alike or counts[digit + 1] == len(key)
             counts[digit + 1] += counts[digit]
+        if alike:
+            continue  # one digit for all
         for i in range(len(order)):
             row = order[i]
             digit = (key[row] >> np.uint64(shift)) & np.uint64(size - 1)

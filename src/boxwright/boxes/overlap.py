@@ -5,6 +5,7 @@ Boxes are `xyxy` in continuous pixels. An empty box overlaps nothing: its IoU is
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,3 +29,14 @@ def paired_iou(boxes_a: Array, boxes_b: Array) -> Array:
 def _ratio(intersection: NDArray, area_a: NDArray, area_b: NDArray) -> NDArray:
     union = area_a + area_b - intersection
     return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+
+
+@numba.njit(cache=True, nogil=True)
+def iou_of_two(a, b):
+    """Intersection over union of two boxes of 4 numbers each; for use inside compiled loops."""
+    w = min(a[2], b[2]) - max(a[0], b[0])
+    h = min(a[3], b[3]) - max(a[1], b[1])
+    if w <= 0 or h <= 0:
+        return 0.0
+    both = w * h
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)

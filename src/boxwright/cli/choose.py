@@ -39,7 +39,7 @@ def choose(
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Choose the least score per class by the spec's rule; the candidate's digest is the last line."""
+    """Fit scores to what is true, choose the least per class by the spec's rule; the candidate's digest is the last line."""
     promise = load_spec(spec)
     exported, data, parts = find(store, bundle, Bundle), find(store, dataset, Dataset), find(store, split, Split)
     opened = open_store(store)
@@ -49,21 +49,41 @@ def choose(
         seen = do(Predictions, "predict val", stages.predict, exported, data, parts, "val")
         met = do(Matches, "match val", stages.match, seen, data, parts, "val", also=promise.conditions)
     point = do(OperatingPoint, "choose", stages.choose, met, exported, also=promise.output)
-    candidate = exported.with_thresholds(point.score_thresholds, point=point.digest)
+    candidate = stages.candidate(exported, point)
     opened.put(exported)
     opened.put(candidate, name=f"candidate/{promise.name}", reason="choose")
     if out:
         save_artifact(candidate, out)
     lines = [
-        f"{name}: score >= {threshold:.3f} (val precision {_show(point.observed[name]['precision'])}, "
+        f"{name}: {_mapped(point, name)}score >= {threshold:.3f} (val precision {_show(point.observed[name]['precision'])}, "
         f"recall {_show(point.observed[name]['recall'])})" for name, threshold in point.score_thresholds.items()
     ]  # fmt: skip
     result = {
         "candidate": candidate.digest,
         "operating_point": point.digest,
         "score_thresholds": dict(point.score_thresholds),
+        "calibration": {name: fitted.method for name, fitted in point.calibration.items()},
+        "condition_thresholds": candidate.contract.condition_thresholds,
     }
-    give(result, as_json=as_json, lines=[*lines, candidate.digest])
+    give(result, as_json=as_json, lines=[*lines, *_by_condition(point), candidate.digest])
+
+
+def _mapped(point: OperatingPoint, name: str) -> str:
+    """How a class's scores were calibrated."""
+    fitted = point.calibration.get(name)
+    return f"{fitted.method} on {fitted.detections} detections, {fitted.true} true; " if fitted else ""
+
+
+def _by_condition(point: OperatingPoint) -> list[str]:
+    """A line for each class and value that was tried, with what came of it."""
+    return [
+        f"{name} on {condition}={value}: "
+        + (f"score >= {record['threshold']:.3f} (cross-validated gain {record['gain']:.3f}, at least {record['low']:.3f})"
+           if record["accepted"] else f"the class's threshold stays: {record['reason']}")
+        for condition, values in point.condition_evidence.items()
+        for value, of_class in values.items()
+        for name, record in of_class.items()
+    ]  # fmt: skip
 
 
 def _show(value: float | None) -> str:

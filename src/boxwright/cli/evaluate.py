@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pyarrow as pa
 import typer
 
 from boxwright.artifacts import Bundle, Dataset, Matches, Predictions, Report, Split
-from boxwright.cli.pictures import pictures_of_files, pictures_of_store
+from boxwright.cli.failures import write_failures
+from boxwright.cli.measured import in_thirds, measure_pictures
+from boxwright.cli.pictures import picture_reader, pictures_of_files, pictures_of_store
 from boxwright.cli.terminal import (
     STORE,
     Bars,
@@ -24,9 +29,12 @@ from boxwright.cli.terminal import (
     write_page,
 )
 from boxwright.errors import InputError
-from boxwright.evaluation import GroundTruth, Scored, match
+from boxwright.evaluation import GroundTruth, Reducer, Scored, match
 from boxwright.evaluation import evaluate as evaluate_matches
+from boxwright.evaluation.average_precision import mean_defined
+from boxwright.evaluation.match import COCO_IOUS, MAX_DETECTIONS
 from boxwright.evaluation.slices import picture_labels
+from boxwright.images import MEASURES
 from boxwright.ingestion import TruthColumns, read_conditions, read_results, read_truth
 from boxwright.lifecycle import Stages
 from boxwright.pages import report_page
@@ -43,7 +51,8 @@ def evaluate(
     truth: Annotated[str, typer.Argument(help="COCO ground truth, or data set of the store.")],
     detections: Annotated[str, typer.Argument(help="COCO results, or predictions of the store.")],
     spec: Annotated[Path | None, typer.Option("--spec", help="Slice by its conditions, observe its clauses.")] = None,
-    split: Annotated[str | None, typer.Option("--split", help="With a data set: judge its test side.")] = None,
+    split: Annotated[str | None, typer.Option("--split", help="With a data set: judge one of its sides.")] = None,
+    side: Annotated[str, typer.Option("--side", help="With a split: test, a set, val or train.")] = "test",
     score_threshold: Annotated[
         float, typer.Option("--score-threshold", min=0, max=1, help="Operating point of COCO results.")
     ] = 0.5,
@@ -53,32 +62,137 @@ def evaluate(
     conditions: Annotated[
         Path | None, typer.Option("--conditions", help="CSV or Parquet: file name, then conditions.")
     ] = None,
-    pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder of the pictures, for the page.")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option("--pictures", help="Folder of the pictures, for the page and to measure light.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Also save the report into this folder.")] = None,
+    iou: Annotated[
+        list[float] | None, typer.Option("--iou", help="Also AP at this IoU threshold; may be given again.")
+    ] = None,
+    max_detections: Annotated[
+        int, typer.Option("--max-detections", min=1, help="With --iou: detections kept per picture and class.")
+    ] = MAX_DETECTIONS,
+    class_agnostic: Annotated[bool, typer.Option("--class-agnostic", help="Take all classes for one.")] = False,
+    failures: Annotated[
+        Path | None, typer.Option("--failures", help="Folder for the lists to label, to collect and to look at.")
+    ] = None,
     page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Evaluate; COCO's figures equal pycocotools'."""
     promise = load_spec(spec) if spec else None
-    if Path(truth).is_file():
+    of_files = Path(truth).is_file()
+    if not of_files and (iou or class_agnostic):
+        raise InputError("--iou and --class-agnostic are for COCO files; data of the store is judged by its spec.")
+    if of_files:
         columns = read_truth(Path(truth))
-        matches, report = _of_files(columns, Path(detections), promise, score_threshold, groups, conditions)
+        files = (groups, conditions, pictures, class_agnostic)
+        matches, report = _of_files(columns, Path(detections), promise, score_threshold, *files)
+        if iou:
+            at_iou = ap_at(columns, Path(detections), iou, max_detections, class_agnostic)
+            report = replace(report, metrics={**report.metrics, **at_iou})
         views = pictures_of_files(columns, matches, pictures or Path(truth).parent)
     else:
-        matches, report, views = _of_store(store, truth, detections, promise, split)
+        matches, report, views = _of_store(store, truth, detections, promise, split, side)
     if out:
         save_artifact(report, out)
     if page:
         write_page(page, report_page(report, **views))
+    if failures:
+        write_failures(failures, report)
     result = as_document(report)
     give(result, as_json=as_json, lines=[*_lines(report), report.digest])
+
+
+def ap_at(
+    truth: TruthColumns, detections: Path, ious: list[float], most: int, class_agnostic: bool
+) -> dict[str, float]:
+    """`ap@0.33` to AP at that IoU threshold alone, all areas."""
+    thresholds = sorted({float(iou) for iou in ious})
+    matches, _ = match_files(
+        truth, detections, spec=None, groups=None, conditions=None, ious=thresholds, max_detections=most,
+        class_agnostic=class_agnostic,
+    )  # fmt: skip
+    precision = Reducer(matches).curves(max_detections=most).precision
+    return {f"ap@{iou:g}": mean_defined(precision[i]) for i, iou in enumerate(thresholds)}
 
 
 def as_document(report: Report) -> dict[str, Any]:
     """The report as one JSON object: what `--json` prints."""
     document = report.parts().document
     return {**document, "failures": len(report.failures), "digest": report.digest, "made_from": dict(report.made_from)}
+
+
+def match_files(
+    truth: TruthColumns,
+    detections: Path,
+    *,
+    spec: Spec | None,
+    groups: Path | None,
+    conditions: Path | None,
+    pictures: Path | None = None,
+    ious: Sequence[float] = COCO_IOUS,
+    max_detections: int = MAX_DETECTIONS,
+    class_agnostic: bool = False,
+) -> tuple[Matches, tuple[ConditionClause, ...]]:
+    """A COCO results file met with its ground truth, and the conditions it can be sliced by.
+
+    Args:
+        truth: the ground truth.
+        detections: the results file.
+        spec: whose conditions are sliced by; without one every column of `conditions` is.
+        groups, conditions: CSV or Parquet keyed by file name.
+        pictures: folder of the pictures, to measure their light, contrast and sharpness; not measured when None.
+        ious, max_detections: of the match; COCO's unless said otherwise.
+        class_agnostic: all classes are taken for one.
+    """
+    results = read_results(detections, truth)
+    if spec and list(spec.class_names) != truth.class_names and set(spec.class_names) != set(truth.class_names):
+        raise InputError(
+            f"The spec's classes ({', '.join(spec.class_names)}) are not those of the ground truth ({', '.join(truth.class_names)})."
+        )
+    extra = read_conditions(conditions) if conditions else {}
+    measured = _measured(truth, pictures, spec)
+    clauses = spec.conditions if spec else (*_clauses(extra), *in_thirds(measured))
+    of_group = read_conditions(groups) if groups else {}
+    known = bool(np.isfinite(truth.sizes_hw).all() and len(truth.sizes_hw))
+    sizes = {"height": truth.sizes_hw[:, 0], "width": truth.sizes_hw[:, 1]} if known else {}
+    resolution = truth.sizes_hw.min(axis=1) if known else np.full(len(truth.file_names), np.nan)
+    of_pictures = [
+        {**({"resolution": float(side)} if known else {}), **measured.get(name, {}), **_of(extra, name)}
+        for name, side in zip(truth.file_names, resolution, strict=True)
+    ]
+    images = pa.table(
+        {
+            "image_id": truth.image_ids,
+            "file_name": truth.file_names,
+            "group": [next(iter(_of(of_group, name).values()), name) for name in truth.file_names],
+            **sizes,
+            **picture_labels(clauses, of_pictures),
+        }
+    )
+    one_class = (lambda ids: np.zeros_like(ids)) if class_agnostic else (lambda ids: ids)
+    sides = (
+        GroundTruth(
+            truth.image, one_class(truth.class_id), truth.boxes_xywh, truth.area, truth.crowd, truth.crowd,
+            truth.annotation_id,
+        ),
+        Scored(results.image, one_class(results.class_id), results.boxes_xywh, results.score),
+    )  # fmt: skip
+    names = ["object"] if class_agnostic else truth.class_names
+    matches = match(*sides, class_names=names, images=images, iou_thresholds=ious, max_detections=max_detections)
+    return matches, clauses
+
+
+def _measured(truth: TruthColumns, pictures: Path | None, spec: Spec | None) -> dict[str, dict[str, float]]:
+    """What is measured from the pictures, where they are given and something asks for it."""
+    if pictures is None or (spec and not any(c.source == "measured" and c.name in MEASURES for c in spec.conditions)):
+        return {}
+    with Bars().shown() as bars:
+        return measure_pictures(
+            truth.file_names, picture_reader(truth, pictures), lambda done, of: bars("measure", done, of)
+        )
 
 
 def _of_files(
@@ -88,33 +202,15 @@ def _of_files(
     threshold: float,
     groups: Path | None,
     conditions: Path | None,
+    pictures: Path | None,
+    class_agnostic: bool,
 ) -> tuple[Matches, Report]:
-    results = read_results(detections, truth)
-    if spec and list(spec.class_names) != truth.class_names and set(spec.class_names) != set(truth.class_names):
-        raise InputError(
-            f"The spec's classes ({', '.join(spec.class_names)}) are not those of the ground truth ({', '.join(truth.class_names)})."
-        )
-    extra = read_conditions(conditions) if conditions else {}
-    clauses = spec.conditions if spec else _clauses(extra)
-    of_group = read_conditions(groups) if groups else {}
-    of_pictures = picture_labels(clauses, [_of(extra, name) for name in truth.file_names])
-    images = pa.table(
-        {
-            "image_id": truth.image_ids,
-            "file_name": truth.file_names,
-            "group": [next(iter(_of(of_group, name).values()), name) for name in truth.file_names],
-            **of_pictures,
-        }
-    )
-    sides = (
-        GroundTruth(
-            truth.image, truth.class_id, truth.boxes_xywh, truth.area, truth.crowd, truth.crowd, truth.annotation_id
-        ),
-        Scored(results.image, results.class_id, results.boxes_xywh, results.score),
-    )
-    matches = match(*sides, class_names=truth.class_names, images=images)
+    matches, clauses = match_files(
+        truth, detections, spec=spec, groups=groups, conditions=conditions, pictures=pictures,
+        class_agnostic=class_agnostic,
+    )  # fmt: skip
     report = evaluate_matches(
-        matches, title=detections.name, score_thresholds=dict.fromkeys(truth.class_names, threshold), spec=spec,
+        matches, title=detections.name, score_thresholds=dict.fromkeys(matches.class_names, threshold), spec=spec,
         conditions=clauses,
     )  # fmt: skip
     return matches, report
@@ -127,14 +223,14 @@ def _of(table: dict[str, dict[str, str]], name: str) -> dict[str, str]:
 def _clauses(extra: dict[str, dict[str, str]]) -> tuple[ConditionClause, ...]:
     """Conditions of a file without a spec: every column, by its values."""
     names = list(dict.fromkeys(key for row in extra.values() for key in row))
-    reserved = {"image_id", "file_name", "group"}
+    reserved = {"image_id", "file_name", "group", "height", "width"}
     if reserved & set(names):
         raise InputError(f"A condition cannot be called '{min(reserved & set(names))}'; rename the column.")
     return tuple(ConditionClause(name=name) for name in names)
 
 
 def _of_store(
-    store: Path, truth: str, detections: str, spec: Spec | None, split: str | None
+    store: Path, truth: str, detections: str, spec: Spec | None, split: str | None, side: str
 ) -> tuple[Matches, Report, dict[str, Any]]:
     if spec is None or split is None:
         raise InputError(
@@ -145,12 +241,12 @@ def _of_store(
     bundle = opened.get(found.made_from["bundle"], Bundle) if "bundle" in found.made_from else None
     with Bars().shown() as bars:
         stages = Stages(opened, spec, None, store / "work", bars)
-        matches = stages.match(found, data, parts, "test")
+        matches = stages.match(found, data, parts, side)
         if bundle is None:
             raise InputError("These predictions name no bundle; evaluate them as COCO files.")
-        report = stages.evaluate(matches, found, bundle, data, parts)
+        report = stages.evaluate(matches, found, bundle, data, parts, side)
     opened.put(matches)
-    opened.put(report, name=f"report/{spec.name}", reason="evaluate")
+    opened.put(report, name=f"report/{spec.name}" + ("" if side == "test" else f"/{side}"), reason="evaluate")
     if bundle.contract.score_thresholds is None:
         say("the bundle has no score thresholds yet (`boxwright choose`); the operating point counts every detection")
     return matches, report, pictures_of_store(opened, data, found)

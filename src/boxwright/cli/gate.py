@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pyarrow as pa
 import typer
 
-from boxwright.artifacts import Report, Verdict
+from boxwright.artifacts import Comparison, Report, Verdict
+from boxwright.cli.named import by_name
 from boxwright.cli.terminal import (
     STORE,
     JsonOption,
@@ -21,13 +22,20 @@ from boxwright.cli.terminal import (
     give,
     open_store,
     save_artifact,
+    say,
     write_page,
 )
 from boxwright.errors import InputError, StoreError
-from boxwright.gate import decide
+from boxwright.gate import OnSet, as_junit, as_markdown, decide, pair
 from boxwright.lifecycle import ROLLOUT
+from boxwright.lifecycle.looks import looks_at
 from boxwright.pages import verdict_page
-from boxwright.spec import Observed, load_spec
+from boxwright.spec import Observed, Spec, load_spec
+from boxwright.spec.sets import SetClause
+from boxwright.store import write_bytes
+
+JunitOption = Annotated[Path | None, typer.Option("--junit", help="Also write JUnit XML, one case per requirement.")]
+MarkdownOption = Annotated[Path | None, typer.Option("--markdown", help="Also write the verdict as Markdown.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -44,8 +52,20 @@ def gate(
     first_release: Annotated[
         bool, typer.Option("--first-release", help="Nothing is in service to compare with.")
     ] = False,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=REPORT on a golden or challenge set; repeatable.")
+    ] = None,
+    baseline_sets: Annotated[
+        list[str] | None, typer.Option("--baseline-set", help="NAME=REPORT of what is in service; repeatable.")
+    ] = None,
+    comparisons: Annotated[
+        list[str] | None,
+        typer.Option("--comparison", help="Of baseline and candidate, for paired differences; repeatable."),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Also save the verdict into this folder.")] = None,
     page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
+    junit: JunitOption = None,
+    markdown: MarkdownOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
@@ -55,23 +75,64 @@ def gate(
     before = read_report(store, baseline) if baseline else None
     if first_release and store.is_dir() and open_store(store).history(ROLLOUT):
         raise InputError(f"--first-release, but a bundle is in service in '{store}'; give its report with --baseline.")
-    verdict = decide(judged, promise, baseline=before, first_release=first_release)
+    on_sets = _on_sets(store, promise, by_name(sets, "--set"), by_name(baseline_sets, "--baseline-set"))
+    pairs = pair([find(store, c, Comparison) for c in comparisons or ()], judged, baseline=before, sets=on_sets)
+    verdict = decide(
+        judged, promise, baseline=before, first_release=first_release, differences=pairs.differences, sets=on_sets
+    )
+    verdict = replace(verdict, made_from={**verdict.made_from, **pairs.made_from})
     if store.is_dir():
         open_store(store).put(verdict, name=f"verdict/{promise.name}", reason="gate")
     if out:
         save_artifact(verdict, out)
     if page:
         write_page(page, verdict_page(verdict, report=judged))
+    write_forms(verdict, judged, junit=junit, markdown=markdown)
     give(as_document(verdict), as_json=as_json, lines=[*as_lines(verdict), verdict.digest])
     raise typer.Exit(0 if verdict.verdict == "pass" else 1)
 
 
-def as_document(verdict: Verdict) -> dict:
+def write_forms(verdict: Verdict, report: Report, *, junit: Path | None, markdown: Path | None) -> None:
+    """The verdict for continuous integration and for people, each whole or not at all."""
+    if junit:
+        write_bytes(junit, as_junit(verdict))
+        say(f"junit: {junit}")
+    if markdown:
+        write_bytes(markdown, as_markdown(verdict, report).encode())
+        say(f"markdown: {markdown}")
+
+
+def _on_sets(store: Path, spec: Spec, reports: dict[str, str], baselines: dict[str, str]) -> list[OnSet]:
+    """What is known on each set of the spec: the reports given, and the looks at golden sets that the store counted."""
+    names = {clause.name for clause in spec.sets}
+    if unknown := {*reports, *baselines} - names:
+        raise InputError(f"Spec '{spec.name}' declares no set '{min(unknown)}'; declare it under `sets` in spec.yaml.")
+    if alone := set(baselines) - set(reports):
+        raise InputError(f"--baseline-set gives '{min(alone)}', but --set gives no report of the candidate on it.")
+
+    def looks(clause: SetClause) -> tuple[str, ...]:
+        counted = clause.kind == "golden" and store.is_dir()
+        return looks_at(open_store(store), spec.name, clause.name) if counted else ()
+
+    return [
+        OnSet(
+            clause.name, clause.kind,
+            report=read_report(store, reports[clause.name]) if clause.name in reports else None,
+            baseline=read_report(store, baselines[clause.name]) if clause.name in baselines else None,
+            looks=looks(clause),
+        )
+        for clause in spec.sets
+    ]  # fmt: skip
+
+
+def as_document(verdict: Verdict) -> dict[str, Any]:
     """The verdict as one JSON object."""
     return {
         "verdict": verdict.verdict,
-        "checks": [asdict(check) for check in verdict.checks],
+        "checks": [{"support": None, "lacking": None, **check.as_record} for check in verdict.checks],
+        "looks": {name: list(bundles) for name, bundles in verdict.looks.items()},
         "spec_name": verdict.spec_name,
+        "spec_digest": verdict.spec_digest,
         "bundle": verdict.bundle,
         "digest": verdict.digest,
         "made_from": dict(verdict.made_from),
@@ -91,7 +152,7 @@ def as_lines(verdict: Verdict) -> list[str]:
         lines.append(
             f"{check.status:11} {check.requirement}: required {number(check.required)}, observed {number(check.observed)}{interval}{note}"
         )
-    return [*lines, f"verdict: {verdict.verdict}"]
+    return [*lines, *verdict.looks_told, f"verdict: {verdict.verdict}"]
 
 
 def read_report(store: Path, reference: str) -> Report:

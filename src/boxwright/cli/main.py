@@ -15,8 +15,10 @@ import typer
 
 from boxwright import __version__
 from boxwright.cli import (
+    card,
     check,
     choose,
+    compare,
     correct,
     demo,
     diff,
@@ -37,10 +39,11 @@ from boxwright.cli import (
     turn,
     watch,
 )
+from boxwright.cli.compiling import announce_compiling
 from boxwright.errors import BoxwrightError, NotReleasable, ParityError, TrainingError
 
 _VERBS = (
-    init, ingest, check, split, diff, train, export, choose, predict, evaluate, gate,
+    init, ingest, check, split, diff, train, export, choose, predict, evaluate, compare, gate, card,
     promote, rollback, serve, watch, review, correct, turn, show, lineage, demo,
 )  # fmt: skip
 _THE_ANSWER_IS_NO = (NotReleasable, ParityError, TrainingError)
@@ -74,6 +77,7 @@ for verb in _VERBS:
 
 def main() -> None:
     """Run a verb; exit as the file's opening says."""
+    announce_compiling()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +36,10 @@ def pictures_of_store(store: Store, dataset: Dataset, predictions: Predictions) 
 def pictures_of_files(truth: TruthColumns, matches: Matches, folder: Path) -> dict[str, Any]:
     """The same for COCO files; a picture that is not under `folder` is shown as None."""
     position = {int(image): row for row, image in enumerate(truth.image_ids)}
-    roots = (folder, folder / "images", folder.parent / "images")
+    at = picture_reader(truth, folder)
 
     def read(image: int) -> NDArray | None:
-        name = truth.file_names[position[image]]
-        path = next((root / name for root in roots if (root / name).is_file()), None)
-        try:
-            return read_picture(path.read_bytes(), name=name) if path else None
-        except BoxwrightError:
-            return None
+        return at(position[image])
 
     def boxes(table: Any, image: int) -> tuple[NDArray, NDArray, NDArray]:
         rows = np.flatnonzero(table.column("image").to_numpy() == position[image])
@@ -61,3 +57,18 @@ def pictures_of_files(truth: TruthColumns, matches: Matches, folder: Path) -> di
         return Detections(corners[upright], score[upright], class_id[upright])
 
     return {"read_picture": read, "annotations": annotations, "detections": detections}
+
+
+def picture_reader(truth: TruthColumns, folder: Path) -> Callable[[int], NDArray | None]:
+    """From the position of a picture to its pixels; None where it is not found or cannot be read."""
+    roots = (folder, folder / "images", folder.parent / "images")
+
+    def read(position: int) -> NDArray | None:
+        name = truth.file_names[position]
+        path = next((root / name for root in roots if (root / name).is_file()), None)
+        try:
+            return read_picture(path.read_bytes(), name=name) if path else None
+        except BoxwrightError:
+            return None
+
+    return read

@@ -28,7 +28,7 @@ def predict(
     ],
     out: Annotated[Path | None, typer.Option("--out", help="COCO results file to write.")] = None,
     split: Annotated[str | None, typer.Option("--split", help="With a data set: the split.")] = None,
-    side: Annotated[str, typer.Option("--side", help="With a split: train, val or test.")] = "test",
+    side: Annotated[str, typer.Option("--side", help="With a split: test, a set, val or train.")] = "test",
     pictures: Annotated[
         Path | None, typer.Option("--pictures", help="Folder COCO's file names are relative to.")
     ] = None,
@@ -54,9 +54,8 @@ def predict(
             digest = None
         else:
             found, category_ids = _from_store(store, loaded, source, split, side, bars)
-            digest = open_store(store).put(
-                found, name=f"predictions/{loaded.contract.spec_name or 'bundle'}", reason="predict"
-            )
+            name = f"predictions/{loaded.contract.spec_name or 'bundle'}" + ("" if side == "test" else f"/{side}")
+            digest = open_store(store).put(found, name=name, reason="predict")
     if out:
         write_results(out, found, category_ids=category_ids)
     latency = (

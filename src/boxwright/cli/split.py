@@ -1,13 +1,16 @@
-"""`boxwright split`: whole groups to train, val and test."""
+"""`boxwright split`: whole groups to the sets, then to train, val and test."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from boxwright.artifacts import SIDES, Dataset, Split
+from boxwright.artifacts import Dataset, Split
+from boxwright.cli.named import by_name
 from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, find, give, open_store
+from boxwright.errors import InputError
 from boxwright.spec import load_spec
 from boxwright.splitting import split as split_dataset
 
@@ -24,17 +27,41 @@ def split(
     keep: Annotated[
         str | None, typer.Option("--keep", help="Earlier split; groups it knows stay where they were.")
     ] = None,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=FILE: a set's pictures, one file name a line; repeatable.")
+    ] = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Split a data set by the spec's groups, and say what was done."""
+    """Split a data set by the spec's sets and groups, and say what was done."""
     data = find(store, dataset, Dataset)
     earlier = find(store, keep, Split) if keep else None
-    made = split_dataset(data, load_spec(spec), from_source=from_source, keep=earlier)
+    lists = {name: _lines_of(Path(path)) for name, path in by_name(sets, "--set").items()}
+    made = split_dataset(data, load_spec(spec), from_source=from_source, keep=earlier, lists=lists)
     digest = open_store(store).put(made, name=f"split/{data.name}", reason="split")
     summary = dict(made.summary)
     lines = [
         f"{side}: {summary['images'][side]} pictures in {summary['groups'][side]} groups, "
-        f"{sum(summary['objects'][side].values())} objects" for side in SIDES
+        f"{sum(summary['objects'][side].values())} objects" for side in made.sides
     ]  # fmt: skip
+    lines += [line for name, told in summary.get("sets", {}).items() for line in _told(name, told)]
     give({"split": digest, **summary}, as_json=as_json, lines=[*lines, digest])
+
+
+def _lines_of(path: Path) -> list[str]:
+    """File names, one a line; blank lines say nothing."""
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except UnicodeDecodeError as error:
+        raise InputError(f"'{path}' is no text: a set's file holds one file name of a picture a line.") from error
+    return [line for line in lines if line]
+
+
+def _told(name: str, told: dict[str, Any]) -> list[str]:
+    """What a reader should know of how a set came about."""
+    lines = []
+    if told["taken_along"]:
+        lines.append(f"set {name}: {told['taken_along']} pictures came along, because their groups are taken whole")
+    for side, count in told["moved_from"].items():
+        lines.append(f"set {name}: {count} pictures were on {side} before; bundles made with that split know them")
+    return lines

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from boxwright.artifacts import Corrections, Dataset, Split
-from boxwright.cli.gate import as_lines
+from boxwright.artifacts import Corrections, Dataset, Predictions, Split
+from boxwright.cli.gate import JunitOption, MarkdownOption, as_lines, write_forms
 from boxwright.cli.pictures import pictures_of_store
 from boxwright.cli.terminal import (
     STORE,
@@ -44,8 +44,10 @@ def turn(
     from_source: Annotated[bool, typer.Option("--from-source", help="Take the sides the files gave.")] = False,
     no_release: Annotated[bool, typer.Option("--no-release", help="Judge, but promote nothing.")] = False,
     pages: Annotated[
-        Path | None, typer.Option("--pages", help="Folder for the report's and the verdict's page.")
+        Path | None, typer.Option("--pages", help="Folder for the reports' and the verdict's page.")
     ] = None,
+    junit: JunitOption = None,
+    markdown: MarkdownOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
@@ -64,16 +66,25 @@ def turn(
         f"report/{promise.name}": made.report, f"verdict/{promise.name}": made.verdict,
         f"checkpoint/{promise.name}": made.checkpoint, f"predictions/{promise.name}": made.predictions,
     }  # fmt: skip
+    names |= {f"report/{promise.name}/{on.name}": on.report for on in made.sets if on.report}
     for name, artifact in names.items():
         opened.point(name, artifact.digest, reason="turn")
     if pages:
         write_page(
             pages / "report.html", report_page(made.report, **pictures_of_store(opened, made.dataset, made.predictions))
         )
+        for on in made.sets:
+            if on.report and on.kind == "challenge":  # pictures of a golden set are not for browsing
+                seen = opened.get(on.report.made_from["predictions"], Predictions)
+                views = pictures_of_store(opened, made.dataset, seen)
+                write_page(pages / f"report-{on.name}.html", report_page(on.report, **views))
         write_page(pages / "verdict.html", verdict_page(made.verdict, report=made.report))
+    write_forms(made.verdict, made.report, junit=junit, markdown=markdown)
     result = {
         "dataset": made.dataset.digest, "split": made.split.digest, "checkpoint": made.checkpoint.digest,
-        "candidate": made.candidate.digest, "report": made.report.digest, "verdict": made.verdict.verdict,
+        "candidate": made.candidate.digest, "report": made.report.digest,
+        "sets": {on.name: on.report.digest for on in made.sets if on.report}, "looks": {name: list(bundles) for name, bundles in made.verdict.looks.items()},
+        "verdict": made.verdict.verdict,
         "verdict_digest": made.verdict.digest, "promoted": made.rollout is not None, "metrics": dict(made.report.metrics),
     }  # fmt: skip
     give(result, as_json=as_json, lines=[*as_lines(made.verdict), made.candidate.digest])

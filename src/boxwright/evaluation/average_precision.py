@@ -128,6 +128,7 @@ class Reducer:
         *,
         area: int = 0,
         ious: tuple[int, ...] | None = None,
+        max_detections: int = 100,
         extra_ignored: NDArray | None = None,
         object_mask: NDArray | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -140,7 +141,7 @@ class Reducer:
             (r, T, K) mean precision over the recall points, and (r, T, K) recall; NaN for classes without objects.
         """
         ious = tuple(range(len(self.thresholds))) if ious is None else ious
-        walk = self._walk(area, ious, 1 << 30, extra_ignored)
+        walk = self._walk(area, ious, max_detections, extra_ignored)
         image, class_id, _ = self._object_columns
         asked = np.flatnonzero(self.asked(area, object_mask))
         weights = np.asarray(weights, np.float32)
@@ -159,7 +160,9 @@ class Reducer:
     def _walk(self, area: int, ious: tuple[int, ...], max_detections: int, skip: NDArray | None) -> _Walk:
         bits = np.array([t + len(self.thresholds) * area for t in ious], np.uint64)
         skipped = np.zeros(0, np.bool_) if skip is None else skip[self.order]
-        return _Walk(*_gather(self.starts, self.image, self.rank, self.hit, self.ignored, skipped, bits, max_detections))
+        return _Walk(
+            *_gather(self.starts, self.image, self.rank, self.hit, self.ignored, skipped, bits, max_detections)
+        )
 
 
 def mean_defined(values: NDArray) -> float:
@@ -270,7 +273,9 @@ def _curves(starts, image, true, ignored, weights, positives, steps, points, eps
     for c in range(classes):
         if positives[c] <= 0:
             continue
-        _trace(starts[c], lasts[c], image, true, ignored, weights, positives[c], steps, eps, at_recall, at_precision, ends)
+        _trace(
+            starts[c], lasts[c], image, true, ignored, weights, positives[c], steps, eps, at_recall, at_precision, ends
+        )
         for b in range(steps):
             n, i = ends[b], 0
             recall[b, c] = at_recall[b, n - 1] if n else 0.0
@@ -298,7 +303,20 @@ def _replicates(starts, image, true, ignored, weights, object_image, object_clas
         for c in range(classes):
             if positives[c] <= 0:
                 continue
-            _trace(starts[c], lasts[c], image, true, ignored, drawn, positives[c], steps, eps, at_recall, at_precision, ends)
+            _trace(
+                starts[c],
+                lasts[c],
+                image,
+                true,
+                ignored,
+                drawn,
+                positives[c],
+                steps,
+                eps,
+                at_recall,
+                at_precision,
+                ends,
+            )
             for b in range(steps):
                 n, i, total = ends[b], 0, 0.0
                 for r in range(len(points)):

@@ -21,11 +21,11 @@ RULE = (
 )
 
 
-def confusion(matches: Matches, thresholds: NDArray, *, iou_threshold: float = 0.5) -> NDArray[np.int64]:
-    """(K + 1, K + 1) counts at (K,) thresholds; see the file's opening for the rule."""
+def confusion(matches: Matches, passes: NDArray, *, iou_threshold: float = 0.5) -> NDArray[np.int64]:
+    """(K + 1, K + 1) counts of the (detections,) bool that are answered; see the file's opening for the rule."""
     detections, objects = matches.detections, matches.objects
     class_d, score = detections.column("class_id").to_numpy(), detections.column("score").to_numpy()
-    chosen = np.flatnonzero(score >= thresholds[class_d])
+    chosen = np.flatnonzero(passes)
     image_d = detections.column("image").to_numpy()
     chosen = chosen[np.lexsort((chosen, -score[chosen], image_d[chosen]))]
     image_o = objects.column("image").to_numpy()

@@ -1,7 +1,8 @@
 """From matches to a report: every figure is a reduction of the match tables.
 
 Reads as the table of contents of an evaluation: match; COCO's figures; per class; at the operating point; confusion;
-slices; what the spec's clauses ask, with intervals; failures.
+slices; what the spec's clauses ask, with intervals; error types and what to do about them; calibration; certificates; weak
+slices; what suppression did; failures, one by one.
 """
 
 from __future__ import annotations
@@ -17,14 +18,22 @@ from numpy.typing import NDArray
 from boxwright.artifacts import Bundle, Dataset, Matches, Predictions, Report
 from boxwright.errors import InputError
 from boxwright.evaluation.average_precision import RECALL_POINTS, UNDEFINED, Reducer, coco_metrics, mean_defined
-from boxwright.evaluation.bootstrap import group_weights
+from boxwright.evaluation.bootstrap import group_weights, replicates_for
+from boxwright.evaluation.calibration import calibration_figures
+from boxwright.evaluation.certificate import certificates
 from boxwright.evaluation.confusion import RULE, confusion
+from boxwright.evaluation.error_types import WORDS, Diagnosis, diagnose, error_types, tally
 from boxwright.evaluation.failures import failures
 from boxwright.evaluation.match import match
-from boxwright.evaluation.observe import Observer, observe
-from boxwright.evaluation.operating import count, figures, thresholds_by_class
+from boxwright.evaluation.observe import AVERAGES, OF_POINT, Observer, observe
+from boxwright.evaluation.olrp import olrp
+from boxwright.evaluation.operating import answered, count, figures, least_scores
+from boxwright.evaluation.remedies import advice
 from boxwright.evaluation.sides import scored_of, truth_of
-from boxwright.evaluation.slices import cut, labels, picture_labels
+from boxwright.evaluation.slices import Axis, axis, picture_labels, standard_conditions
+from boxwright.evaluation.suppression import suppression
+from boxwright.evaluation.voc import voc_ap
+from boxwright.evaluation.weak_slices import weak_slices
 from boxwright.spec import Observed, Spec
 from boxwright.spec.spec import ConditionClause
 from boxwright.store.digest import digest_of_bytes, digest_of_table
@@ -55,12 +64,16 @@ def match_dataset(
             f"{', '.join(dataset.class_names)}; they cannot be compared."
         )
     rows = dataset.positions(image_ids)
-    of_pictures = picture_labels(conditions, [dataset.conditions[row] for row in rows])
+    sizes = dataset.sizes_hw[rows]
+    known = [{"resolution": int(min(size)), **dataset.conditions[row]} for row, size in zip(rows, sizes, strict=True)]
+    of_pictures = picture_labels(conditions, known)
     images = pa.table(
         {
             "image_id": np.asarray(image_ids, np.int64),
             "file_name": [dataset.file_names[row] for row in rows],
             "group": list(groups),
+            "height": sizes[:, 0],
+            "width": sizes[:, 1],
             **of_pictures,
         }
     )
@@ -78,6 +91,7 @@ def evaluate(
     *,
     title: str,
     score_thresholds: Mapping[str, float],
+    condition_thresholds: Mapping[str, Mapping[str, Mapping[str, float]]] | None = None,
     spec: Spec | None = None,
     conditions: Sequence[ConditionClause] = (),
     predictions: Predictions | None = None,
@@ -90,32 +104,44 @@ def evaluate(
         matches: as `match` gives them, with COCO's thresholds and areas.
         title: what was evaluated on what.
         score_thresholds: class name to the least score that is answered.
+        condition_thresholds: condition to value to class name to the least score that replaces it there.
         spec: whose conditions are sliced by and whose clauses are observed.
         conditions: to slice by where there is no spec.
         predictions: for latency and memory.
-        bundle: for parity, and for the verdict to name.
+        bundle: for parity, suppression, and for the verdict to name.
         covered: counts of the spec's coverage clauses, see `coverage`.
     """
     reducer = Reducer(matches)
-    thresholds = thresholds_by_class(matches, score_thresholds)
+    metrics = coco_metrics(reducer)
+    least = least_scores(matches, score_thresholds, condition_thresholds)
+    passes = answered(matches, least)
     groups = matches.images.column("group").to_pylist()
-    weights = group_weights(groups)
-    measured = {**measured_figures(predictions, bundle), "judged_on": _judged_on(matches)}
+    weights = group_weights(groups, replicates=replicates_for(len(matches.detections)))
     confidence = spec.acceptance.confidence if spec else CONFIDENCE
-    observer = Observer(matches, reducer, thresholds, weights, confidence=confidence, groups=groups)
+    clauses = (*(spec.conditions if spec else conditions),)
+    clauses += standard_conditions(matches, clauses)
+    axes = [axis(matches, clause) for clause in clauses]
+    point = diagnose(matches, passes)
+    weak = weak_slices(matches, point, axes, groups=groups)
+    calibrated = calibration_figures(matches, weights, confidence=confidence)
+    observer = Observer(matches, reducer, passes, weights, confidence=confidence, groups=groups)
+    measured = {**measured_figures(predictions, bundle), "judged_on": judged_on(matches)}
+    observed = observe(observer, matches, spec, measured, calibrated)
+    types = error_types(matches, weights=weights, confidence=confidence, groups=len(set(groups)))
+    suppressed_at = bundle.contract.output.suppression if bundle else None
     return Report(
         title=title,
         class_names=matches.class_names,
-        metrics=coco_metrics(reducer),
+        metrics=metrics,
         per_class=per_class(reducer, matches),
-        operating=operating(matches, thresholds),
+        operating=operating(matches, passes, score_thresholds, condition_thresholds),
         confusion={
             "labels": [*matches.class_names, "background"],
-            "counts": confusion(matches, thresholds).tolist(),
+            "counts": confusion(matches, passes).tolist(),
             "rule": RULE,
         },
-        slices=tuple(slice_records(matches, observer, spec.conditions if spec else conditions)),
-        observed={k: asdict(o) for k, o in {**observe(observer, matches, spec, measured), **(covered or {})}.items()},
+        slices=tuple(slice_records(matches, observer, axes, point)),
+        observed={key: asdict(figure) for key, figure in {**observed, **(covered or {})}.items()},
         curves=curves(reducer, matches),
         measured=measured,
         support={
@@ -124,9 +150,53 @@ def evaluate(
             "detections": len(matches.detections),
             "groups": len(set(groups)),
         },
-        failures=failures(matches, thresholds),
+        intervals={
+            key: {"value": metrics.get(key, figure.value) if figure.value is not None else None, "low": figure.low,
+                  "high": figure.high, "support": figure.support}
+            for key, figure in observed.items()
+            if key in (*AVERAGES, *OF_POINT)
+        },
+        resampling={
+            "unit": "group" if len(set(groups)) < len(groups) else "picture",
+            "groups": len(set(groups)),
+            "replicates": 0 if weights is None else len(weights),
+            "confidence": confidence,
+        },
+        error_types=types_with_advice(types, tally(point, matches), advice(point, axes)),
+        error_summary={**{k: v for k, v in types.items() if k != "types"}, "rule": ERROR_RULE},
+        calibration=calibrated,
+        olrp=olrp(matches, reducer),
+        voc=voc_ap(matches, reducer),
+        weak_slices=weak,
+        suppression=suppression(
+            matches, passes, point,
+            iou_threshold=suppressed_at.iou_threshold if suppressed_at and suppressed_at.method == "nms" else None,
+        ),
+        certificates=tuple(
+            certificates(
+                matches, passes, groups, confidence=confidence, caps=bundle.contract.most_answered if bundle else None
+            )
+        ),
+        failures=failures(matches, passes, point, axes=axes, weak=weak),
         made_from={"matches": matches.digest, **({"bundle": bundle.digest} if bundle else {}), **matches.made_from},
-    )
+    )  # fmt: skip
+
+
+ERROR_RULE = (
+    "TIDE's six kinds at IoU 0.5 and background 0.1. dap: points of AP50 that mending this kind alone would give (they do not "
+    "add up). share: Shapley value over all sets of kinds (the six and AP50 make 100). count: of all detections; answered: at "
+    "the score thresholds."
+)
+
+
+def types_with_advice(
+    types: Mapping[str, Any], at_point: Mapping[str, int], of_kind: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, Any]]:
+    """Error types with their counts at the operating point and what to do about them."""
+    return {
+        kind: {"name": WORDS[kind], **record, "answered": at_point[kind], **of_kind[kind]}
+        for kind, record in types["types"].items()
+    }
 
 
 def per_class(reducer: Reducer, matches: Matches) -> dict[str, dict[str, float]]:
@@ -145,21 +215,29 @@ def per_class(reducer: Reducer, matches: Matches) -> dict[str, dict[str, float]]
     }
 
 
-def operating(matches: Matches, thresholds: NDArray) -> dict[str, Any]:
+def operating(
+    matches: Matches,
+    passes: NDArray,
+    score_thresholds: Mapping[str, float],
+    condition_thresholds: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Figures at the score thresholds, all classes together and each by itself."""
-    counts = count(matches, thresholds)
-    everything = np.ones((1, len(matches.images)))
+    table = [part.sum(axis=0, dtype=np.float64) for part in count(matches, passes).with_total()]
+    values = figures(table[0], table[1], table[2], np.array(float(len(matches.images))))
 
-    def record(class_id: int | None) -> dict[str, Any]:
-        part = counts.only_class(class_id)
-        values = {name: _plain(v[0]) for name, v in figures(part, everything).items()}
-        totals = {"true": part.true, "false": part.false, "objects": part.objects}
-        return {**values, **{name: int(v.sum()) for name, v in totals.items()}}
+    def record(column: int) -> dict[str, Any]:
+        totals = zip(("true", "false", "objects"), table, strict=True)
+        return {
+            **{name: _plain(value[column]) for name, value in values.items()},
+            **{name: int(total[column]) for name, total in totals},
+        }
 
     classes = {
-        name: {**record(i), "score_threshold": float(thresholds[i])} for i, name in enumerate(matches.class_names)
+        name: {**record(i), "score_threshold": float(score_thresholds.get(name, 0.0))}
+        for i, name in enumerate(matches.class_names)
     }
-    return {"all": record(None), "per_class": classes}
+    found = {"all": record(-1), "per_class": classes}
+    return {**found, "condition_thresholds": condition_thresholds} if condition_thresholds else found
 
 
 def curves(reducer: Reducer, matches: Matches) -> dict[str, Any]:
@@ -173,20 +251,24 @@ def curves(reducer: Reducer, matches: Matches) -> dict[str, Any]:
     }
 
 
-def slice_records(matches: Matches, observer: Observer, conditions: Sequence[ConditionClause]) -> list[dict[str, Any]]:
-    """One record per condition and value: support, AP50, precision and recall with intervals."""
+def slice_records(matches: Matches, observer: Observer, axes: Sequence[Axis], point: Diagnosis) -> list[dict[str, Any]]:
+    """One record per condition and value: support, AP50, precision and recall with intervals, errors by kind."""
     records = []
-    for clause in conditions:
-        for label in labels(matches, clause):
-            part = cut(matches, conditions, [(clause.name, label)])
+    for of_axis in axes:
+        for label in of_axis.labels:
+            part = of_axis.slice(label)
             found = observer.slice(part, ("ap50", "precision", "recall"))
+            objects = found["recall", None].support
+            if not objects and part.detections is not None and not part.detections.any():
+                continue
             records.append(
                 {
-                    "condition": clause.name,
+                    "condition": of_axis.name,
                     "value": label,
                     "images": int(part.pictures.sum()),
-                    "objects": found["recall", None].support,
+                    "objects": objects,
                     **{name: asdict(found[name, None]) for name in ("ap50", "precision", "recall")},
+                    "errors": tally(point, matches, part),
                 }
             )
     return records
@@ -205,7 +287,7 @@ def measured_figures(predictions: Predictions | None, bundle: Bundle | None) -> 
     return measured
 
 
-def _judged_on(matches: Matches) -> str:
+def judged_on(matches: Matches) -> str:
     """Digest of the pictures and annotations that judged; reports can be compared only where it is the same."""
     truth = matches.objects.select(["image", "class_id", "x1", "y1", "x2", "y2", "ignore"])
     return digest_of_bytes((digest_of_table(matches.images.select(["image_id"])) + digest_of_table(truth)).encode())

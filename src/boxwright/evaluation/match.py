@@ -91,9 +91,7 @@ def match(
     )  # fmt: skip
 
 
-def _check(
-    truth: GroundTruth, scored: Scored, thresholds: NDArray, areas: int, classes: int, images: int
-) -> None:
+def _check(truth: GroundTruth, scored: Scored, thresholds: NDArray, areas: int, classes: int, images: int) -> None:
     """InputError unless the two sides, the pictures and the thresholds fit each other: the kernel trusts them."""
     if len(thresholds) * areas > 64:
         raise InputError(f"{len(thresholds)} IoU thresholds times {areas} areas exceed the 64 that are packed.")

@@ -9,6 +9,7 @@ spec, also those its clauses ask for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,24 +17,38 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
 from boxwright.evaluation.average_precision import Reducer
-from boxwright.evaluation.bootstrap import LEAST_GROUPS, interval, wilson
+from boxwright.evaluation.bootstrap import LEAST_GROUPS, intervals, wilson
 from boxwright.evaluation.operating import Counts, count, figures
 from boxwright.evaluation.slices import Slice, cut
 from boxwright.spec import Observed, Spec, figure_key
 
-# metric: (area range, IoU thresholds by position or None for all, recall instead of precision)
-AVERAGES: dict[str, tuple[int, tuple[int, ...] | None, bool]] = {
-    "ap": (0, None, False),
-    "ap50": (0, (0,), False),
-    "ap75": (0, (5,), False),
-    "ap_small": (1, None, False),
-    "ap_medium": (2, None, False),
-    "ap_large": (3, None, False),
-    "ar100": (0, None, True),
+
+@dataclass(frozen=True)
+class Average:
+    """How a metric averages curves: area range, IoU threshold by position (None: all), most detections, recall or not."""
+
+    area: int = 0
+    iou: int | None = None
+    most: int = 100
+    recall: bool = False
+
+
+AVERAGES = {
+    "ap": Average(),
+    "ap50": Average(iou=0),
+    "ap75": Average(iou=5),
+    "ap_small": Average(area=1),
+    "ap_medium": Average(area=2),
+    "ap_large": Average(area=3),
+    "ar1": Average(most=1, recall=True),
+    "ar10": Average(most=10, recall=True),
+    "ar100": Average(recall=True),
+    "ar_small": Average(area=1, recall=True),
+    "ar_medium": Average(area=2, recall=True),
+    "ar_large": Average(area=3, recall=True),
 }
 OF_POINT = ("precision", "recall", "f1", "false_alarms_per_image")
-_ALWAYS = ("ap50", "ap75", "ap", *OF_POINT)
-_MOST_STEPS = 1_000_000_000  # of a bootstrap that nobody asked for
+FEW_OBJECTS = 30  # figures on fewer are flagged
 
 
 class Observer:
@@ -42,8 +57,8 @@ class Observer:
     Args:
         matches: the match tables.
         reducer: over them.
-        thresholds: (K,) score thresholds.
-        weights: (b, images) bootstrap weightings, or None for no intervals.
+        passes: (detections,) bool, those answered at the operating point.
+        weights: (r, images) bootstrap weightings, or None for no intervals.
         confidence: of the intervals.
         groups: (images,) what was resampled.
     """
@@ -52,106 +67,160 @@ class Observer:
         self,
         matches: Matches,
         reducer: Reducer,
-        thresholds: NDArray,
+        passes: NDArray,
         weights: NDArray | None,
         *,
         confidence: float,
         groups: Sequence[str],
     ) -> None:
-        self._matches, self._reducer, self._thresholds = matches, reducer, thresholds
-        self._weights, self._confidence = weights, confidence
-        self._group = np.unique(np.array(groups, dtype=object), return_inverse=True)[1]
+        self._matches, self._reducer, self._passes = matches, reducer, passes
+        self._weights, self.confidence = weights, confidence
+        self._walked: dict[Any, tuple[Any, Any]] = {}
+        self._group = np.unique(np.array(groups, dtype=object).astype(str), return_inverse=True)[1]
 
     def slice(self, part: Slice, metrics: Iterable[str]) -> dict[tuple[str, int | None], Observed]:
         """(metric, class_id or None for all) to figure, in one slice."""
-        inside = part.pictures.astype(np.float64)
-        counts = count(self._matches, self._thresholds, detection_mask=part.detections, object_mask=part.objects)
+        holding = self.holding(part)
         found: dict[tuple[str, int | None], Observed] = {}
+        for metric, (value, spread) in self.replicated(part, metrics).items():
+            found.update(self._observed(metric, value, spread, self._within_area(metric, part, holding)))
+        return found
+
+    def replicated(self, part: Slice, metrics: Iterable[str]) -> dict[str, tuple[NDArray, NDArray | None]]:
+        """Metric to (K + 1,) its figure per class and, last, over all, and (r, K + 1) its replicates, in one slice."""
+        found: dict[str, tuple[NDArray, NDArray | None]] = {}
+        totals: tuple[NDArray, NDArray | None, NDArray, NDArray | None] | None = None
+        metrics = list(metrics)
+        alone = sum(metric in AVERAGES for metric in metrics) == 1
         for metric in metrics:
             if metric in AVERAGES:
-                found.update(self._averages(metric, part, inside, counts))
+                found[metric] = self._averages(AVERAGES[metric], part, alone)
             else:
-                found.update(self._of_point(metric, inside, counts))
+                totals = totals or self._totals(self._counts(part), part)
+                found[metric] = _of_point(metric, *totals)
+        self._walked.clear()
         return found
+
+    def holding(self, part: Slice) -> Holding:
+        """What figures of a slice rest on."""
+        return Holding.of(self._counts(part), part.pictures, self._group)
+
+    def _within_area(self, metric: str, part: Slice, holding: Holding) -> Holding:
+        """The same for a metric over one range of areas: only objects of that range support it."""
+        area = AVERAGES[metric].area if metric in AVERAGES else 0
+        if area == 0:
+            return holding
+        of_class = self._reducer.objects(area=area, weights=part.pictures.astype(np.float64), mask=part.objects)
+        return Holding(np.append(of_class, of_class.sum()), holding.groups)
+
+    def _counts(self, part: Slice) -> Counts:
+        return count(self._matches, self._passes, detection_mask=part.detections, object_mask=part.objects)
 
     def whole(self) -> Slice:
         """The slice that is everything."""
         return Slice(np.ones(len(self._matches.images), np.bool_))
 
-    def cost(self, metric: str) -> int:
-        """Steps a bootstrap of an average walks."""
-        ious = AVERAGES[metric][1] if metric in AVERAGES else ()
-        steps = len(self._matches.iou_thresholds) if ious is None else len(ious)
-        return steps * len(self._matches.detections) * (0 if self._weights is None else len(self._weights))
+    def _averages(self, average: Average, part: Slice, alone: bool) -> tuple[NDArray, NDArray | None]:
+        """(K + 1,) the metric per class and their mean, and (r, K + 1) its replicates.
 
-    def _averages(
-        self, metric: str, part: Slice, inside: NDArray, counts: Counts
-    ) -> dict[tuple[str, int | None], Observed]:
-        area, ious, use_recall = AVERAGES[metric]
-        skip = None if part.detections is None else ~part.detections
+        `alone` walks only the IoU threshold asked for; otherwise all are walked and kept for the next metric.
+        """
+        ious = (average.iou,) if alone and average.iou is not None else None
+        key = (average.area, average.most, ious, part)
+        if key not in self._walked:
+            self._walked[key] = self._walk(average, ious, part)
+        value, spread = self._walked[key]
+        which = 1 if average.recall else 0
+        at = slice(None) if average.iou is None else slice(0, 1) if ious else slice(average.iou, average.iou + 1)
+        of_class = value[which][at]
+        of_class = np.where(of_class[0] > -1, of_class.mean(axis=0), np.nan)
+        mean = _with_mean(of_class[None])[0]
+        return mean, None if spread is None else _with_mean(spread[which][:, at].mean(axis=1))
 
-        def by_class(weights: NDArray) -> NDArray:
-            curves = self._reducer.curves(
-                area=area, ious=ious, weights=weights, extra_ignored=skip, object_mask=part.objects
-            )
-            values = curves.recall if use_recall else curves.precision.reshape(-1, self._reducer.classes)
-            return np.where(values[0] > -1, values.mean(axis=0), np.nan)
-
-        value = by_class(inside)
-        spread = None if self._weights is None else np.array([by_class(w * inside) for w in self._weights])
-        return self._with_means(metric, value, spread, inside, counts)
-
-    def _with_means(
-        self, metric: str, value: NDArray, spread: NDArray | None, inside: NDArray, counts: Counts
-    ) -> dict[tuple[str, int | None], Observed]:
-        support = inside @ counts.objects
-        found: dict[tuple[str, int | None], Observed] = {
-            (metric, None): self._observed(
-                _mean(value[None])[0], None if spread is None else _mean(spread), int(support.sum()), inside, counts
-            )
+    def _walk(self, average: Average, ious: tuple[int, ...] | None, part: Slice) -> tuple[Any, Any]:
+        """AP and recall (T, K) of a slice, and their replicates (r, T, K)."""
+        inside = part.pictures.astype(np.float32)
+        asked: dict[str, Any] = {
+            "area": average.area,
+            "ious": ious,
+            "max_detections": average.most,
+            "extra_ignored": None if part.detections is None else ~part.detections,
+            "object_mask": part.objects,
         }
-        for class_id in range(len(value)):
-            of_class = None if spread is None else spread[:, class_id]
-            part = counts.only_class(class_id)
-            found[metric, class_id] = self._observed(value[class_id], of_class, int(support[class_id]), inside, part)
-        return found
+        curves = self._reducer.curves(weights=inside, **asked)
+        value = (curves.precision.mean(axis=1), curves.recall)
+        return value, None if self._weights is None else self._reducer.replicates(self._weights * inside, **asked)
 
-    def _of_point(self, metric: str, inside: NDArray, counts: Counts) -> dict[tuple[str, int | None], Observed]:
-        found: dict[tuple[str, int | None], Observed] = {}
-        for class_id in (None, *range(len(self._matches.class_names))):
-            part = counts.only_class(class_id)
-            value = figures(part, inside[None])[metric][0]
-            spread = None if self._weights is None else figures(part, self._weights * inside)[metric]
-            support = int((inside @ part.objects).sum())
-            found[metric, class_id] = self._observed(value, spread, support, inside, part)
-        return found
+    def _totals(self, counts: Counts, part: Slice) -> tuple[NDArray, NDArray | None, NDArray, NDArray | None]:
+        """(3, K + 1) true, false and objects with their replicates (r, 3, K + 1), and pictures likewise."""
+        inside = part.pictures.astype(np.float32)
+        table = np.stack(counts.with_total(), axis=1) * inside[:, None, None]  # (images, 3, K + 1)
+        flat = table.reshape(len(table), -1)
+        value = flat.sum(axis=0, dtype=np.float64).reshape(table.shape[1:])
+        if self._weights is None:
+            return value, None, inside.sum(dtype=np.float64), None
+        spread = (self._weights @ flat).astype(np.float64).reshape(-1, *table.shape[1:])
+        return value, spread, inside.sum(dtype=np.float64), (self._weights @ inside).astype(np.float64)[:, None]
 
     def _observed(
-        self, value: float, spread: NDArray | None, support: int, inside: NDArray, counts: Counts
-    ) -> Observed:
+        self, metric: str, value: NDArray, spread: NDArray | None, holding: Holding
+    ) -> dict[tuple[str, int | None], Observed]:
+        names: list[int | None] = [*range(len(value) - 1), None]
+        nothing = np.full(len(value), np.nan)
+        low, high = (nothing, nothing)
+        if spread is not None:
+            low, high = intervals(spread, confidence=self.confidence, groups=holding.groups)
+        return {
+            (metric, name): self._one(value[i], low[i], high[i], int(holding.objects[i]), int(holding.groups[i]))
+            for i, name in enumerate(names)
+        }
+
+    def _one(self, value: float, low: float, high: float, support: int, groups: int) -> Observed:
         if not np.isfinite(value):
             return Observed(None, support=support, note="nothing in this slice to measure")
-        holding = (counts.true + counts.false + counts.objects).sum(axis=1) * inside > 0
-        groups = len(np.unique(self._group[holding]))
-        if spread is None or groups < LEAST_GROUPS:
+        if self._weights is None or groups < LEAST_GROUPS:
             return Observed(float(value), support=support, note=f"no interval: {groups} groups hold anything of it")
-        low, high = interval(spread, confidence=self._confidence)
-        if low is not None and low == high and 0 <= value <= 1:
-            low, high = wilson(float(value), groups, confidence=self._confidence)
-        return Observed(float(value), low, high, support, "" if low is not None else "no interval: mostly undefined")
+        if np.isnan(low):
+            return Observed(float(value), support=support, note="no interval: mostly undefined")
+        if low == high and 0 <= value <= 1:
+            low, high = wilson(float(value), groups, confidence=self.confidence)
+        note = f"rests on {support} objects only" if support < FEW_OBJECTS else ""
+        return Observed(float(value), float(low), float(high), support, note)
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What figures of a slice rest on, per class and, last, all together: (K + 1,) each.
+
+    Attributes:
+        objects: annotations asked for.
+        groups: groups that hold an annotation or an answered detection of the slice.
+    """
+
+    objects: NDArray
+    groups: NDArray
+
+    @classmethod
+    def of(cls, counts: Counts, pictures: NDArray, group: NDArray) -> Holding:
+        """Of the counts of a slice; `group` is (images,) numbers from 0."""
+        true, false, objects = counts.with_total()
+        holding = ((true + false + objects) > 0) & pictures[:, None]
+        image, column = np.nonzero(holding)
+        seen = np.zeros((int(group.max(initial=-1)) + 1, holding.shape[1]), np.bool_)
+        seen[group[image], column] = True
+        return cls((objects * pictures[:, None]).sum(axis=0), seen.sum(axis=0))
 
 
 def observe(
-    observer: Observer, matches: Matches, spec: Spec | None, measured: Mapping[str, Any]
+    observer: Observer, matches: Matches, spec: Spec | None, measured: Mapping[str, Any], calibration: Mapping[str, Any]
 ) -> dict[str, Observed]:
     """Figure key to what was found: the whole, each class, and what the spec's clauses ask for."""
-    asked = {r.metric for r in spec.requirements} if spec else set()
-    wanted = [m for m in _ALWAYS if m in asked or observer.cost(m) <= _MOST_STEPS]
-    wanted += [m for m in AVERAGES if m in asked and m not in wanted]
-    whole = observer.slice(observer.whole(), wanted)
+    whole = observer.slice(observer.whole(), (*AVERAGES, *OF_POINT))
     found = {figure_key(m, None if c is None else matches.class_names[c]): o for (m, c), o in whole.items()}
     for requirement in spec.requirements if spec else ():
-        if requirement.metric not in (*AVERAGES, *OF_POINT):
+        if requirement.metric in calibration:
+            found[requirement.figure] = _of_calibration(calibration[requirement.metric], len(matches.detections))
+        elif requirement.metric not in (*AVERAGES, *OF_POINT):
             found[requirement.figure] = _measured(requirement.metric, measured, spec)
         elif requirement.conditions:
             part = observer.slice(cut(matches, spec.conditions, requirement.conditions), (requirement.metric,))  # type: ignore[union-attr]
@@ -159,6 +228,11 @@ def observe(
                 name = None if class_id is None else matches.class_names[class_id]
                 found[figure_key(metric, name, requirement.conditions)] = figure
     return found
+
+
+def _of_calibration(figure: Mapping[str, Any], support: int) -> Observed:
+    value, low, high = (figure.get(name) for name in ("value", "low", "high"))
+    return Observed(value, low, high, support, "" if value is not None else "no detection to calibrate")
 
 
 def _measured(metric: str, measured: Mapping[str, Any], spec: Spec | None) -> Observed:
@@ -173,9 +247,20 @@ def _measured(metric: str, measured: Mapping[str, Any], spec: Spec | None) -> Ob
     return Observed(float(value))
 
 
-def _mean(values: NDArray) -> NDArray[np.float64]:
-    """(b,) mean of each row over its defined entries, NaN where there is none."""
+def _of_point(
+    metric: str, value: NDArray, spread: NDArray | None, images: NDArray, drawn: NDArray | None
+) -> tuple[NDArray, NDArray | None]:
+    """A metric at the operating point from totals, see `Observer._totals`."""
+    found = figures(value[0], value[1], value[2], images)[metric]
+    if spread is None or drawn is None:
+        return found, None
+    return found, figures(spread[:, 0], spread[:, 1], spread[:, 2], drawn)[metric]
+
+
+def _with_mean(values: NDArray) -> NDArray[np.float64]:
+    """(r, K) with one more column: the mean over each row's defined entries, NaN where there is none."""
     defined = np.isfinite(values)
-    count_defined = defined.sum(axis=1)
-    total = np.where(defined, values, 0.0).sum(axis=1)
-    return np.where(count_defined > 0, total / np.maximum(count_defined, 1), np.nan)
+    total = np.where(defined, values, 0.0).sum(axis=1, keepdims=True)
+    counted = defined.sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.concatenate([values, total / counted], axis=1)

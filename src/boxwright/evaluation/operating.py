@@ -1,6 +1,7 @@
 """Precision and recall at score thresholds: counts per picture and class, then any weighting of pictures.
 
-A detection counts when its score reaches its class's threshold. It is true when it took an annotation at IoU 0.5
+A detection counts when its score reaches the threshold of its class, or the one its class has under the picture's
+condition. It is true when it took an annotation at IoU 0.5
 (greedy matching by score makes this the same as matching only the detections that count). Ignored annotations, and
 detections on them, count for nothing.
 """
@@ -31,12 +32,13 @@ class Counts:
     false: NDArray
     objects: NDArray
 
-    def only_class(self, class_id: int | None) -> Counts:
-        """The same counts of one class, or of all when None."""
-        if class_id is None:
-            return self
-        keep = slice(class_id, class_id + 1)
-        return Counts(self.true[:, keep], self.false[:, keep], self.objects[:, keep])
+    def with_total(self) -> tuple[NDArray, NDArray, NDArray]:
+        """The three tables with one more column, the sum over classes."""
+        return _with_sum(self.true), _with_sum(self.false), _with_sum(self.objects)
+
+
+def _with_sum(table: NDArray) -> NDArray:
+    return np.concatenate([table, table.sum(axis=1, keepdims=True)], axis=1)
 
 
 def operating_bit(matches: Matches) -> np.uint64:
@@ -45,31 +47,56 @@ def operating_bit(matches: Matches) -> np.uint64:
     return np.uint64(1) << np.uint64(int(np.argmin(np.abs(thresholds - OPERATING_IOU))))
 
 
-def thresholds_by_class(matches: Matches, score_thresholds: Mapping[str, float]) -> NDArray[np.float64]:
-    """(K,) threshold by class_id; 0 where none is given."""
-    return np.array([score_thresholds.get(name, 0.0) for name in matches.class_names])
+def least_scores(
+    matches: Matches,
+    score_thresholds: Mapping[str, float],
+    condition_thresholds: Mapping[str, Mapping[str, Mapping[str, float]]] | None = None,
+) -> NDArray[np.float64]:
+    """(detections,) the score each detection has to reach to be answered; 0 for classes without a threshold.
+
+    Args:
+        matches: the match tables; a condition's values are read from the table `images`.
+        score_thresholds: class name to least score.
+        condition_thresholds: condition to value to class name to the least score that replaces it there.
+    """
+    of_class = np.array([score_thresholds.get(name, 0.0) for name in matches.class_names])
+    class_id = matches.detections.column("class_id").to_numpy()
+    least = of_class[class_id]
+    for condition, by_value in (condition_thresholds or {}).items():
+        if condition not in matches.images.column_names:
+            continue
+        values = np.array(matches.images.column(condition).to_pylist(), dtype=object)
+        here = values[matches.detections.column("image").to_numpy()]
+        for value, by_class in by_value.items():
+            special = np.array([by_class.get(name, np.nan) for name in matches.class_names])[class_id]
+            least = np.where((here == value) & ~np.isnan(special), special, least)
+    return least
+
+
+def answered(matches: Matches, least: NDArray) -> NDArray[np.bool_]:
+    """(detections,) which reach the score asked of them."""
+    return matches.detections.column("score").to_numpy() >= least
 
 
 def count(
     matches: Matches,
-    thresholds: NDArray,
+    passes: NDArray,
     *,
     detection_mask: NDArray | None = None,
     object_mask: NDArray | None = None,
 ) -> Counts:
-    """Counts at thresholds.
+    """Counts at an operating point.
 
     Args:
         matches: the match tables.
-        thresholds: (K,) least score by class_id.
+        passes: (detections,) bool, those that are answered.
         detection_mask: (detections,) bool, those that belong to the slice; all when None.
         object_mask: (objects,) bool, likewise.
     """
     detections, objects = matches.detections, matches.objects
     bit = operating_bit(matches)
     class_id = detections.column("class_id").to_numpy()
-    counts_here = detections.column("score").to_numpy() >= thresholds[class_id]
-    counts_here &= detections.column("ignored").to_numpy() & bit == 0
+    counts_here = passes & (detections.column("ignored").to_numpy() & bit == 0)
     if detection_mask is not None:
         counts_here &= detection_mask
     hit = detections.column("hit").to_numpy() & bit != 0
@@ -81,26 +108,17 @@ def count(
     cell_o = objects.column("image").to_numpy().astype(np.int64) * shape[1] + objects.column("class_id").to_numpy()
 
     def table(cells: NDArray) -> NDArray:
-        return np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
+        return np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float32)
 
     return Counts(table(cell_d[counts_here & hit]), table(cell_d[counts_here & ~hit]), table(cell_o[asked]))
 
 
-def figures(counts: Counts, weights: NDArray) -> dict[str, NDArray]:
-    """precision, recall, f1 and false_alarms_per_image under one or many weightings, NaN where undefined.
-
-    Args:
-        counts: per picture and class; classes are summed.
-        weights: (b, images).
-
-    Returns:
-        name to (b,).
-    """
-    true, false, objects = (weights @ part.sum(axis=1) for part in (counts.true, counts.false, counts.objects))
+def figures(true: NDArray, false: NDArray, objects: NDArray, images: NDArray) -> dict[str, NDArray]:
+    """precision, recall, f1 and false_alarms_per_image from totals of any one shape; NaN where undefined."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
             "precision": true / (true + false),
             "recall": true / objects,
             "f1": 2 * true / (true + false + objects),
-            "false_alarms_per_image": false / weights.sum(axis=1),
+            "false_alarms_per_image": false / images,
         }

@@ -87,7 +87,7 @@ def prove(bundle: Bundle, network: nn.Module, pictures: Sequence[bytes]) -> tupl
         ParityError: they disagree, or answer a batch differently from its pictures one by one.
     """
     contract = bundle.contract
-    detector = Detector(bundle)
+    detector = Detector(bundle, raw_scores=True)
     above = max(COMPARED_ABOVE, contract.output.score_floor + MOST_SCORE_DIFFERENCE)
     compared, unmatched, least_iou, most = 0, 0, 1.0, 0.0
     decoded = [read_picture(data, name=f"parity picture {i}") for i, data in enumerate(pictures)]

@@ -5,7 +5,7 @@ measures is what serving answers: same decoding, same letterbox, same suppressio
 """
 
 from boxwright.inference.decode import decode
-from boxwright.inference.detector import Detector, agreement, compare_detections
+from boxwright.inference.detector import Detector, agreement, calibrated, compare_detections
 from boxwright.inference.predict import hardware, predict
 
-__all__ = ["Detector", "agreement", "compare_detections", "decode", "hardware", "predict"]
+__all__ = ["Detector", "agreement", "calibrated", "compare_detections", "decode", "hardware", "predict"]

@@ -1,17 +1,20 @@
 """The one Detector: encoded picture or pixels in, detections out, as the bundle's contract says.
 
-Evaluation, the gate's latency and the server all use this class and nothing else.
+Evaluation, the gate's latency and the server all use this class and nothing else. Floor, suppression and the most
+detections a picture go by the model's own scores; calibration maps the scores of what is left, so that a class keeps its
+order and classes become comparable. Golden pictures and parity are held against the model's own scores.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Bundle
+from boxwright.artifacts.calibration import ClassCalibration
 from boxwright.boxes import match_greedy, paired_iou, pairwise_iou
 from boxwright.detections import Detections
 from boxwright.errors import ParityError
@@ -30,30 +33,34 @@ class Detector:
         bundle: what to load.
         threads: CPU threads of one run.
         check_golden: answer the bundle's golden pictures first, and refuse to exist when the answers differ.
+        raw_scores: leave the contract's calibration out, as the proof of parity does.
 
     Raises:
         StoreError: the model cannot be loaded.
         ParityError: a golden picture is answered differently.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int = 1, check_golden: bool = False) -> None:
+    def __init__(
+        self, bundle: Bundle, *, threads: int = 1, check_golden: bool = False, raw_scores: bool = False
+    ) -> None:
         self.bundle = bundle
         self.contract = bundle.contract
         self._session = Session(bundle.model, threads=threads)
         thresholds = bundle.contract.score_thresholds
-        self._thresholds = None if thresholds is None else np.array([thresholds[n] for n in self.contract.class_names])
+        names = self.contract.class_names
+        self._thresholds = None if thresholds is None else np.array([thresholds[n] for n in names])
+        self._by_condition = _condition_thresholds(self._thresholds, bundle)
+        self._calibration = None if raw_scores else bundle.contract.calibration
         if check_golden:
             self._answer_golden()
 
     def detect(self, picture: NDArray[np.uint8]) -> Detections:
-        """Detections at or above the contract's score floor, in descending score.
+        """Detections whose raw score reaches the contract's floor, in descending (calibrated) score.
 
         Args:
             picture: (h, w, 3) uint8 RGB, upright, of any size.
         """
-        placed, placement = letterbox(picture, input_hw=self.contract.input_hw)
-        boxes, scores = self._session.run(placed[None])
-        return decode(boxes[0], scores[0], placement, self.contract.output)
+        return self._calibrated(self._detect_raw(picture))
 
     def detect_many(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """The same for several pictures in one run."""
@@ -61,20 +68,42 @@ class Detector:
             return []
         placed = [letterbox(p, input_hw=self.contract.input_hw) for p in pictures]
         boxes, scores = self._session.run(np.stack([p for p, _ in placed]))
-        return [decode(boxes[i], scores[i], place, self.contract.output) for i, (_, place) in enumerate(placed)]
+        found = [decode(boxes[i], scores[i], place, self.contract.output) for i, (_, place) in enumerate(placed)]
+        return [self._calibrated(one) for one in found]
 
-    def answered(self, detections: Detections) -> NDArray[np.bool_]:
-        """(n,) which detections reach their class's score threshold; all when none was chosen."""
-        if self._thresholds is None:
+    def answered(self, detections: Detections, conditions: Mapping[str, str] | None = None) -> NDArray[np.bool_]:
+        """(n,) which detections reach their score threshold; all when none was chosen.
+
+        Args:
+            detections: of one picture, as `detect` gives them.
+            conditions: what is known of the picture, such as its camera; a value the contract knows has thresholds of
+                its own, any other goes by the class's.
+        """
+        thresholds = self._thresholds_for(conditions or {})
+        if thresholds is None:
             return np.ones(len(detections), np.bool_)
-        return detections.score >= self._thresholds[detections.class_id]
+        return detections.score >= thresholds[detections.class_id]
+
+    def _thresholds_for(self, conditions: Mapping[str, str]) -> NDArray[np.float64] | None:
+        for condition, by_value in self._by_condition.items():
+            if conditions.get(condition) in by_value:
+                return by_value[conditions[condition]]
+        return self._thresholds
+
+    def _detect_raw(self, picture: NDArray[np.uint8]) -> Detections:
+        placed, placement = letterbox(picture, input_hw=self.contract.input_hw)
+        boxes, scores = self._session.run(placed[None])
+        return decode(boxes[0], scores[0], placement, self.contract.output)
+
+    def _calibrated(self, detections: Detections) -> Detections:
+        return calibrated(detections, self._calibration, class_names=self.contract.class_names)
 
     def _answer_golden(self) -> None:
         answers = self.bundle.golden.get("golden/answers.json")
         if answers is None:
             return
         for name, expected in json.loads(answers.read_text()).items():
-            found = self.detect(read_picture(self.bundle.golden[f"golden/{name}"].read_bytes(), name=name))
+            found = self._detect_raw(read_picture(self.bundle.golden[f"golden/{name}"].read_bytes(), name=name))
             wanted = Detections(expected["boxes_xyxy"], expected["score"], expected["class_id"])
             complaint = compare_detections(
                 wanted, found, above=max(0.1, self.contract.output.score_floor + GOLDEN_SCORE),
@@ -82,6 +111,41 @@ class Detector:
             )  # fmt: skip
             if complaint:
                 raise ParityError(f"Golden picture '{name}' is answered differently here: {complaint}.")
+
+
+def calibrated(
+    detections: Detections, calibration: Mapping[str, ClassCalibration] | None, *, class_names: Sequence[str]
+) -> Detections:
+    """The detections with calibrated scores, in descending order of these; ties keep their order.
+
+    Args:
+        detections: with raw scores.
+        calibration: class name to its map; a class without one keeps its scores. None: nothing is changed.
+        class_names: by class_id.
+    """
+    if not calibration:
+        return detections
+    score = detections.score.astype(np.float64)
+    for class_id, name in enumerate(class_names):
+        mine = detections.class_id == class_id
+        if name in calibration and mine.any():
+            score[mine] = calibration[name].apply(score[mine])
+    mapped = Detections(detections.boxes_xyxy, score, detections.class_id)
+    return mapped[np.argsort(-mapped.score, kind="stable")]
+
+
+def _condition_thresholds(thresholds: NDArray | None, bundle: Bundle) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """Condition to value to (K,) thresholds: the class's own, changed where the contract says so."""
+    if thresholds is None:
+        return {}
+    names = bundle.contract.class_names
+    return {
+        condition: {
+            value: np.array([of_class.get(name, least) for name, least in zip(names, thresholds, strict=True)])
+            for value, of_class in by_value.items()
+        }
+        for condition, by_value in bundle.contract.condition_thresholds.items()
+    }
 
 
 def compare_detections(

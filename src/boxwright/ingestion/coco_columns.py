@@ -1,8 +1,8 @@
 """Two COCO files as bare columns, for judging without a store: ground truth and results.
 
 Nothing is mended here: figures must be those of the files as they are. Boxes stay `xywh` in float64, pictures are
-numbered by rising image id, classes by rising category id. Plain files go through the compiled scanner; whatever it
-does not take is read record by record, so that a complaint names the record.
+numbered by rising image id, classes by rising category id. Large plain files go through the compiled scanner; small ones,
+and whatever it does not take, are read record by record, so that a complaint names the record.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _BOX = (Key("image_id", whole=True), Key("category_id", whole=True), Key("bbox",
 _TRUTH = (*_BOX, Key("id", whole=True, needed=False), Key("area", needed=False), Key("iscrowd", needed=False))
 _RESULTS = (*_BOX, Key("score"))
 _EXACT = float(1 << 53)
+SCAN_FROM = 1 << 22  # bytes; below, the scanner's compilation would cost a first run more than it saves
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class TruthColumns:
 
     Attributes:
         image_ids, file_names: (images,) in rising id.
+        sizes_hw: (images, 2) height and width as the file gives them, NaN where it does not.
         category_ids, class_names: (K,) in rising id.
         image, class_id: (n,) positions in the above.
         boxes_xywh: (n, 4) float64.
@@ -41,6 +43,7 @@ class TruthColumns:
 
     image_ids: NDArray
     file_names: list[str]
+    sizes_hw: NDArray
     category_ids: list[int]
     class_names: list[str]
     image: NDArray
@@ -64,7 +67,7 @@ class ResultColumns:
 def read_truth(path: Path) -> TruthColumns:
     """COCO ground truth; FormatError with the annotation when one cannot be used."""
     text = read_bytes(path)
-    parts = members(text)
+    parts = members(text) if len(text) >= SCAN_FROM else None
     scanned = scan_array(parts["annotations"], _TRUTH) if parts and "annotations" in parts else None
     if parts is None or scanned is None:
         return _truth_of_tree(parse_json(text, path), path)
@@ -72,13 +75,19 @@ def read_truth(path: Path) -> TruthColumns:
     return _truth_of_scan(tree, scanned, path) or _truth_of_tree(parse_json(text, path), path)
 
 
-def _pictures_and_classes(tree: Any, path: Path) -> tuple[list[tuple[int, str]], dict[int, str]]:
-    """(id, file name) of every picture in rising id, and category id to name."""
+def _pictures_and_classes(tree: Any, path: Path) -> tuple[list[tuple[int, str, float, float]], dict[int, str]]:
+    """(id, file name, height, width) of every picture in rising id, and category id to name."""
     names = read_categories(tree, path)
     if not names:
         raise FormatError(f"'{path}' lists no category; there is nothing to judge.")
     try:
-        images = sorted(((int(e["id"]), str(e.get("file_name", e["id"]))) for e in tree["images"]), key=lambda e: e[0])
+        images = sorted(
+            (
+                (int(e["id"]), str(e.get("file_name", e["id"])), _number(e.get("height")), _number(e.get("width")))
+                for e in tree["images"]
+            ),
+            key=lambda e: e[0],
+        )
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise FormatError(f"'{path}': every image needs an integer 'id' ({type(error).__name__}: {error}).") from error
     return images, names
@@ -87,7 +96,7 @@ def _pictures_and_classes(tree: Any, path: Path) -> tuple[list[tuple[int, str]],
 def _truth_of_scan(tree: Any, scanned: dict[str, NDArray], path: Path) -> TruthColumns | None:
     """Ground truth from scanned columns; None where a record needs a complaint."""
     images, names = _pictures_and_classes(tree, path)
-    image_ids, category_ids = np.array([i for i, _ in images], np.int64), sorted(names)
+    image_ids, category_ids = np.array([e[0] for e in images], np.int64), sorted(names)
     image, known_image = _positions(scanned["image_id"], image_ids)
     class_id, known_class = _positions(scanned["category_id"], np.array(category_ids, np.int64))
     ids = np.where(np.isnan(scanned["id"]), np.arange(len(image)), scanned["id"])
@@ -96,7 +105,8 @@ def _truth_of_scan(tree: Any, scanned: dict[str, NDArray], path: Path) -> TruthC
     boxes = scanned["bbox"]
     return TruthColumns(
         image_ids=image_ids,
-        file_names=[name for _, name in images],
+        file_names=[e[1] for e in images],
+        sizes_hw=np.array([e[2:] for e in images], np.float64).reshape(-1, 2),
         category_ids=category_ids,
         class_names=[names[i] for i in category_ids],
         image=image,
@@ -106,6 +116,10 @@ def _truth_of_scan(tree: Any, scanned: dict[str, NDArray], path: Path) -> TruthC
         crowd=np.nan_to_num(scanned["iscrowd"]) != 0,
         annotation_id=ids.astype(np.int64),
     )
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")
 
 
 def _positions(ids: NDArray, known: NDArray) -> tuple[NDArray[np.int64], bool]:
@@ -122,7 +136,7 @@ def _truth_of_tree(tree: Any, path: Path) -> TruthColumns:
     if not isinstance(tree.get("annotations") or [], list):
         raise FormatError(f"'{path}': 'annotations' must be a list.")
     category_ids = sorted(names)
-    rows = {image: row for row, (image, _) in enumerate(images)}
+    rows = {entry[0]: row for row, entry in enumerate(images)}
     classes = {category: i for i, category in enumerate(category_ids)}
     columns: list[tuple] = []
     for number, entry in enumerate(tree.get("annotations") or []):
@@ -151,8 +165,9 @@ def _truth_of_tree(tree: Any, path: Path) -> TruthColumns:
     if not np.isfinite(table).all():
         raise FormatError(f"'{path}' annotation {int(np.argmin(np.isfinite(table).all(1)))}: a number is not finite.")
     return TruthColumns(
-        image_ids=np.array([i for i, _ in images], np.int64),
-        file_names=[name for _, name in images],
+        image_ids=np.array([e[0] for e in images], np.int64),
+        file_names=[e[1] for e in images],
+        sizes_hw=np.array([e[2:] for e in images], np.float64).reshape(-1, 2),
         category_ids=category_ids,
         class_names=[names[i] for i in category_ids],
         image=table[:, 0].astype(np.int64),
@@ -170,7 +185,7 @@ def read_results(path: Path, truth: TruthColumns) -> ResultColumns:
     Raises:
         FormatError: not a list of {image_id, category_id, bbox, score}, or an entry names an unknown image or category.
     """
-    scanned = scan_file(path, _RESULTS)
+    scanned = scan_file(path, _RESULTS) if path.is_file() and path.stat().st_size >= SCAN_FROM else None
     if scanned is not None:
         image, known_image = _positions(scanned["image_id"], truth.image_ids)
         class_id, known_class = _positions(scanned["category_id"], np.array(truth.category_ids, np.int64))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from boxwright.artifacts import (
     Bundle,
     Checkpoint,
+    Comparison,
     Dataset,
     Matches,
     OperatingPoint,
@@ -26,20 +28,25 @@ from boxwright.boxes import xywh_from_xyxy
 from boxwright.detections import DetectionColumns, Detections
 from boxwright.errors import InputError, SpecError
 from boxwright.evaluation import (
+    Contender,
     GroundTruth,
     Reducer,
     Scored,
     choose,
     coco_metrics,
+    compare,
     coverage,
     evaluate,
     match,
     match_dataset,
 )
+from boxwright.evaluation.calibrate import fit_calibration
+from boxwright.evaluation.operating import least_scores
 from boxwright.evaluation.sides import truth_of
-from boxwright.gate import decide
+from boxwright.gate import OnSet, decide, pair
 from boxwright.images import letterbox, read_picture
 from boxwright.inference import decode, predict
+from boxwright.lifecycle.looks import count_look, looks_at
 from boxwright.spec import Spec
 from boxwright.splitting import split
 from boxwright.store import Steps, Store, identity_of
@@ -72,8 +79,13 @@ class Stages:
         """What a bundle depends on beside its checkpoint and the pictures it is proven on."""
         return (self._spec.name, self._spec.output, self._spec.constraints, self._spec.failure_modes)
 
+    @property
+    def of_split(self) -> tuple[Any, ...]:
+        """What a split depends on beside its data and an earlier split."""
+        return (self._spec.split, self._spec.sets)
+
     def split(self, dataset: Dataset, keep: Split | None, from_source: bool) -> Split:
-        """Whole groups to the sides, those of an earlier split staying where they were."""
+        """Whole groups to the sides and the sets, those of an earlier split staying where they were."""
         return split(dataset, self._spec, from_source=from_source, keep=keep)
 
     def train(self, dataset: Dataset, parts: Split) -> Checkpoint:
@@ -128,39 +140,126 @@ class Stages:
         return match_dataset(predictions, dataset, image_ids=ids, groups=groups, conditions=self._spec.conditions)
 
     def evaluate(
-        self, matches: Matches, predictions: Predictions, bundle: Bundle, dataset: Dataset, parts: Split
+        self,
+        matches: Matches,
+        predictions: Predictions,
+        bundle: Bundle,
+        dataset: Dataset,
+        parts: Split,
+        side: str = "test",
     ) -> Report:
-        """The report of a bundle at its thresholds, with the spec's coverage counted."""
-        return evaluate(
+        """The report of a bundle at its thresholds on one side; on a golden set this counts as a look."""
+        report = evaluate(
             matches,
-            title=f"{self._spec.name}: bundle {bundle.digest[:12]}",
+            title=f"{self._spec.name}: bundle {bundle.digest[:12]}" + ("" if side == "test" else f" on {side}"),
             score_thresholds=bundle.contract.score_thresholds or {},
+            condition_thresholds=bundle.contract.condition_thresholds,
             spec=self._spec,
             predictions=predictions,
             bundle=bundle,
             covered=coverage(dataset, parts, self._spec),
         )
+        if parts.kind_of_set(side) == "golden":
+            count_look(self._store, self._spec.name, side, bundle.digest)
+        return replace(
+            report,
+            measured={**report.measured, "side": side},
+            made_from={**report.made_from, "split": parts.digest},
+        )
 
     def choose(self, matches: Matches, bundle: Bundle) -> OperatingPoint:
-        """Score thresholds by the spec's rule."""
-        return choose(matches, bundle, self._spec.output.operating_point)
+        """Calibration fitted on val, then score thresholds by the spec's rule, on calibrated scores.
+
+        Raises:
+            InputError: the bundle is calibrated already; its scores cannot be fitted as if they were the model's.
+        """
+        if bundle.contract.calibration:
+            raise InputError(
+                f"Bundle {bundle.digest[:12]} is calibrated already, by an earlier choice; choose for the bundle it was "
+                f"made from, {bundle.made_from.get('bundle', 'unknown')[:12]}."
+            )
+        output = self._spec.output
+        calibration = fit_calibration(matches) if output.calibration == "fit" else {}
+        return choose(matches, bundle, output.operating_point, calibration=calibration)
 
     def candidate(self, bundle: Bundle, point: OperatingPoint) -> Bundle:
-        """The bundle with its thresholds: what is judged, and what ships."""
-        return bundle.with_thresholds(point.score_thresholds, point=point.digest)
+        """The bundle with its calibration and thresholds: what is judged, and what ships."""
+        return bundle.with_thresholds(
+            point.score_thresholds,
+            point=point.digest,
+            condition_thresholds=point.condition_thresholds,
+            most_answered=point.most_answered,
+            calibration=point.calibration,
+        )
 
-    def decide(self, report: Report, baseline: Report | None) -> Verdict:
+    def decide(
+        self,
+        report: Report,
+        baseline: Report | None,
+        sets: Sequence[OnSet] = (),
+        comparisons: Sequence[Comparison] = (),
+    ) -> Verdict:
         """The gate's verdict; without a baseline it is a first release."""
-        return decide(report, self._spec, baseline=baseline, first_release=baseline is None)
+        pairs = pair(comparisons, report, baseline=baseline, sets=sets)
+        first = baseline is None
+        verdict = decide(
+            report, self._spec, baseline=baseline, first_release=first, differences=pairs.differences, sets=sets
+        )
+        return replace(verdict, made_from={**verdict.made_from, **pairs.made_from})
+
+    def judge(self, do: Steps, bundle: Bundle, dataset: Dataset, parts: Split, side: str, who: str = "") -> Report:
+        """A bundle predicted, matched and evaluated on one side; `who` marks the steps of another than the candidate."""
+        marked = f"{side}{', ' if who else ''}{who}"
+        found = do(Predictions, f"predict {marked}", self.predict, bundle, dataset, parts, side)
+        met = do(Matches, f"match {marked}", self.match, found, dataset, parts, side, also=self._spec.conditions)
+        return do(
+            Report, f"evaluate {marked}", self.evaluate, met, found, bundle, dataset, parts, side, also=self._spec
+        )
 
     def baseline(self, do: Steps, candidate: Bundle, dataset: Dataset, parts: Split) -> Report | None:
         """What is in service beside the candidate does on the pictures that judge it; None at a first release."""
         bundle = self._in_service_beside(candidate)
-        if bundle is None:
-            return None
-        found = do(Predictions, "predict test, baseline", self.predict, bundle, dataset, parts, "test")
-        met = do(Matches, "match test, baseline", self.match, found, dataset, parts, "test", also=self._spec.conditions)
-        return do(Report, "evaluate baseline", self.evaluate, met, found, bundle, dataset, parts, also=self._spec)
+        return None if bundle is None else self.judge(do, bundle, dataset, parts, "test", "baseline")
+
+    def sets(self, do: Steps, candidate: Bundle, dataset: Dataset, parts: Split) -> list[OnSet]:
+        """What the candidate does on each set that a clause asks for, and what is in service where that is compared."""
+        before = self._in_service_beside(candidate)
+        return [
+            self._on_set(do, name, candidate, before, dataset, parts)
+            for name in sorted({r.on_set for r in self._spec.requirements if r.on_set})
+        ]
+
+    def comparisons(
+        self, do: Steps, report: Report, baseline: Report | None, sets: Sequence[OnSet]
+    ) -> list[Comparison]:
+        """The candidate against what is in service, on the test side and on each set where a clause compares them."""
+        wanted = {r.on_set for r in self._spec.requirements if r.against_baseline}
+        pairs = [(None, baseline, report), *((on.name, on.baseline, on.report) for on in sets)]
+        return [
+            do(Comparison, f"compare {name or 'test'}", self.compare, before, after, also=self._spec)
+            for name, before, after in pairs
+            if name in wanted and before is not None and after is not None
+        ]
+
+    def compare(self, before: Report, after: Report) -> Comparison:
+        """Two reports of this store, figure by figure on the same pictures."""
+        return compare(*(self._contender(report) for report in (before, after)), spec=self._spec)
+
+    def _contender(self, report: Report) -> Contender:
+        matches = self._store.get(report.made_from["matches"], Matches)
+        of_class = {name: record["score_threshold"] for name, record in report.operating["per_class"].items()}
+        least = least_scores(matches, of_class, report.operating.get("condition_thresholds"))
+        return Contender(report.title, matches, least)
+
+    def _on_set(
+        self, do: Steps, name: str, candidate: Bundle, before: Bundle | None, dataset: Dataset, parts: Split
+    ) -> OnSet:
+        report = self.judge(do, candidate, dataset, parts, name)
+        compared = any(r.against_baseline and r.on_set == name for r in self._spec.requirements)
+        baseline = self.judge(do, before, dataset, parts, name, "baseline") if before and compared else None
+        golden = parts.kind_of_set(name) == "golden"
+        looks = looks_at(self._store, self._spec.name, name) if golden else ()
+        return OnSet(name, "golden" if golden else "challenge", report, baseline, looks)
 
     def _in_service_beside(self, candidate: Bundle) -> Bundle | None:
         """The bundle in service; when that is the candidate itself, the one before it."""

@@ -24,6 +24,7 @@ from boxwright.artifacts import (
     Split,
     Verdict,
 )
+from boxwright.gate import OnSet
 from boxwright.labels import correct
 from boxwright.lifecycle.stages import ROLLOUT, Progress, Stages, current_rollout
 from boxwright.serving import promote
@@ -35,7 +36,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Turned:
-    """Everything one turn made; `rollout` is None where nothing was promoted."""
+    """Everything one turn made; `sets` are those that clauses ask for, `rollout` is None where nothing was promoted."""
 
     dataset: Dataset
     split: Split
@@ -44,6 +45,7 @@ class Turned:
     predictions: Predictions
     matches: Matches
     report: Report
+    sets: list[OnSet]
     verdict: Verdict
     rollout: Rollout | None
 
@@ -79,7 +81,7 @@ def turn(
     now = Stages(store, spec, recipe, work_folder, progress)
     if corrections is not None:
         dataset = do(Dataset, "correct", correct, dataset, corrections)
-    parts = do(Split, "split", now.split, dataset, keep, from_source, also=spec.split)
+    parts = do(Split, "split", now.split, dataset, keep, from_source, also=now.of_split)
     checkpoint = do(Checkpoint, "train", now.train, dataset, parts, also=now.of_training)
     bundle = do(Bundle, "export", now.export, checkpoint, dataset, parts, also=now.of_export)
     on_val = do(Predictions, "predict val", now.predict, bundle, dataset, parts, "val")
@@ -88,11 +90,13 @@ def turn(
     candidate = do(Bundle, "candidate", now.candidate, bundle, point)
     on_test = do(Predictions, "predict test", now.predict, candidate, dataset, parts, "test")
     matches = do(Matches, "match test", now.match, on_test, dataset, parts, "test", also=spec.conditions)
-    report = do(Report, "evaluate", now.evaluate, matches, on_test, candidate, dataset, parts, also=spec)
+    report = do(Report, "evaluate test", now.evaluate, matches, on_test, candidate, dataset, parts, "test", also=spec)
     baseline = now.baseline(do, candidate, dataset, parts)
-    verdict = do(Verdict, "decide", now.decide, report, baseline, also=spec)
+    sets = now.sets(do, candidate, dataset, parts)
+    compared = now.comparisons(do, report, baseline, sets)
+    verdict = do(Verdict, "decide", now.decide, report, baseline, sets, compared, also=spec)
     rollout = release_if_passing(store, verdict, say) if release else None
-    return Turned(dataset, parts, checkpoint, candidate, on_test, matches, report, verdict, rollout)
+    return Turned(dataset, parts, checkpoint, candidate, on_test, matches, report, sets, verdict, rollout)
 
 
 def release_if_passing(store: Store, verdict: Verdict, say: Say) -> Rollout | None:

@@ -5,10 +5,20 @@ and plots are inside it), that it can be read without scripts, in print and in t
 escaped, and that no figure is computed here: what a page says is in the artifact.
 """
 
+from boxwright.pages.comparison import comparison_page
 from boxwright.pages.drift import drift_page
 from boxwright.pages.queue import queue_page
 from boxwright.pages.report import report_page
 from boxwright.pages.story import Chapter, Story, story_page
 from boxwright.pages.verdict import verdict_page
 
-__all__ = ["Chapter", "Story", "drift_page", "queue_page", "report_page", "story_page", "verdict_page"]
+__all__ = [
+    "Chapter",
+    "Story",
+    "comparison_page",
+    "drift_page",
+    "queue_page",
+    "report_page",
+    "story_page",
+    "verdict_page",
+]

@@ -6,13 +6,15 @@ already says, and names how much it rests on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from boxwright.artifacts import Report
-from boxwright.pages.failures import reasons
-from boxwright.pages.figures import count, defined, share
+from boxwright.pages.error_types import kinds
+from boxwright.pages.failures import reasons, verdicts
+from boxwright.pages.figures import count, defined, points, share
 from boxwright.pages.intervals import span
+from boxwright.pages.slices import weak
 
 FEW_OBJECTS = 30
 _NAMED = 5
@@ -20,7 +22,10 @@ _NAMED = 5
 
 def attention(report: Report) -> list[str]:
     """Sentences, the broadest first; empty when the report holds nothing to point at."""
-    sources = (_weakest_class, _few_objects, _weakest_slice, _largest_confusion, _frequent_reasons, _undefined_figures)
+    sources = (
+        _weakest_class, _few_objects, _costliest_kind, _weakest_slice, _miscalibration, _suppression_losses,
+        _largest_confusion, _frequent_reasons, _suspect_annotations, _undefined_figures,
+    )  # fmt: skip
     return [sentence for source in sources for sentence in source(report)]
 
 
@@ -48,6 +53,23 @@ def observed_figures(report: Report) -> tuple[list[tuple[str, Mapping[str, Any]]
     return whole, single
 
 
+def few_objects(report: Report) -> list[str]:
+    """Classes whose figures say little: fewer than FEW_OBJECTS objects."""
+    return [name for name, figures in report.per_class.items() if figures.get("objects", 0) < FEW_OBJECTS]
+
+
+def chance_only(report: Report) -> bool | None:
+    """Whether D-ECE is no larger than exactly calibrated scores would show by chance; None when it is not known."""
+    found = report.calibration.get("d_ece") or {}
+    value, by_chance = found.get("value"), found.get("null_high")
+    return None if value is None or by_chance is None else value <= by_chance
+
+
+def named(names: Sequence[str], *, most: int = _NAMED) -> str:
+    """Names in quotation marks, the first few."""
+    return ", ".join(f"“{name}”" for name in names[:most]) + (", …" if len(names) > most else "")
+
+
 def _weakest_class(report: Report) -> Iterator[str]:
     known = [
         (figures["ap50"], name, figures["objects"])
@@ -61,17 +83,34 @@ def _weakest_class(report: Report) -> Iterator[str]:
 
 
 def _few_objects(report: Report) -> Iterator[str]:
-    few = [name for name, figures in report.per_class.items() if figures.get("objects", 0) < FEW_OBJECTS]
+    few = few_objects(report)
     if few:
-        named = ", ".join(f"“{name}”" for name in few[:_NAMED]) + (", …" if len(few) > _NAMED else "")
         verb, whose = ("has", "its") if len(few) == 1 else ("have", "their")
         yield (
-            f"{len(few)} of {len(report.per_class)} classes {verb} fewer than {FEW_OBJECTS} objects ({named}): "
+            f"{len(few)} of {len(report.per_class)} classes {verb} fewer than {FEW_OBJECTS} objects ({named(few)}): "
             f"{whose} figures say little."
         )
 
 
+def _costliest_kind(report: Report) -> Iterator[str]:
+    found = kinds(report)
+    if found and (found[0].record.get("share") or 0.0) > 0:
+        worst = found[0].record
+        yield (
+            f"The costliest kind of error is “{found[0].words}”: {points(worst['share'])} of the 100 points that AP50 could "
+            f"reach. {worst.get('try', '')}"
+        )
+
+
 def _weakest_slice(report: Report) -> Iterator[str]:
+    found = weak(report)
+    if found:
+        record = found[0].record
+        yield (
+            f"The weakest slice found by search: {found[0].name}; {found[0].wrong}: {share(record['rate'])}, elsewhere "
+            f"{share(record['elsewhere'])} ({count(len(found))} found of {count(report.weak_slices['searched'])} searched)."
+        )
+        return
     known = [
         record
         for record in report.slices
@@ -88,11 +127,39 @@ def _weakest_slice(report: Report) -> Iterator[str]:
         )
 
 
+def _miscalibration(report: Report) -> Iterator[str]:
+    if chance_only(report) is False:
+        found = report.calibration["d_ece"]
+        yield (
+            f"Scores do not mean what they say: D-ECE {share(found['value'])}; exactly calibrated scores would show at most "
+            f"{share(found['null_high'])} by chance."
+        )
+
+
+def _suppression_losses(report: Report) -> Iterator[str]:
+    lost = (report.suppression.get("missed") or {}).get("suppression", 0)
+    if lost:
+        missed = sum(report.suppression["missed"].values())
+        at = (
+            f" at IoU {report.suppression['iou_threshold']:g}"
+            if report.suppression.get("iou_threshold") is not None
+            else ""
+        )
+        yield f"Of {count(missed)} missed objects, {count(lost)} are put down to suppression{at}: their neighbours took the place."
+
+
+def _suspect_annotations(report: Report) -> Iterator[str]:
+    found = {verdict: sum(by_kind.values()) for verdict, _, by_kind in verdicts(report)}
+    suspect = found.get("suspect annotation", 0)
+    if suspect:
+        yield f"Of {count(sum(found.values()))} failures, {count(suspect)} may be wrong annotations, to be confirmed by a person."
+
+
 def _largest_confusion(report: Report) -> Iterator[str]:
     pairs = confusions(report)
     if pairs:
         annotated, said, times = pairs[0]
-        yield f"The most frequent confusion: “{annotated}” answered as “{said}”, {count(times)} times."
+        yield f"The most frequent confusion: “{annotated}” answered as “{said}”, {count(times)} time{'' if times == 1 else 's'}."
 
 
 def _frequent_reasons(report: Report) -> Iterator[str]:
@@ -107,8 +174,8 @@ def _frequent_reasons(report: Report) -> Iterator[str]:
 def _undefined_figures(report: Report) -> Iterator[str]:
     missing = [key for key, figure in observed_figures(report)[0] if not defined(figure.get("value"))]
     if missing:
-        named = ", ".join(missing[:_NAMED]) + (", …" if len(missing) > _NAMED else "")
-        yield f"Not observed, for want of objects or of a measurement: {named}."
+        keys = ", ".join(missing[:_NAMED]) + (", …" if len(missing) > _NAMED else "")
+        yield f"Not observed, for want of objects or of a measurement: {keys}."
 
 
 def _figure(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -1,45 +1,32 @@
-"""The worst failures, each with what was around it: a part of the picture, the boxes near, and a caption.
+"""The worst failures, grouped by what they are thought to be, each with what was around it and why.
 
-The report says which failures are the worst; pictures, annotations and detections are asked for only for those shown.
+The report says which failures are the worst and what each may be; a verdict is a guess for a person to confirm. So that
+no verdict crowds out the others, the pictures are shared out among them as evenly as their numbers allow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from markupsafe import Markup
-from numpy.typing import NDArray
 
 from boxwright.artifacts import Report
-from boxwright.detections import Annotations, Detections
-from boxwright.pages.views import Box, Window, around, view
+from boxwright.pages.error_types import WORDS
+from boxwright.pages.surroundings import Surroundings, drawn, name_of
 
-_MOST_FAINT = 2
-_MOST_BOXES = 60
-_SAME_PX = 0.5
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """Where to find what lies around a failure; each takes an image_id and may answer None.
-
-    Attributes:
-        picture: RGB uint8.
-        annotations, detections: of that picture.
-    """
-
-    picture: Callable[[int], NDArray[np.uint8] | None]
-    annotations: Callable[[int], Annotations | None]
-    detections: Callable[[int], Detections | None]
-
-    def remembered(self) -> Surroundings:
-        """The same, not asking twice for the few pictures asked for last: failures of one picture lie together."""
-        return Surroundings(lru_cache(4)(self.picture), lru_cache(64)(self.annotations), lru_cache(64)(self.detections))
+KINDS = ("miss", "false alarm")
+VERDICTS = {
+    "suspect annotation": "A person should look at the annotation before anything is blamed on the model.",
+    "gap in the data": "The failure lies in a slice found weak: more data of it may help.",
+    "limit of the model": "Neither annotation nor data explain it.",
+}
+_UNJUDGED = ""
+_LEAST_IOU = 0.01
 
 
 @dataclass(frozen=True)
@@ -49,6 +36,10 @@ class Shown:
     Attributes:
         row: the report's row.
         class_name, other_class_name: names; the other is empty when nothing was near.
+        type: the kind of error in words; empty in reports that have none.
+        why: what the verdict rests on, where it says more than the reason.
+        rivals: nearest boxes of the other side, in words.
+        slices: conditions and values it lies in.
         drawing: the part of the picture with boxes.
         has_picture: whether pixels were at hand.
     """
@@ -56,92 +47,121 @@ class Shown:
     row: Mapping[str, Any]
     class_name: str
     other_class_name: str
+    type: str
+    why: str
+    rivals: str
+    slices: str
     drawing: Markup
     has_picture: bool
 
 
-def shown(report: Report, kind: str, *, most: int, near: Surroundings) -> list[Shown]:
-    """The worst failures of a kind, in the report's order.
+@dataclass(frozen=True)
+class Group:
+    """Failures of one verdict.
+
+    Attributes:
+        verdict: empty in reports that give none.
+        count: how many the report lists.
+        shown: the worst of them.
+    """
+
+    verdict: str
+    count: int
+    shown: list[Shown]
+
+
+def groups(report: Report, kind: str, *, most: int, near: Surroundings) -> list[Group]:
+    """The worst failures of a kind by verdict, each in the report's order.
 
     Args:
         report: whose failures.
         kind: `miss` or `false alarm`.
-        most: how many.
+        most: how many are shown in all.
         near: where to find what lies around them.
     """
-    return [_show(row, report, near) for row in rows_of_kind(report, kind, most=most)]
+    table = of_kind(report, kind)
+    verdicts = by_verdict(report, kind) or ([(_UNJUDGED, len(table))] if len(table) else [])
+    slots = _shared_out([count for _, count in verdicts], most)
+    return [
+        Group(verdict, count, [_show(row, near) for row in _rows(table, verdict, slot)])
+        for (verdict, count), slot in zip(verdicts, slots, strict=True)
+    ]
 
 
-def rows_of_kind(report: Report, kind: str, *, most: int | None = None) -> list[dict[str, Any]]:
-    """Rows of the failures table of a kind, the worst first."""
+def of_kind(report: Report, kind: str) -> pa.Table:
+    """Rows of the failures table of a kind, the worst first; no rows when the report has no table."""
     table = report.failures
     if "kind" not in table.column_names:
-        return []
-    chosen = table.filter(pc.equal(table.column("kind"), kind))  # pyright: ignore
-    return chosen.slice(0, most).to_pylist()
+        return table.slice(0, 0)
+    return table.filter(pc.equal(table.column("kind"), kind))  # pyright: ignore
 
 
 def reasons(report: Report, kind: str) -> list[tuple[str, int]]:
     """Reason and how often it is in the failures table, the most frequent first."""
-    tally: dict[str, int] = {}
-    for row in rows_of_kind(report, kind):
-        tally[row["reason"]] = tally.get(row["reason"], 0) + 1
-    return sorted(tally.items(), key=lambda item: (-item[1], item[0]))
+    return sorted(_tally(of_kind(report, kind), "reason").items(), key=lambda item: (-item[1], item[0]))
 
 
-def name_of(class_names: Sequence[str], class_id: int | None) -> str:
-    """Name of a class, or empty for none."""
-    if class_id is None or class_id < 0:
-        return ""
-    return class_names[class_id] if class_id < len(class_names) else f"class {class_id}"
+def by_verdict(report: Report, kind: str) -> list[tuple[str, int]]:
+    """Verdict and how often it is given to failures of a kind; what needs a person first. Empty in old reports."""
+    order = list(VERDICTS)
+    found = _tally(of_kind(report, kind), "verdict")
+    return sorted(found.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))
 
 
-def _show(row: Mapping[str, Any], report: Report, near: Surroundings) -> Shown:
-    picture = near.picture(row["image_id"])
-    box = (row["x1"], row["y1"], row["x2"], row["y2"])
-    window = around(box, None if picture is None else (int(picture.shape[0]), int(picture.shape[1])))
-    name = name_of(report.class_names, row["class_id"])
-    failing = Box("failure", box, f"{row['kind']}: {name}")
-    others = [b for b in _nearby(row, report, near, window) if not _same(b.box_xyxy, box)]
-    label = f"{row['kind']} of {name} in {row['file_name']}"
+def verdicts(report: Report) -> list[tuple[str, str, dict[str, int]]]:
+    """Verdict, what it means, and its failures by kind; empty in old reports."""
+    counts = {kind: dict(by_verdict(report, kind)) for kind in KINDS}
+    names = list(dict.fromkeys([*VERDICTS, *(name for of in counts.values() for name in of)]))
+    if not any(counts.values()):
+        return []
+    return [(name, VERDICTS.get(name, ""), {kind: counts[kind].get(name, 0) for kind in KINDS}) for name in names]
+
+
+def thresholds(report: Report) -> dict[str, float]:
+    """Class name to the least score that is answered, as the report has it; 0 where it has none."""
+    per_class: Mapping[str, Mapping[str, Any]] = report.operating.get("per_class", {})
+    return {name: float(record.get("score_threshold") or 0.0) for name, record in per_class.items()}
+
+
+def _tally(table: pa.Table, column: str) -> Counter[str]:
+    return Counter(table.column(column).to_pylist() if column in table.column_names else [])
+
+
+def _shared_out(counts: Sequence[int], most: int) -> list[int]:
+    """How many of each to show: `most` in all, as evenly as the counts allow, the first first."""
+    slots = [0] * len(counts)
+    while sum(slots) < min(most, sum(counts)):
+        for i, available in enumerate(counts):
+            if slots[i] < available and sum(slots) < most:
+                slots[i] += 1
+    return slots
+
+
+def _rows(table: pa.Table, verdict: str, most: int) -> list[dict[str, Any]]:
+    if verdict != _UNJUDGED:
+        table = table.filter(pc.equal(table.column("verdict"), verdict))  # pyright: ignore
+    return table.slice(0, most).to_pylist()
+
+
+def _show(row: Mapping[str, Any], near: Surroundings) -> Shown:
+    drawing, has_picture = drawn(row, near, what=row["kind"])
+    why = row.get("why") or ""
     return Shown(
         row=row,
-        class_name=name,
-        other_class_name=name_of(report.class_names, row["other_class_id"]),
-        drawing=view(picture, window, [*others, failing], label=label),
-        has_picture=picture is not None,
+        class_name=name_of(near.class_names, row["class_id"]),
+        other_class_name=name_of(near.class_names, row["other_class_id"]),
+        type=WORDS.get(row.get("type") or "", row.get("type") or ""),
+        why="" if why == row["reason"] else why,
+        rivals=", ".join(_rivals(row, near.class_names)),
+        slices=", ".join(row.get("slices") or ()),
+        drawing=drawing,
+        has_picture=has_picture,
     )
 
 
-def _nearby(row: Mapping[str, Any], report: Report, near: Surroundings, window: Window) -> Iterator[Box]:
-    """Annotations and detections in the window. Of those under their threshold only the surest few that touch it."""
-    annotations, detections = near.annotations(row["image_id"]), near.detections(row["image_id"])
-    if annotations is not None:
-        inside = [i for i, box in enumerate(annotations.boxes_xyxy) if window.touches(box.tolist())]
-        for i in inside[:_MOST_BOXES]:
-            left_out = ", not judged" if annotations.ignore[i] else ""
-            title = f"annotation: {name_of(report.class_names, int(annotations.class_id[i]))}{left_out}"
-            yield Box("annotation", annotations.boxes_xyxy[i].tolist(), title)
-    if detections is not None:
-        failing = Window(row["x1"], row["y1"], row["x2"] - row["x1"], row["y2"] - row["y1"])
-        inside = [int(i) for i in np.argsort(-detections.score) if window.touches(detections.boxes_xyxy[i].tolist())]
-        faint = 0
-        for i in inside[:_MOST_BOXES]:
-            name, box = name_of(report.class_names, int(detections.class_id[i])), detections.boxes_xyxy[i].tolist()
-            passes = float(detections.score[i]) >= threshold(report, name)
-            if passes or (failing.touches(box) and faint < _MOST_FAINT):
-                faint += not passes
-                under = "" if passes else ", under the threshold"
-                yield Box(
-                    "detection" if passes else "faint", box, f"detection: {name} {detections.score[i]:.2f}{under}"
-                )
-
-
-def threshold(report: Report, class_name: str) -> float:
-    """Score threshold of a class as the report has it; 0 where it has none."""
-    per_class: Mapping[str, Mapping[str, Any]] = report.operating.get("per_class", {})
-    return float(per_class.get(class_name, {}).get("score_threshold") or 0.0)
-
-
-def _same(one: Sequence[float], other: Sequence[float]) -> bool:
-    return all(abs(a - b) < _SAME_PX for a, b in zip(one, other, strict=True))
+def _rivals(row: Mapping[str, Any], class_names: Sequence[str]) -> Iterator[str]:
+    for rival in row.get("rivals") or ():
+        if rival["iou"] < _LEAST_IOU:
+            continue
+        score = "" if rival["score"] is None else f" {rival['score']:.2f}"
+        yield f"{name_of(class_names, rival['class_id'])}{score} at IoU {rival['iou']:.2f}"

@@ -38,6 +38,35 @@ def amount(value: float | None) -> str:
     return _signed(f"{value:,.{decimals}f}")
 
 
+def signed(value: float | None) -> str:
+    """A difference of shares with its sign and three decimals; 0.000 bears none."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    text = f"{value:+.3f}"
+    return text[1:] if float(text) == 0 else _signed(text)
+
+
+def points(value: float | None) -> str:
+    """Points of AP50, of 100, with one decimal."""
+    return _signed(f"{value:.1f}") if value is not None and math.isfinite(value) else DASH
+
+
+def percent(value: float | None) -> str:
+    """A share such as a confidence as per cent, without needless decimals and never broken from its sign."""
+    return f"{100 * value:.3g}\u00a0%" if value is not None and defined(value) else DASH
+
+
+def roughly(value: float | None) -> str:
+    """A count that is an estimate: two figures, thousands separated, millions and billions in words."""
+    if value is None or not defined(value):
+        return DASH
+    kept = float(f"{value:.2g}")
+    for name, size in (("billion", 1e9), ("million", 1e6)):
+        if kept >= size:
+            return f"{kept / size:g} {name}"
+    return f"{kept:,.0f}"
+
+
 def limit(value: float | None) -> str:
     """A limit as any quantity; the artifacts say a negative one where there is none."""
     return amount(value) if value is not None and value >= 0 else DASH

@@ -1,4 +1,5 @@
-"""A figure and its interval as a small bar: in a column on a shared scale, or beside the figure a clause requires."""
+"""A figure and its interval as a small bar: in a column on a shared scale, beside the figure a clause requires, or as a
+difference around 0."""
 
 from __future__ import annotations
 
@@ -11,10 +12,10 @@ from markupsafe import Markup
 
 from boxwright.errors import InputError
 from boxwright.pages import svg
-from boxwright.pages.figures import DASH, defined, judged, share
+from boxwright.pages.figures import DASH, defined, judged, points, share, signed
 from boxwright.spec import parse_requirement
 
-_WIDTH, _HEIGHT, _PAD = 150.0, 20.0, 6.0
+_WIDTH, _NARROW, _HEIGHT, _PAD = 150.0, 118.0, 20.0, 6.0
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,74 @@ def span(low: float | None, high: float | None, *, precise: bool = False) -> str
     return f"{write(low)} to {write(high)}"
 
 
+def signed_span(low: float | None, high: float | None) -> str:
+    """The interval of a difference in words."""
+    return DASH if low is None or high is None else f"{signed(low)} to {signed(high)}"
+
+
+def points_span(low: float | None, high: float | None) -> str:
+    """An interval in points of AP50 in words."""
+    return DASH if low is None or high is None else f"{points(low)} to {points(high)}"
+
+
+@dataclass(frozen=True)
+class Balance:
+    """The scale shared by a column of differences: 0 in the middle, the same distance to both ends.
+
+    Attributes:
+        reach: the largest difference it shows; interval ends beyond it are cut there.
+    """
+
+    reach: float
+
+    @classmethod
+    def over(cls, records: Iterable[Mapping[str, Any]]) -> Balance:
+        """A scale that holds every difference and, up to three times the largest of those, every interval."""
+        records = list(records)
+        values = [abs(r["difference"]) for r in records if r.get("difference") is not None]
+        ends = [abs(r[key]) for r in records for key in ("low", "high") if r.get(key) is not None]
+        largest = max(values, default=0.0)
+        wanted = max(largest, min(max(ends, default=0.0), 3 * largest or 1.0)) or 0.1
+        return cls(math.ceil(wanted * 20 - 1e-9) / 20)
+
+    @property
+    def ends(self) -> str:
+        """The ends in words."""
+        return f"−{self.reach:g} to {self.reach:g}"
+
+    def at(self, value: float) -> float:
+        """Pixel of a difference, kept inside."""
+        along = (value + self.reach) / (2 * self.reach)
+        return _PAD + min(1.0, max(0.0, along)) * (_NARROW - 2 * _PAD)
+
+    def bar(self, record: Mapping[str, Any]) -> Markup:
+        """A line at 0, a point at `difference`, a whisker from `low` to `high`; better and worse differ in shape too."""
+        difference, low, high = (record.get(key) for key in ("difference", "low", "high"))
+        middle = _HEIGHT / 2
+        parts: list[str] = [svg.line(_PAD, middle, _NARROW - _PAD, middle, class_="grid")]
+        parts.append(svg.line(self.at(0.0), 1, self.at(0.0), _HEIGHT - 1, class_="zero-line"))
+        if difference is None:
+            return svg.picture(*parts, width=_NARROW, height=_HEIGHT, label="undefined", class_="bar")
+        kind = str(record.get("verdict", "")).replace(" ", "-")
+        if low is not None and high is not None:
+            parts += _ends(self.at(low), self.at(high), middle)
+        parts.append(svg.element("path", d=_sign(kind, self.at(difference), middle), class_=f"sign {kind}"))
+        label = f"{signed(difference)}, interval {signed_span(low, high)}: {record.get('verdict', '')}"
+        return svg.picture(*parts, width=_NARROW, height=_HEIGHT, label=label, class_="bar")
+
+
+def pair_bar(a: float | None, b: float | None, *, most: float) -> Markup:
+    """Two figures of one kind on a scale from 0 to `most`: A an open circle, B a full one."""
+    middle, scale = _HEIGHT / 2, (_NARROW - 2 * _PAD) / (most or 1.0)
+    parts: list[str] = [svg.line(_PAD, middle, _NARROW - _PAD, middle, class_="grid")]
+    if a is not None and b is not None:
+        parts.append(svg.line(_PAD + a * scale, middle, _PAD + b * scale, middle, class_="whisker"))
+    for value, class_ in ((a, "point-a"), (b, "point")):
+        if value is not None:
+            parts.append(svg.element("circle", cx=_PAD + value * scale, cy=middle, r=4, class_=class_))
+    return svg.picture(*parts, width=_NARROW, height=_HEIGHT, label=f"A {points(a)}, B {points(b)}", class_="bar")
+
+
 def required_bar(
     text: str, required: float | None, value: float | None, ends: tuple[float | None, float | None]
 ) -> Markup:
@@ -110,12 +179,24 @@ def required_bar(
 def _whisker(at: Callable[[float], float], low: float | None, high: float | None, middle: float) -> list[str]:
     if low is None or high is None or not (defined(low) and defined(high)):
         return []
-    begin, end = at(low), at(high)
+    return _ends(at(low), at(high), middle)
+
+
+def _ends(begin: float, end: float, middle: float) -> list[str]:
     return [
         svg.line(begin, middle, end, middle, class_="whisker"),
         svg.line(begin, middle - 4, begin, middle + 4, class_="whisker"),
         svg.line(end, middle - 4, end, middle + 4, class_="whisker"),
     ]
+
+
+def _sign(kind: str, x: float, y: float) -> str:
+    """Path of a mark: an upward triangle for better, a downward one for worse, else a diamond."""
+    if kind == "better":
+        return f"M{x - 5:.1f} {y + 4:.1f} L{x + 5:.1f} {y + 4:.1f} L{x:.1f} {y - 5:.1f} Z"
+    if kind == "worse":
+        return f"M{x - 5:.1f} {y - 4:.1f} L{x + 5:.1f} {y - 4:.1f} L{x:.1f} {y + 5:.1f} Z"
+    return f"M{x - 4:.1f} {y:.1f} L{x:.1f} {y - 4:.1f} L{x + 4:.1f} {y:.1f} L{x:.1f} {y + 4:.1f} Z"
 
 
 def _upward(text: str) -> bool | None:

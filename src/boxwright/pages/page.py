@@ -34,6 +34,10 @@ def _environment() -> Environment:
         share=figures.share,
         count=figures.count,
         amount=figures.amount,
+        signed=figures.signed,
+        points=figures.points,
+        percent=figures.percent,
+        roughly=figures.roughly,
         limit=figures.limit,
         judged=figures.judged,
         milliseconds=figures.milliseconds,
@@ -41,5 +45,7 @@ def _environment() -> Environment:
         duration=figures.duration,
         short_digest=figures.short_digest,
     )
-    environment.globals.update(span=intervals.span)
+    environment.globals.update(
+        span=intervals.span, signed_span=intervals.signed_span, points_span=intervals.points_span
+    )
     return environment

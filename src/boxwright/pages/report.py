@@ -1,9 +1,8 @@
-"""The page of an evaluation: the figures, what they rest on, and what the worst failures look like."""
+"""The page of an evaluation, in the order in which an engineer asks: good enough? how sure? what, where, why? what next?"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -12,15 +11,16 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Report
 from boxwright.detections import Annotations, Detections
-from boxwright.pages.attention import FEW_OBJECTS, attention, confusions, observed_figures
+from boxwright.pages import certificates, crowding, error_types, reliability, slices
+from boxwright.pages.attention import FEW_OBJECTS, attention, chance_only, confusions, observed_figures
 from boxwright.pages.confusion import MOST_IN_TABLE, heat, squares
+from boxwright.pages.contents import Part, parts
 from boxwright.pages.curves import precision_recall
-from boxwright.pages.failures import Surroundings, reasons, shown
-from boxwright.pages.intervals import Ruler, ruler
+from boxwright.pages.failures import KINDS, groups, reasons, thresholds, verdicts
+from boxwright.pages.next_steps import next_steps
 from boxwright.pages.page import render
+from boxwright.pages.surroundings import Surroundings
 
-_SLICE_FIGURES = (("ap50", "AP50"), ("precision", "Precision"), ("recall", "Recall"))
-_GALLERIES = (("Worst misses", "misses", "miss"), ("Worst false alarms", "false-alarms", "false alarm"))
 _NAMED_MEASURES = {
     "latency_p50_ms": "Latency, median (ms)",
     "latency_p95_ms": "Latency, 95th percentile (ms)",
@@ -30,6 +30,7 @@ _NAMED_MEASURES = {
     "memory_mb": "Peak memory (MB)",
     "parity_iou": "Parity: least IoU with the checkpoint's boxes",
     "parity_score": "Parity: largest score difference",
+    "judged_on": "Judged on (digest of pictures and annotations)",
 }
 
 
@@ -41,7 +42,7 @@ def report_page(
     detections: Callable[[int], Detections | None],
     worst: int = 24,
 ) -> str:
-    """The page of a report.
+    """The page of a report. What an older report does not hold is left out.
 
     Args:
         report: what to show.
@@ -50,40 +51,100 @@ def report_page(
         detections: image_id to the candidate's boxes, or None.
         worst: how many misses, and how many false alarms, are pictured.
     """
-    near = Surroundings(read_picture, annotations, detections).remembered()
-    plot, legend, grey_lines = precision_recall(report)
+    near = Surroundings(read_picture, annotations, detections, report.class_names, thresholds(report)).remembered()
+    steps = next_steps(report)
+    galleries = {kind: groups(report, kind, most=worst, near=near) for kind in KINDS}
     return render(
         "report.html",
         report=report,
+        parts=_parts(report, steps),
         attention=attention(report),
-        observed=observed_figures(report),
+        steps=steps,
         few=FEW_OBJECTS,
-        plot=plot,
-        legend_lines=legend,
-        grey_lines=grey_lines,
-        slices=_slices(report),
-        heat=heat(report) if len(report.class_names) < MOST_IN_TABLE else [],
-        squares=squares(report) if len(report.class_names) >= MOST_IN_TABLE else Markup(""),
-        confusions=confusions(report)[:10],
-        measures=_measures(report.measured),
-        failures=[
-            (title, anchor, kind, reasons(report, kind), shown(report, kind, most=worst, near=near))
-            for title, anchor, kind in _GALLERIES
-        ],
+        galleries=galleries,
+        shown_counts={kind: sum(len(group.shown) for group in found) for kind, found in galleries.items()},
+        reasons={kind: reasons(report, kind) for kind in KINDS},
+        verdicts=verdicts(report),
+        **_figures(report),
+        **_causes(report),
     )
 
 
-def _slices(report: Report) -> dict[str, Any]:
-    """Slices by condition, with the ruler of each column."""
-    overall: Mapping[str, Any] = {"ap50": report.metrics.get("ap50"), **report.operating.get("all", {})}
-    rulers: dict[str, Ruler] = {
-        name: ruler((record[name] for record in report.slices if record.get(name)), mark=overall.get(name))
-        for name, _ in _SLICE_FIGURES
+def _parts(report: Report, steps: list[str]) -> list[Part]:
+    """The sections of the page by question. What reports always had is always there; the rest where there is something."""
+    curve = "Precision against recall, IoU 0.50"
+    return parts(
+        "report",
+        (
+            ("Is it good enough?", (
+                ("coco", "COCO's twelve figures, by IoU and by size", "COCO figures", True),
+                ("curves", curve, "Curves", True),
+                ("classes", "Per class", "Classes", True),
+                ("measured", "Measured beside accuracy", "Measured", True),
+            )),
+            ("How sure is that?", (
+                ("observed", "Figures with their intervals", "Intervals", True),
+                ("certificates", "Precision that is certified", "Certificates", report.certificates),
+                ("calibration", "Do scores mean what they say?", "Calibration", report.calibration),
+            )),
+            ("What goes wrong?", (
+                ("error-types", "Kinds of error and what each costs", "Error types", report.error_types),
+                ("confusion", "Confusion at the operating point", "Confusion", True),
+            )),
+            ("Where?", (
+                ("slices", "Slices by condition", "Slices", True),
+                ("weak-slices", "Weak slices found by search", "Weak slices", report.weak_slices),
+            )),
+            ("Why?", (
+                ("crowding", "Crowding and suppression", "Crowding", report.suppression),
+                ("verdicts", "Failures by what they may be", "Verdicts", verdicts(report)),
+            )),
+            ("Which pictures?", (
+                ("misses", "Worst misses", "Misses", True),
+                ("false-alarms", "Worst false alarms", "False alarms", True),
+            )),
+            ("What next?", (("next-steps", "Steps", "Steps", steps),)),
+        ),
+    )  # fmt: skip
+
+
+def _figures(report: Report) -> dict[str, Any]:
+    """What the sections on figures and their certainty show."""
+    plot, legend, grey_lines = precision_recall(report)
+    return {
+        "observed": observed_figures(report),
+        "plot": plot,
+        "legend_lines": legend,
+        "grey_lines": grey_lines,
+        "measures": _measures(report.measured),
+        "certified": certificates.rows(report),
+        "precisions": certificates.precisions(report),
+        "reliability": reliability.pooled(report),
+        "diagrams": reliability.by_class(report),
+        "few_in_bin": reliability.FEW_IN_BIN,
+        "chance_only": chance_only(report),
     }
-    by_condition = [
-        (condition, list(records)) for condition, records in groupby(report.slices, key=lambda r: r["condition"])
-    ]
-    return {"figures": _SLICE_FIGURES, "rulers": rulers, "overall": overall, "by_condition": by_condition}
+
+
+def _causes(report: Report) -> dict[str, Any]:
+    """What the sections on errors, slices and causes show."""
+    few_classes = len(report.class_names) < MOST_IN_TABLE
+    return {
+        "kinds": error_types.kinds(report),
+        "share_bar": error_types.share_bar(report),
+        "lost_bar": error_types.lost_bar(report),
+        "shares_by_class": error_types.shares_by_class(report),
+        "few_classes": few_classes,
+        "errors_by_slice": error_types.counts_by_slice(report),
+        "heat": heat(report) if few_classes else [],
+        "squares": Markup("") if few_classes else squares(report),
+        "confusions": confusions(report)[:10],
+        "slices": slices.by_condition(report),
+        "weak": slices.weak(report),
+        "most_weak": slices.MOST_WEAK,
+        "overlaps": crowding.overlaps(report),
+        "fates": crowding.FATES,
+    }
 
 
 def _measures(measured: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
 from boxwright.artifacts import Check, Report, Verdict
+from boxwright.artifacts.verdict import MANY_LOOKS
 from boxwright.errors import InputError
 from boxwright.pages.intervals import required_bar
 from boxwright.pages.page import render
@@ -35,6 +34,23 @@ class Judged:
     support: int | None
 
 
+@dataclass(frozen=True)
+class Looks:
+    """How often a golden set was looked at.
+
+    Attributes:
+        name: of the set.
+        bundles: digests, oldest first.
+        many: whether that is too often.
+        told: the same as a sentence.
+    """
+
+    name: str
+    bundles: tuple[str, ...]
+    many: bool
+    told: str
+
+
 def verdict_page(verdict: Verdict, *, report: Report | None = None) -> str:
     """The page of a verdict.
 
@@ -42,28 +58,41 @@ def verdict_page(verdict: Verdict, *, report: Report | None = None) -> str:
         verdict: what to show.
         report: the report that was judged, for what the figures rest on.
     """
-    observed: Mapping[str, Mapping[str, Any]] = report.observed if report else {}
     rows = [
         Judged(
             check,
             required_bar(check.requirement, check.required, check.observed, (check.low, check.high)),
             _ICONS[check.status],
-            observed.get(_figure_of(check.requirement), {}).get("support"),
+            check.support if verdict.spec else _support(check.requirement, report),
         )
         for check in sorted(verdict.checks, key=lambda check: _ORDER[check.status])
     ]
     tally = {status: sum(check.status == status for check in verdict.checks) for status in _ORDER}
     return render(
-        "verdict.html", verdict=verdict, report=report, rows=rows, tally=tally, icons=_ICONS, steps=_next_steps(verdict)
+        "verdict.html",
+        verdict=verdict,
+        report=report,
+        rows=rows,
+        tally=tally,
+        icons=_ICONS,
+        steps=_next_steps(verdict),
+        looks=[
+            Looks(name, bundles, len(bundles) > MANY_LOOKS, told)
+            for (name, bundles), told in zip(sorted(verdict.looks.items()), verdict.looks_told, strict=True)
+        ],
     )
 
 
-def _figure_of(clause: str) -> str:
-    """Key of the figure a clause is about; the clause itself when it cannot be read."""
+def _support(clause: str, report: Report | None) -> int | None:
+    """What a figure of the report rests on, for verdicts of earlier versions, which did not keep it; None if unknown."""
+    if report is None:
+        return None
     try:
-        return parse_requirement(clause).figure
+        requirement = parse_requirement(clause)
+        key = clause if requirement.on_set else requirement.figure
     except InputError:
-        return clause
+        key = clause
+    return report.observed.get(key, {}).get("support")
 
 
 def _next_steps(verdict: Verdict) -> list[str]:

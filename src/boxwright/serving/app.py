@@ -17,18 +17,19 @@ import hmac
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from prometheus_client import generate_latest
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from boxwright.detections import Detections
 from boxwright.errors import PictureError, ServingError
 from boxwright.images import measure, read_picture
 from boxwright.inference import Detector
@@ -149,11 +150,11 @@ class Server:
                     data = await self._body(request)
             except TimeoutError as error:
                 raise _Refusal(408, f"the body did not arrive within {self._limits.body_seconds:g} s") from error
-            camera = _short(request.headers.get("x-camera") or request.query_params.get("camera", ""))
+            conditions = _conditions(request, ("camera", *detector.contract.condition_thresholds))
             name = _short(request.headers.get("x-file-name") or request.query_params.get("name", ""))
             least = _least_score(request)
             work = asyncio.get_running_loop().run_in_executor(
-                self._workers, self._work, detector, data, request_id, camera, name, least, begin
+                self._workers, self._work, detector, data, request_id, conditions, name, least, begin
             )
             return await asyncio.shield(work)
         finally:
@@ -185,7 +186,7 @@ class Server:
         detector: Detector,
         data: bytes,
         request_id: str,
-        camera: str,
+        conditions: dict[str, str],
         name: str,
         least: float | None,
         begin: float,
@@ -207,7 +208,7 @@ class Server:
             "class_names": list(detector.contract.class_names),
             "picture": digest,
             "file_name": name,
-            "camera": camera,
+            "camera": conditions["camera"],
             "width": picture.shape[1],
             "height": picture.shape[0],
             **measure(picture),
@@ -228,9 +229,10 @@ class Server:
             if not _answers_anyway(detector):
                 headers = {"Retry-After": "5"}
                 return JSONResponse({"error": str(error), "request_id": request_id}, status_code=503, headers=headers)
-        self.meters.observe(found, detector, seconds=detected - begin)
+        self.meters.observe(found, detector, conditions=conditions, seconds=detected - begin)
         timings = {"decode": (decoded - begin) * 1e3, "detect": (detected - decoded) * 1e3}
-        return JSONResponse(_body(facts, found, detector, least, timings))
+        chosen = detector.answered(found, conditions) if least is None else found.score >= least
+        return JSONResponse(_body(facts, chosen, detector, timings))
 
 
 def _answers_anyway(detector: Detector) -> bool:
@@ -246,11 +248,8 @@ class _Refusal(Exception):
         self.status, self.message, self.headers = status, message, headers or {}
 
 
-def _body(
-    facts: dict[str, Any], found: Detections, detector: Detector, least: float | None, timings: dict[str, float]
-) -> dict[str, Any]:
-    """The answer: detections at their score thresholds, or at `least` where the caller asked for more."""
-    chosen = detector.answered(found) if least is None else found.score >= least
+def _body(facts: dict[str, Any], chosen: NDArray, detector: Detector, timings: dict[str, float]) -> dict[str, Any]:
+    """The answer: the chosen of the detections, (n,) bool: at their thresholds, or at what the caller asked for."""
     names = detector.contract.class_names
     return {
         "request_id": facts["event_id"],
@@ -263,8 +262,7 @@ def _body(
                 "class_id": facts["class_id"][i],
                 "class_name": names[facts["class_id"][i]],
             }
-            for i in range(len(found))
-            if chosen[i]
+            for i in np.flatnonzero(chosen).tolist()
         ],
         "timings_ms": {name: round(value, 3) for name, value in timings.items()},
     }
@@ -281,6 +279,16 @@ def _least_score(request: Request) -> float | None:
     if not 0 <= value <= 1:
         raise _Refusal(400, f"min_score must be a number in [0, 1], found '{text[:40]}'")
     return value
+
+
+def _conditions(request: Request, names: Iterable[str]) -> dict[str, str]:
+    """What a request says of its picture: header `X-NAME` (with `-` for `_`), or query parameter; else empty."""
+
+    def said(name: str) -> str:
+        header = request.headers.get(f"x-{name.replace('_', '-')}") if name.isascii() else None
+        return _short(header or request.query_params.get(name, ""))
+
+    return {name: said(name) for name in names}
 
 
 def _short(text: str) -> str:

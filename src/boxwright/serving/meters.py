@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from boxwright.detections import Detections
@@ -33,9 +35,9 @@ class Meters:
         )
         self.empty = Counter("boxwright_empty", "Pictures answered without a detection.", registry=self.registry)
 
-    def observe(self, found: Detections, detector: Detector, *, seconds: float) -> None:
-        """Note one answer."""
-        answered = found[detector.answered(found)]
+    def observe(self, found: Detections, detector: Detector, *, conditions: Mapping[str, str], seconds: float) -> None:
+        """Note one answer to a picture of these conditions."""
+        answered = found[detector.answered(found, conditions)]
         self.latency.observe(seconds)
         self.empty.inc(len(answered) == 0)
         for score, class_id in zip(answered.score.tolist(), answered.class_id.tolist(), strict=True):

@@ -1,11 +1,11 @@
 """One clause of acceptance, such as `recall[open, lighting=dim] >= 0.9` or `ap50 >= baseline - 0.01`.
 
     clause    metric [ "[" selector { "," selector } "]" ] comparison bound
-    selector  a class name, or condition=value, or * for every class
+    selector  a class name, or condition=value, or * for every class, or set=name
     bound     number | "baseline" [ ("+" | "-") number ]
 
-A metric is one of METRICS. Without a selector it is taken over everything. Quote names that hold other signs than
-letters, digits, `_`, `-`, `.` and blanks.
+A metric is one of METRICS. Without a selector it is taken over everything; without `set` it is taken on the test side.
+Quote names that hold other signs than letters, digits, `_`, `-`, `.` and blanks.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ METRICS = {
     "recall": "recall at the operating point, IoU 0.50",
     "f1": "harmonic mean of both",
     "false_alarms_per_image": "false detections at the operating point, a picture",
+    "d_ece": "detection calibration error: scores against precision, all classes",
+    "laece0": "calibration error of scores against IoU, mean over classes",
     "latency_p50_ms": "median time from encoded picture to boxes",
     "latency_p95_ms": "95th percentile of it",
     "latency_p99_ms": "99th percentile of it",
@@ -37,6 +39,7 @@ METRICS = {
     "parity_score": "largest score difference between checkpoint and bundle",
 }
 SLICEABLE = frozenset({"ap", "ap50", "ap75", "precision", "recall", "f1", "false_alarms_per_image"})
+SET = "set"  # the selector that names a set of pictures of the spec; no condition can be called so
 
 _QUOTED = r"'[^']*'|\"[^\"]*\""
 _SELECTOR = re.compile(rf"\s*(?P<first>{_QUOTED}|[^,='\"\]]+)\s*(?:=\s*(?P<second>{_QUOTED}|[^,='\"\]]+))?\s*(?:,|$)")
@@ -79,6 +82,7 @@ class Requirement:
         comparison: `>=`, `>`, `<=` or `<`.
         bound: the number, or the margin added to the baseline's figure.
         against_baseline: whether the bound is relative to the baseline.
+        on_set: golden or challenge set the figure is taken on; None for the test side.
     """
 
     text: str
@@ -88,11 +92,19 @@ class Requirement:
     comparison: str
     bound: float
     against_baseline: bool
+    on_set: str | None = None
 
     @property
     def figure(self) -> str:
-        """Key of the figure the clause is about, such as `recall[open, lighting=dim]`; see `figure_key`."""
+        """Key of the figure in the report of its set, such as `recall[open, lighting=dim]`; see `figure_key`."""
         return figure_key(self.metric, self.class_name, self.conditions)
+
+    @property
+    def key(self) -> str:
+        """Key of the figure among those of all sets: `figure`, and `set=name` where the clause names one."""
+        return figure_key(
+            self.metric, self.class_name, (*self.conditions, *([(SET, self.on_set)] if self.on_set else []))
+        )
 
     @property
     def higher_is_better(self) -> bool:
@@ -137,9 +149,13 @@ def parse_requirement(text: str) -> Requirement:
         raise SpecError(f"'{text}': the right side must be a number or 'baseline - 0.01', found '{match['bound']}'.")
     if bound["number"] and not math.isfinite(float(bound["number"])):
         raise SpecError(f"'{text}': the right side must be a finite number.")
-    class_name, conditions = _parse_selectors(match["selectors"] or "", text)
+    class_name, selected = _parse_selectors(match["selectors"] or "", text)
+    sets = [value for name, value in selected if name == SET]
+    if len(sets) > 1:
+        raise SpecError(f"'{text}' names two sets, '{sets[0]}' and '{sets[1]}'; write one clause for each.")
+    conditions = tuple(pair for pair in selected if pair[0] != SET)
     if (class_name or conditions) and metric not in SLICEABLE:
-        raise SpecError(f"'{text}': '{metric}' is measured over everything and takes no selector.")
+        raise SpecError(f"'{text}': '{metric}' is measured over everything and takes no selector but `set=name`.")
     margin = float(bound["margin"] or 0) * (-1 if bound["sign"] == "-" else 1)
     return Requirement(
         text=text.strip(),
@@ -149,6 +165,7 @@ def parse_requirement(text: str) -> Requirement:
         comparison=match["comparison"],
         bound=float(bound["number"]) if bound["number"] else margin,
         against_baseline=bound["number"] is None,
+        on_set=sets[0] if sets else None,
     )
 
 

@@ -11,21 +11,23 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from boxwright.errors import SpecError
 from boxwright.spec.document import Section, parse_document, read_document
-from boxwright.spec.requirement import Requirement, parse_requirement
+from boxwright.spec.requirement import SET, Requirement, parse_requirement
+from boxwright.spec.sets import SetClause, check_named, check_sets
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 _PRIORITIES = ("P0", "P1", "P2", "P3")
-OF_OBJECTS = ("box_size", "crowding")  # conditions of an object, not of its picture
-MEASURED = ("box_size", "brightness", "contrast", "sharpness", "crowding")
+OF_OBJECTS = ("box_size", "crowding", "border")  # conditions of an object, not of its picture
+MEASURED = ("box_size", "brightness", "contrast", "sharpness", "resolution", "crowding", "border")
+_OPEN = 100_000  # an upper edge from here on means "and more"
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*(s|min|h|d)$")
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -36,6 +38,21 @@ def seconds_from(text: str) -> float:
     if not match:
         raise ValueError(f"'{text}' is no duration; write a number and s, min, h or d, such as 8h")
     return float(match[1]) * _SECONDS[match[2]]
+
+
+class GrownSection(Section):
+    """A section that grew keys after documents with a digest had been written.
+
+    At their defaults these keys are left out of the document, so that what was saved before keeps its digest.
+    """
+
+    later: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        defaults = {name: type(self).model_fields[name].get_default(call_default_factory=True) for name in self.later}
+        left_out = {name for name, default in defaults.items() if getattr(self, name) == default}
+        return {name: value for name, value in handler(self).items() if name not in left_out}
 
 
 class ClassClause(Section):
@@ -81,10 +98,13 @@ class ConditionClause(Section):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names of the slices; `[a, b)` for measured bins."""
+        """Names of the slices; `[a, b)` for measured bins; an upper edge of 100000 or more is left open: `96+`."""
         if self.source == "metadata":
             return tuple(str(b) for b in self.bins)
-        return tuple(f"{_short(a)}-{_short(b)}" for a, b in zip(self.bins, self.bins[1:], strict=False))
+        return tuple(
+            f"{_short(a)}+" if float(b) >= _OPEN else f"{_short(a)}-{_short(b)}"
+            for a, b in zip(self.bins, self.bins[1:], strict=False)
+        )
 
 
 class SplitClause(Section):
@@ -131,21 +151,35 @@ class SuppressionClause(Section):
     across_classes: bool = False  # whether boxes of different classes suppress each other
 
 
-class OperatingPointClause(Section):
+class CostClause(Section):
+    """What an error costs, in any unit; only the ratio matters."""
+
+    false_alarm: Positive = 1.0  # one false detection
+    miss: Positive = 5.0  # one object that is not found
+
+
+class OperatingPointClause(GrownSection):
     """How the score threshold of each class is chosen on val."""
 
-    choose: Literal["best_f1", "least_precision", "least_recall"] = "best_f1"
-    least: Share = 0.9  # the precision or recall to keep, for the last two
+    later = ("cost", "by")
+
+    choose: Literal["best_f1", "least_precision", "least_recall", "least_cost"] = "best_f1"
+    least: Share = 0.9  # the precision or recall to keep, for least_precision and least_recall
+    cost: CostClause = CostClause()  # for least_cost
+    by: Name | None = None  # metadata condition whose values get thresholds of their own where val shows a gain
 
 
-class OutputClause(Section):
+class OutputClause(GrownSection):
     """What the server answers."""
+
+    later = ("calibration",)
 
     box_format: Literal["xyxy"] = "xyxy"  # left, top, right, bottom
     pixels: Literal["original"] = "original"  # frame of the boxes: the upright original picture
     score_floor: Share = 0.05  # detections below are not even logged
     max_detections: Annotated[int, Field(ge=1, le=10_000)] = 100  # a picture
     suppression: SuppressionClause = SuppressionClause()
+    calibration: Literal["fit", "none"] = "fit"  # fit scores, on val, to the chance that a detection is true
     operating_point: OperatingPointClause = OperatingPointClause()
 
 
@@ -162,7 +196,7 @@ class CoverageClause(Section):
     """Data the promise rests on."""
 
     where: dict[str, str] = {}  # `class: open`, `lighting: dim`, ...; empty: everything
-    split: Literal["train", "val", "test", "any"] = "any"
+    split: Name = "any"  # train, val, test, the name of a set, or any
     least_objects: Annotated[int, Field(ge=0)] = 0
     least_images: Annotated[int, Field(ge=0)] = 0
 
@@ -261,6 +295,7 @@ class Spec(Section):
     constraints: ConstraintClause = ConstraintClause()
     output: OutputClause = OutputClause()
     failure_modes: FailureClause = FailureClause()
+    sets: tuple[SetClause, ...] = ()
     coverage: tuple[CoverageClause, ...] = ()
     labels: LabelClause = LabelClause()
     acceptance: AcceptanceClause = AcceptanceClause()
@@ -275,7 +310,7 @@ class Spec(Section):
             if twice:
                 raise ValueError(f"{what} '{min(twice)}' is listed twice")
         known = {c.name: c for c in self.conditions}
-        taken = {"image_id", "file_name", "group", "class", "split"} & set(known)
+        taken = {"image_id", "file_name", "group", "class", "split", SET} & set(known)
         if taken:
             raise ValueError(f"a condition cannot be called '{min(taken)}'; choose another name")
         for clause in self.coverage:
@@ -305,6 +340,19 @@ class Spec(Section):
                         f"acceptance clause '{requirement.text}': '{name}' has no slice '{value}' "
                         f"(it has {', '.join(known[name].labels)})"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _thresholds_by_a_condition(self) -> Spec:
+        by = self.output.operating_point.by
+        if by is not None and by not in [c.name for c in self.conditions if c.source == "metadata"]:
+            raise ValueError(f"output.operating_point.by names '{by}', which is no metadata condition of this spec")
+        return self
+
+    @model_validator(mode="after")
+    def _sets_agree(self) -> Spec:
+        check_sets(self.sets, self.conditions, self.split.group_by)
+        check_named(self.sets, self.requirements, [clause.split for clause in self.coverage])
         return self
 
     @property

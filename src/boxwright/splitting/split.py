@@ -1,14 +1,15 @@
 """Whole groups are dealt to train, val and test so that each side comes near its share.
 
-Groups are the connected sets of pictures that agree in the spec's conditions or hold the same encoded picture. They are
-dealt largest first, each to the side that lacks most, counting pictures, every class and every stratum. Pictures the
-source already put on a side stay there when the spec asks for nothing else (`side` is honoured by `from_source`).
+Groups are the connected sets of pictures that agree in the spec's conditions or hold the same encoded picture. Golden
+and challenge sets take theirs first (`sets.py`). The rest is dealt largest first, each to the side that lacks most,
+counting pictures, every class and every stratum. Pictures the source already put on a side stay there when the spec
+asks for nothing else (`side` is honoured by `from_source`).
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,18 +18,27 @@ from numpy.typing import NDArray
 from boxwright.artifacts import SIDES, Dataset, Split
 from boxwright.errors import SplitError
 from boxwright.spec import Spec
+from boxwright.splitting.sets import take_sets
 
 _EMPTY = "(none)"
 
 
-def split(dataset: Dataset, spec: Spec, *, from_source: bool = False, keep: Split | None = None) -> Split:
+def split(
+    dataset: Dataset,
+    spec: Spec,
+    *,
+    from_source: bool = False,
+    keep: Split | None = None,
+    lists: Mapping[str, Sequence[str]] | None = None,
+) -> Split:
     """Sides for every picture of a dataset.
 
     Args:
         dataset: the pictures, their conditions and annotations.
-        spec: its split clause.
+        spec: its split clause and its sets.
         from_source: take the sides the source files gave; pictures without one are dealt among train and val.
         keep: an earlier version's split: groups it knows stay where they were, so that what judged before still judges.
+        lists: set to the file names of its pictures, for sets that `where` does not pick.
 
     Raises:
         SplitError: a group would straddle, or there are too few groups for the sides that are wanted.
@@ -37,7 +47,8 @@ def split(dataset: Dataset, spec: Spec, *, from_source: bool = False, keep: Spli
     straddling: dict[str, dict[str, int]] = {}
     if from_source and spec.split.straddling == "report":
         groups, straddling = _parted(dataset, groups)
-    fixed = _fixed_sides(dataset, groups, from_source, keep)
+    taken = take_sets(dataset, groups, spec, lists=lists or {}, keep=keep)
+    fixed = {**_fixed_sides(dataset, groups, from_source, keep, taken.set_of), **taken.set_of}
     shares = {"train": spec.split.train, "val": spec.split.val, "test": spec.split.test}
     if from_source and "test" in fixed.values():
         shares["test"] = 0.0
@@ -56,7 +67,11 @@ def split(dataset: Dataset, spec: Spec, *, from_source: bool = False, keep: Spli
         image_ids=dataset.image_ids,
         side=sides,
         group=tuple(groups),
-        summary={**_summary(dataset, groups, sides, spec, from_source), "straddling": straddling},
+        summary={
+            **_summary(dataset, groups, sides, spec, from_source),
+            "straddling": straddling,
+            **({"sets": dict(taken.told)} if taken.told else {}),
+        },
         made_from={"dataset": dataset.digest},
     )
 
@@ -104,8 +119,10 @@ def group_names(dataset: Dataset, group_by: Sequence[str]) -> list[str]:
     return [root(key) for key in keys]
 
 
-def _fixed_sides(dataset: Dataset, groups: list[str], from_source: bool, keep: Split | None) -> dict[str, str]:
-    """Side of each group that is settled before anything is dealt."""
+def _fixed_sides(
+    dataset: Dataset, groups: list[str], from_source: bool, keep: Split | None, set_of: Mapping[str, str]
+) -> dict[str, str]:
+    """Side of each group, in no set, that is settled before anything is dealt."""
     fixed: dict[str, str] = {}
     known: dict[int, str] = {}
     if keep is not None:
@@ -116,7 +133,7 @@ def _fixed_sides(dataset: Dataset, groups: list[str], from_source: bool, keep: S
         }
     for image, group, name in zip(dataset.image_ids.tolist(), groups, dataset.file_names, strict=True):
         side = known.get(image)
-        if side is None:
+        if side is None or group in set_of:
             continue
         if fixed.setdefault(group, side) != side:
             raise SplitError(
@@ -129,18 +146,20 @@ def _fixed_sides(dataset: Dataset, groups: list[str], from_source: bool, keep: S
 def _deal(
     dataset: Dataset, groups: list[str], spec: Spec, shares: dict[str, float], fixed: dict[str, str]
 ) -> dict[str, str]:
-    """Group to side, the largest groups first, each to the side that it helps most."""
+    """Group to side, the largest groups first, each to the side that it helps most; groups of sets take no part."""
     loads = _loads(dataset, spec.split.stratify_by)  # (n, features)
-    names = sorted(set(groups))
+    dealt = np.array([fixed.get(group, SIDES[0]) in SIDES for group in groups], np.bool_)
+    names = sorted({group for group, part in zip(groups, dealt, strict=True) if part})
     index = {name: i for i, name in enumerate(names)}
     of_group = np.zeros((len(names), loads.shape[1]))
-    np.add.at(of_group, [index[g] for g in groups], loads)
+    np.add.at(of_group, [index[g] for g, part in zip(groups, dealt, strict=True) if part], loads[dealt])
     total = np.maximum(of_group.sum(axis=0), 1e-9)
     target = np.array([shares[side] for side in SIDES])[:, None] * total  # (3, features)
     have = np.zeros_like(target)
     side_of = dict(fixed)
-    for name, side in fixed.items():
-        have[SIDES.index(side)] += of_group[index[name]]
+    for name in names:
+        if name in fixed:
+            have[SIDES.index(fixed[name])] += of_group[index[name]]
     free = [name for name in names if name not in fixed]
     rng = np.random.default_rng(spec.split.seed)
     order = rng.permutation(len(free))
@@ -180,9 +199,10 @@ def _loads(dataset: Dataset, stratify_by: str | None) -> NDArray[np.float64]:
 def _summary(
     dataset: Dataset, groups: list[str], sides: Sequence[str], spec: Spec, from_source: bool
 ) -> dict[str, Any]:
-    per_class = np.zeros((len(SIDES), len(dataset.class_names)), np.int64)
+    all_sides = (*SIDES, *sorted(set(sides) - set(SIDES)))
+    per_class = np.zeros((len(all_sides), len(dataset.class_names)), np.int64)
     columns = dataset.annotations
-    side_index = np.array([SIDES.index(s) for s in sides], np.int64)
+    side_index = np.array([all_sides.index(s) for s in sides], np.int64)
     np.add.at(per_class, (side_index[columns.image_index], columns.class_id), 1)
     groups_on = defaultdict(set)
     for group, side in zip(groups, sides, strict=True):
@@ -192,10 +212,10 @@ def _summary(
         "group_by": list(spec.split.group_by),
         "from_source": from_source,
         "seed": spec.split.seed,
-        "images": {side: images.get(side, 0) for side in SIDES},
-        "groups": {side: len(groups_on[side]) for side in SIDES},
+        "images": {side: images.get(side, 0) for side in all_sides},
+        "groups": {side: len(groups_on[side]) for side in all_sides},
         "objects": {
             side: {name: int(per_class[s, c]) for c, name in enumerate(dataset.class_names)}
-            for s, side in enumerate(SIDES)
+            for s, side in enumerate(all_sides)
         },
     }

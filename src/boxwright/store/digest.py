@@ -41,7 +41,8 @@ def digest_of_table(table: pa.Table) -> str:
     hasher = hashlib.sha256()
     for name in sorted(table.column_names):
         column = table.column(name)
-        hasher.update(f"{name}:{column.type}:{len(column)};".encode())
+        spelled = str(column.type).replace("<element:", "<item:")  # what Parquet renames
+        hasher.update(f"{name}:{spelled}:{len(column)};".encode())
         if pa.types.is_primitive(column.type) and not column.null_count and not pa.types.is_boolean(column.type):
             hasher.update(np.ascontiguousarray(column.to_numpy()).tobytes())
         else:

@@ -1,0 +1,230 @@
+"""The page of a comparison: B against A on the same pictures; what got better, what got worse, and how sure that is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from boxwright.artifacts import Comparison
+from boxwright.detections import Annotations, Detections
+from boxwright.pages.contents import Part, parts
+from boxwright.pages.error_types import WORDS
+from boxwright.pages.figures import count
+from boxwright.pages.intervals import Balance, pair_bar
+from boxwright.pages.page import render
+from boxwright.pages.surroundings import Surroundings, drawn, name_of
+
+METRICS = {
+    "ap": "AP",
+    "ap50": "AP50",
+    "ap75": "AP75",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "false_alarms_per_image": "False alarms per image",
+    "ap_small": "AP, small",
+    "ap_medium": "AP, medium",
+    "ap_large": "AP, large",
+    "ar1": "AR, 1 a picture",
+    "ar10": "AR, 10 a picture",
+    "ar100": "AR, 100 a picture",
+    "ar_small": "AR, small",
+    "ar_medium": "AR, medium",
+    "ar_large": "AR, large",
+}
+_OF_CLASS = ("ap50", "precision", "recall")
+_TOLD = ("better", "worse", "not told apart")
+_GALLERIES = (
+    ("broken", "broken", "Broken", "Objects that A finds and B does not"),
+    ("new", "new", "New false alarms", "False alarms of B that A does not give"),
+    ("fixed", "fixed", "Fixed", "Objects that B finds and A does not"),
+    ("still-missed", "still missed", "Still missed", "Objects that neither finds"),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A figure on both sides.
+
+    Attributes:
+        name: in words, or as its key.
+        record: the comparison's.
+        bar: the difference around 0, on the scale it shares with its column.
+        scale: ends of that scale in words, where it differs from row to row.
+    """
+
+    name: str
+    record: Mapping[str, Any]
+    bar: Markup
+    scale: str = ""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """An object or false alarm that changed, as the page shows it."""
+
+    row: Mapping[str, Any]
+    class_name: str
+    drawing: Markup
+    has_picture: bool
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Pictures of one change.
+
+    Attributes:
+        change: as the table `changed` calls it.
+        about: in words.
+        count: how many there are.
+        shown: the first of them.
+    """
+
+    change: str
+    about: str
+    count: int
+    shown: list[Changed]
+
+
+def comparison_page(
+    comparison: Comparison,
+    *,
+    read_picture: Callable[[int], NDArray[np.uint8] | None],
+    annotations: Callable[[int], Annotations | None],
+    detections: Callable[[int], Detections | None],
+    worst: int = 24,
+) -> str:
+    """The page of a comparison.
+
+    Args:
+        comparison: what to show.
+        read_picture: image_id to RGB uint8, or None when the picture is not at hand: then boxes lie on grey ground.
+        annotations: image_id to people's boxes, or None.
+        detections: image_id to B's boxes, or None.
+        worst: how many are pictured of each change.
+    """
+    near = Surroundings(read_picture, annotations, detections, comparison.class_names, None).remembered()
+    return render(
+        "comparison.html",
+        comparison=comparison,
+        parts=_parts(comparison),
+        headline=headline(comparison),
+        main=_main(_of_all(comparison)),
+        conditioned=_main([r for r in comparison.figures if r["conditions"] and r["class_name"] is None]),
+        metrics=METRICS,
+        columns=_OF_CLASS,
+        classes=_by_class(comparison),
+        scales=_scales(r for r in comparison.figures if r["class_name"] is not None and not r["conditions"]),
+        slices=[(name, list(records)) for name, records in groupby(comparison.slices, key=lambda r: r["condition"])],
+        slice_scales=_scales({"metric": m, **r[m]} for r in comparison.slices for m in _OF_CLASS if r.get(m)),
+        kinds=_kinds(comparison),
+        galleries={anchor: _gallery(comparison, change, about, worst, near) for anchor, change, _, about in _GALLERIES},
+    )
+
+
+def headline(comparison: Comparison) -> str:
+    """How B stands by the figures over everything, and what became of objects and false alarms."""
+    objects, alarms = comparison.objects.get("all", {}), comparison.false_alarms.get("all", {})
+    fixed, broken = count(objects.get("fixed")), count(objects.get("broken"))
+    gone, new = count(alarms.get("gone")), count(alarms.get("new"))
+    return f"{_standing(comparison)} Objects: {fixed} fixed, {broken} broken. False alarms: {gone} gone, {new} new."
+
+
+def _standing(comparison: Comparison) -> str:
+    """How many figures over everything are better, worse and not told apart."""
+    tally = Counter(record["verdict"] for record in _of_all(comparison) if record["difference"] is not None)
+    better, worse, same = (tally[told] for told in _TOLD)
+    if not better + worse + same:
+        return "No figure is defined on both sides: there is nothing to compare."
+    if not better + worse:
+        return f"B and A cannot be told apart: none of {same} figures over everything differs beyond chance."
+    stands = (
+        "in part better than A, in part worse" if better and worse else "better than A" if better else "worse than A"
+    )
+    whole = f"{better + worse + same} figures over everything"
+    return f"B is {stands}: of {whole}, {better} better, {worse} worse, {same} not told apart."
+
+
+def _parts(comparison: Comparison) -> list[Part]:
+    conditioned = any(record["conditions"] for record in comparison.figures)
+    return parts(
+        "comparison",
+        (
+            ("Is B better?", (
+                ("figures", "Figures over everything", "Figures", True),
+                ("conditions", "Figures the spec asks for under its conditions", "Conditions", conditioned),
+            )),
+            ("Where?", (
+                ("classes", "Per class", "Classes", comparison.class_names),
+                ("slices", "Per slice", "Slices", comparison.slices),
+            )),
+            ("What kind of error?", (
+                ("error-types", "What each kind of error costs", "Error types", comparison.error_types),
+            )),
+            ("Which pictures?", tuple((anchor, title, title, True) for anchor, _, title, _ in _GALLERIES)),
+        ),
+    )  # fmt: skip
+
+
+def _of_all(comparison: Comparison) -> list[Mapping[str, Any]]:
+    return [r for r in comparison.figures if r["class_name"] is None and not r["conditions"]]
+
+
+def _main(records: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """Figures in their usual order; shares on one scale, the others each on its own."""
+    order = list(METRICS)
+    known = sorted(records, key=lambda r: order.index(r["metric"]) if r["metric"] in METRICS else len(order))
+    shares = Balance.over(r for r in known if r["metric"] != "false_alarms_per_image")
+    found = []
+    for record in known:
+        scale = Balance.over([record]) if record["metric"] == "false_alarms_per_image" else shares
+        name = record["key"] if record["conditions"] else METRICS.get(record["metric"], record["metric"])
+        found.append(Row(name, record, scale.bar(record), scale.ends))
+    return found
+
+
+def _by_class(comparison: Comparison) -> list[tuple[str, dict[str, Mapping[str, Any]]]]:
+    """Class name and its records by metric, in the order of the classes."""
+    records = [r for r in comparison.figures if r["class_name"] is not None and not r["conditions"]]
+    found: dict[str, dict[str, Mapping[str, Any]]] = {name: {} for name in comparison.class_names}
+    for record in records:
+        found.setdefault(record["class_name"], {})[record["metric"]] = record
+    return list(found.items())
+
+
+def _scales(records: Iterable[Mapping[str, Any]]) -> dict[str, Balance]:
+    """One scale per column."""
+    records = list(records)
+    return {metric: Balance.over(r for r in records if r["metric"] == metric) for metric in _OF_CLASS}
+
+
+def _kinds(comparison: Comparison) -> list[tuple[str, str, Mapping[str, float], Markup]]:
+    """Kind, the same in words, dap of both sides and the two as a bar."""
+    most = max((value for pair in comparison.error_types.values() for value in pair.values()), default=0.0)
+    return [
+        (kind, WORDS.get(kind, kind), pair, pair_bar(pair.get("a"), pair.get("b"), most=most))
+        for kind, pair in comparison.error_types.items()
+    ]
+
+
+def _gallery(comparison: Comparison, change: str, about: str, most: int, near: Surroundings) -> Gallery:
+    """The first rows of a change, in the order of the table."""
+    table = comparison.changed
+    if "change" not in table.column_names:
+        return Gallery(change, about, 0, [])
+    chosen = table.filter(pc.equal(table.column("change"), change))  # pyright: ignore
+    return Gallery(change, about, len(chosen), list(_shown(chosen.slice(0, most).to_pylist(), change, near)))
+
+
+def _shown(rows: list[dict[str, Any]], change: str, near: Surroundings) -> Iterator[Changed]:
+    for row in rows:
+        drawing, has_picture = drawn(row, near, what=f"{change} {row['what']}")
+        yield Changed(row, name_of(near.class_names, row["class_id"]), drawing, has_picture)
