@@ -179,7 +179,9 @@ def ap_loop(curve: Sequence[tuple[float, bool]], objects: int) -> float:
         recall.append(hits / objects)
     total = 0.0
     for point in range(101):
-        total += max((p for p, r in zip(precision, recall, strict=True) if r >= point * 0.01), default=0.0)  # COCO's points, to the bit
+        total += max(
+            (p for p, r in zip(precision, recall, strict=True) if r >= point * 0.01), default=0.0
+        )  # COCO's points, to the bit
     return total / 101
 
 
@@ -246,7 +248,9 @@ def voc_loop(objects: Sequence[Thing], detections: Sequence[Thing], *, class_id:
     """VOC's development kit, in words: the object overlapped most, or nothing; ignored objects count neither way."""
     taken: set[int] = set()
     told: list[bool] = []
-    ranked = sorted((d for d in in_order(detections) if detections[d].class_id == class_id), key=lambda d: -detections[d].score)
+    ranked = sorted(
+        (d for d in in_order(detections) if detections[d].class_id == class_id), key=lambda d: -detections[d].score
+    )
     for d in ranked:
         best = (0.0, -1)
         for o, thing in enumerate(objects):

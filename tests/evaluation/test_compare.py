@@ -77,7 +77,9 @@ def test_planted_changes_are_recovered_exactly() -> None:
     assert {r["annotation_id"] - 1000 for r in by_change["broken"]} == broken
     assert {r["image_id"] * 6 + r["x1"] / 60 for r in by_change["new"]} == set(new)
     assert {r["image_id"] * 6 + r["x1"] / 60 for r in by_change["gone"]} == set(gone)
-    assert all(r["score_a"] == 0 and r["score_b"] == 0.5 + (r["annotation_id"] - 1000) / 1000 for r in by_change["fixed"])
+    assert all(
+        r["score_a"] == 0 and r["score_b"] == 0.5 + (r["annotation_id"] - 1000) / 1000 for r in by_change["fixed"]
+    )
     assert all(r["score_b"] == 0 and r["score_a"] > 0 for r in by_change["broken"] + by_change["gone"])
     assert all(r["score_a"] == r["score_b"] > 0 for r in by_change["still there"])
     recall = next(r for r in comparison.figures if r["key"] == "recall")
@@ -149,7 +151,11 @@ def test_a_false_alarm_is_still_there_only_over_one_of_its_class(seed: int) -> N
     a = random_world(seed, images=5)
     b = replace(a, detections=_jittered(a, seed))
     false = [
-        [t for f, t in zip(match_coco_loop(w.objects, w.detections), w.detections, strict=True) if f.took < 0 and t.score >= AT]
+        [
+            t
+            for f, t in zip(match_coco_loop(w.objects, w.detections), w.detections, strict=True)
+            if f.took < 0 and t.score >= AT
+        ]
         for w in (a, b)
     ]
     comparison = compared(a, b)

@@ -64,7 +64,9 @@ def test_only_planted_kinds_cost_anything() -> None:
         types = error_types(planted(["found"] * 12 + [kind] * 6).matches())["types"]
         assert {k for k, record in types.items() if record["dap"] > 1e-9} == {kind}
         assert {k for k, record in types.items() if abs(record["share"]) > 1e-9} == {kind}
-        assert types[kind]["share"] == pytest.approx(types[kind]["dap"], abs=1e-9)  # alone it costs all there is to gain
+        assert types[kind]["share"] == pytest.approx(
+            types[kind]["dap"], abs=1e-9
+        )  # alone it costs all there is to gain
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -125,7 +127,12 @@ def test_every_gain_equals_the_slow_loop(seed: int) -> None:
         for c in before
     ]
     objects = [sum(t.class_id == c and not t.ignore for t in world.objects) for c in before]
-    alone = np.mean([np.mean([hits > 0 and hits / n >= p * 0.01 for p in range(101)]) for hits, n in zip(all_found, objects, strict=True)])
+    alone = np.mean(
+        [
+            np.mean([hits > 0 and hits / n >= p * 0.01 for p in range(101)])
+            for hits, n in zip(all_found, objects, strict=True)
+        ]
+    )
     assert found["false_positives"] == pytest.approx(100 * max(alone - base, 0), abs=1e-9)
 
 
@@ -137,7 +144,9 @@ def test_shares_are_shapley_values_by_their_definition(seed: int) -> None:
         return
 
     def worth(mended: frozenset[str]) -> float:
-        of_class = mended_ap_loop(world.objects, world.detections, mended, rivals=mended & {"Cls", "Loc"}, errors_first=False)
+        of_class = mended_ap_loop(
+            world.objects, world.detections, mended, rivals=mended & {"Cls", "Loc"}, errors_first=False
+        )
         return 100 * float(np.mean(list(of_class.values())))
 
     expected = shapley_loop(KINDS, worth)
@@ -203,7 +212,11 @@ def test_intervals_lie_around_the_gain_and_do_not_move_it() -> None:
 def _repeated(world: World, copies: list[int]) -> World:
     parts = [world.only([image]) for image in copies]
     moved = [
-        [Thing(i, t.class_id, t.box, t.score, t.ignore, t.crowd) for i, part in enumerate(parts) for t in getattr(part, side)]
+        [
+            Thing(i, t.class_id, t.box, t.score, t.ignore, t.crowd)
+            for i, part in enumerate(parts)
+            for t in getattr(part, side)
+        ]
         for side in ("objects", "detections")
     ]
     return World(moved[0], moved[1], ["c0"] * len(parts), world.names)

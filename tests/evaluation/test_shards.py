@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -24,7 +26,7 @@ CUTS = ((4,), (0,), (9,), (1, 2, 3, 7))
 
 def sharded(world: World, cuts: tuple[int, ...]) -> Matches:
     ends = [0, *cuts, len(world.cameras)]
-    parts = [world.only(range(a, b)).matches() for a, b in zip(ends, ends[1:], strict=False)]
+    parts = [world.only(range(a, b)).matches() for a, b in pairwise(ends)]
     renumbered, first = [], 0
     for part in parts:  # pictures keep the ids and names they have in the whole
         ids = range(first, first + len(part.images))

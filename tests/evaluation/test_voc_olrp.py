@@ -142,7 +142,9 @@ def test_olrp_equals_brute_force(seed: int) -> None:
         if record["threshold"] == mine["threshold"]:  # else two thresholds are equally good
             assert mine == pytest.approx(record, abs=1e-9)
         elif mine["threshold"] is not None:
-            at = lrp_at(world, match_coco_loop(world.objects, world.detections), world.names.index(name), mine["threshold"])
+            at = lrp_at(
+                world, match_coco_loop(world.objects, world.detections), world.names.index(name), mine["threshold"]
+            )
             assert mine == pytest.approx({"olrp": at[0], **at[1], "threshold": mine["threshold"]}, abs=1e-9)
     defined = [r["olrp"] for r in expected.values() if r is not None]
     assert found["all"]["olrp"] == (pytest.approx(np.mean(defined), abs=1e-9) if defined else None)
@@ -153,7 +155,13 @@ def test_olrp_by_hand() -> None:
     said = [Thing(0, 0, (0, 0, 20, 16), score=0.9), Thing(0, 0, (200, 200, 220, 220), score=0.5)]  # IoU 0.8, and junk
     found = lrp_of(World(objects, said, ["c"], ("cat",)))["per_class"]["cat"]
     assert found == pytest.approx(
-        {"olrp": (0.2 / 0.5 + 0 + 1) / 2, "localisation": 0.2, "false_positive": 0, "false_negative": 0.5, "threshold": 0.9}
+        {
+            "olrp": (0.2 / 0.5 + 0 + 1) / 2,
+            "localisation": 0.2,
+            "false_positive": 0,
+            "false_negative": 0.5,
+            "threshold": 0.9,
+        }
     )
 
 
@@ -180,9 +188,13 @@ def test_junk_under_every_score_moves_no_ap_but_precision_and_lrp(seed: int) -> 
     precision, lrp = [], []
     for world in (clean, noisy):
         matches = world.matches()
-        totals = [p.sum(axis=0)[-1] for p in count(matches, answered(matches, np.zeros(len(matches.detections)))).with_total()]
+        totals = [
+            p.sum(axis=0)[-1] for p in count(matches, answered(matches, np.zeros(len(matches.detections)))).with_total()
+        ]
         precision.append(float(figures(*totals, np.float64(12))["precision"]))
         lrp.append(lrp_at(world, match_coco_loop(world.objects, world.detections), 0, 0.0)[0])
     assert precision[1] < precision[0] - 0.05
     assert lrp[1] > lrp[0] + 0.01 or lrp[0] == 1  # nothing right cannot get worse
-    assert lrp_of(noisy)["all"]["olrp"] == pytest.approx(lrp_of(clean)["all"]["olrp"], abs=1e-12)  # it chooses its threshold
+    assert lrp_of(noisy)["all"]["olrp"] == pytest.approx(
+        lrp_of(clean)["all"]["olrp"], abs=1e-12
+    )  # it chooses its threshold

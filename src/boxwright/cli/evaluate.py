@@ -32,6 +32,7 @@ from boxwright.errors import InputError
 from boxwright.evaluation import GroundTruth, Reducer, Scored, match
 from boxwright.evaluation import evaluate as evaluate_matches
 from boxwright.evaluation.average_precision import mean_defined
+from boxwright.evaluation.evaluate import STEPS
 from boxwright.evaluation.match import COCO_IOUS, MAX_DETECTIONS
 from boxwright.evaluation.slices import picture_labels
 from boxwright.images import MEASURES
@@ -209,10 +210,11 @@ def _of_files(
         truth, detections, spec=spec, groups=groups, conditions=conditions, pictures=pictures,
         class_agnostic=class_agnostic,
     )  # fmt: skip
-    report = evaluate_matches(
-        matches, title=detections.name, score_thresholds=dict.fromkeys(matches.class_names, threshold), spec=spec,
-        conditions=clauses,
-    )  # fmt: skip
+    with Bars().shown() as bars:
+        report = evaluate_matches(
+            matches, title=detections.name, score_thresholds=dict.fromkeys(matches.class_names, threshold), spec=spec,
+            conditions=clauses, progress=lambda step: bars("evaluate", STEPS.index(step) + 1, len(STEPS), step),
+        )  # fmt: skip
     return matches, report
 
 

@@ -7,7 +7,7 @@ slices; what suppression did; failures, one by one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -39,6 +39,7 @@ from boxwright.spec.spec import ConditionClause
 from boxwright.store.digest import digest_of_bytes, digest_of_table
 
 CONFIDENCE = 0.95
+STEPS = ("curves", "weak slices", "calibration", "intervals", "error types", "slices", "certificates and failures")
 
 
 def match_dataset(
@@ -97,6 +98,7 @@ def evaluate(
     predictions: Predictions | None = None,
     bundle: Bundle | None = None,
     covered: Mapping[str, Observed] | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """The report of one set of matches.
 
@@ -110,7 +112,9 @@ def evaluate(
         predictions: for latency and memory.
         bundle: for parity, suppression, and for the verdict to name.
         covered: counts of the spec's coverage clauses, see `coverage`.
+        progress: told what is begun, one of STEPS each time.
     """
+    progress("curves")
     reducer = Reducer(matches)
     metrics = coco_metrics(reducer)
     least = least_scores(matches, score_thresholds, condition_thresholds)
@@ -122,12 +126,19 @@ def evaluate(
     clauses += standard_conditions(matches, clauses)
     axes = [axis(matches, clause) for clause in clauses]
     point = diagnose(matches, passes)
+    progress("weak slices")
     weak = weak_slices(matches, point, axes, groups=groups)
+    progress("calibration")
     calibrated = calibration_figures(matches, weights, confidence=confidence)
     observer = Observer(matches, reducer, passes, weights, confidence=confidence, groups=groups)
     measured = {**measured_figures(predictions, bundle), "judged_on": judged_on(matches)}
+    progress("intervals")
     observed = observe(observer, matches, spec, measured, calibrated)
+    progress("error types")
     types = error_types(matches, weights=weights, confidence=confidence, groups=len(set(groups)))
+    progress("slices")
+    slices = tuple(slice_records(matches, observer, axes, point))
+    progress("certificates and failures")
     suppressed_at = bundle.contract.output.suppression if bundle else None
     return Report(
         title=title,
@@ -140,7 +151,7 @@ def evaluate(
             "counts": confusion(matches, passes).tolist(),
             "rule": RULE,
         },
-        slices=tuple(slice_records(matches, observer, axes, point)),
+        slices=slices,
         observed={key: asdict(figure) for key, figure in {**observed, **(covered or {})}.items()},
         curves=curves(reducer, matches),
         measured=measured,

@@ -13,6 +13,7 @@ from typing import Any
 
 from boxwright.artifacts import Bundle, Checkpoint, Dataset, Report, Split, Verdict
 from boxwright.errors import InputError
+from boxwright.gate.card_errors import error_lines, trust_lines
 from boxwright.gate.markdown import (
     NOT_MEASURED,
     checks_table,
@@ -82,6 +83,8 @@ def card(origins: Origins) -> str:
         ("Each class", _classes(origins.report)),
         ("Slices", _slices(origins.report)),
         ("Golden and challenge sets", _sets(origins.sets, origins.verdict)),
+        ("What goes wrong", error_lines(origins.report)),
+        ("What a score is worth", trust_lines(origins.report)),
         ("Known weaknesses", _weaknesses(origins.report, origins.verdict)),
         ("Latency, memory, parity", measured_table(origins.report.measured if origins.report else {})),
         ("Verdict", _verdict(origins.verdict)),

@@ -80,6 +80,16 @@ class Stages:
         return (self._spec.name, self._spec.output, self._spec.constraints, self._spec.failure_modes)
 
     @property
+    def of_match(self) -> tuple[Any, ...]:
+        """What matches depend on beside the two sides; the number rises when the tables gain a meaning."""
+        return (self._spec.conditions, 2)
+
+    @property
+    def of_choice(self) -> tuple[Any, ...]:
+        """What an operating point depends on beside its matches; the number, as for matches."""
+        return (self._spec.output, 2)
+
+    @property
     def of_split(self) -> tuple[Any, ...]:
         """What a split depends on beside its data and an earlier split."""
         return (self._spec.split, self._spec.sets)
@@ -211,7 +221,7 @@ class Stages:
         """A bundle predicted, matched and evaluated on one side; `who` marks the steps of another than the candidate."""
         marked = f"{side}{', ' if who else ''}{who}"
         found = do(Predictions, f"predict {marked}", self.predict, bundle, dataset, parts, side)
-        met = do(Matches, f"match {marked}", self.match, found, dataset, parts, side, also=self._spec.conditions)
+        met = do(Matches, f"match {marked}", self.match, found, dataset, parts, side, also=self.of_match)
         return do(
             Report, f"evaluate {marked}", self.evaluate, met, found, bundle, dataset, parts, side, also=self._spec
         )

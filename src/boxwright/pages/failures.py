@@ -50,7 +50,7 @@ class Shown:
     type: str
     why: str
     rivals: str
-    slices: str
+    slices: tuple[str, ...]
     drawing: Markup
     has_picture: bool
 
@@ -153,7 +153,7 @@ def _show(row: Mapping[str, Any], near: Surroundings) -> Shown:
         type=WORDS.get(row.get("type") or "", row.get("type") or ""),
         why="" if why == row["reason"] else why,
         rivals=", ".join(_rivals(row, near.class_names)),
-        slices=", ".join(row.get("slices") or ()),
+        slices=tuple(row.get("slices") or ()),
         drawing=drawing,
         has_picture=has_picture,
     )
