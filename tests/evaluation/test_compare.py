@@ -197,6 +197,20 @@ def test_fewer_false_alarms_are_better() -> None:
     assert back["false_alarms_per_image"]["verdict"] == "worse"
 
 
+@pytest.mark.parametrize("change", ["class", "picture", "place"])
+def test_a_false_alarm_elsewhere_is_another_one(change: str) -> None:
+    alarm = Thing(0, 0, (0, 100, 40, 140), score=0.9)
+    there = {"class": {"class_id": 1}, "picture": {"image": 1}, "place": {"box": (14, 100, 54, 140)}}[
+        change
+    ]  # IoU 13/27
+    empty = board(images=2)
+    a, b = (replace(empty, detections=[said]) for said in (alarm, replace(alarm, **there)))
+    assert compared(a, b).false_alarms["all"] == {"gone": 1, "new": 1, "still_there": 0}
+    assert compared(a, replace(empty, detections=[replace(alarm, box=(10, 100, 50, 140))])).false_alarms["all"] == {
+        "gone": 0, "new": 0, "still_there": 1,
+    }  # fmt: skip
+
+
 def test_too_few_groups_tell_nothing_apart() -> None:
     a, b = board(images=4), board(images=4, found=set(range(24)))
     figures = compared(a, b).figures

@@ -238,6 +238,15 @@ def test_failures_in_a_weak_slice_are_gaps_in_the_data() -> None:
         assert ("camera=c2" in row["why"]) == ("camera=c2" in row["slices"])
 
 
+def test_a_suspect_annotation_comes_before_a_gap() -> None:
+    objects, said = trained()
+    rows = listed(
+        World(objects, [*said, Thing(0, 0, (600, 600, 640, 640), score=0.95)], ["c0"] * 4),
+        weak={"found": [{"what": "false", "slice": {"camera": "c0"}}]},
+    )
+    assert [row["verdict"] for row in rows] == [SUSPECT]
+
+
 def test_a_weak_slice_of_false_alarms_explains_no_miss() -> None:
     cat, dog = Thing(0, 0, (0, 0, 40, 40)), Thing(0, 1, (100, 0, 140, 40))
     said = [replace(cat, score=0.1), replace(dog, score=0.1), Thing(0, 0, (0, 100, 40, 140), score=0.5)]

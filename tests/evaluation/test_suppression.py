@@ -40,6 +40,13 @@ def test_a_neighbour_over_the_threshold_is_put_down_to_suppression() -> None:
     }  # fmt: skip
 
 
+def test_objects_not_asked_for_shift_no_rows() -> None:
+    near, hidden = pair(20)
+    ignored = Thing(0, 0, (500, 500, 540, 540), ignore=True)
+    found = causes(World([ignored, near, hidden], [replace(near, score=0.9)], ["c"]))
+    assert found["missed"] == {"threshold": 0, "suppression": 1, "model": 0}
+
+
 def test_a_neighbour_under_the_threshold_is_not() -> None:
     near, hidden = pair(30)  # IoU 7/13
     found = causes(World([near, hidden], [replace(near, score=0.9)], ["c"]))

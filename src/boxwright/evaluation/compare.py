@@ -21,7 +21,7 @@ from boxwright.artifacts import Comparison, Matches
 from boxwright.boxes import iou_of_two
 from boxwright.errors import InputError
 from boxwright.evaluation.average_precision import Reducer
-from boxwright.evaluation.bootstrap import LEAST_GROUPS, group_weights, intervals, replicates_for
+from boxwright.evaluation.bootstrap import LEAST_GROUPS, group_weights, plain_intervals, replicates_for
 from boxwright.evaluation.error_types import KINDS, Diagnosis, diagnose, error_types
 from boxwright.evaluation.evaluate import CONFIDENCE, judged_on
 from boxwright.evaluation.observe import AVERAGES, OF_POINT, Observer
@@ -158,7 +158,12 @@ def _figures(
         low = high = np.full(len(names), np.nan)
         if spread_a is not None and spread_b is not None:
             confidence = sides[0].observer.confidence
-            low, high = intervals(spread_b - spread_a, confidence=confidence, groups=groups)
+            low, high = plain_intervals(
+                difference,
+                spread_b - spread_a,
+                groups=np.maximum(holding_a.even, holding_b.even),
+                confidence=confidence,
+            )
             low, high = (np.where(groups >= LEAST_GROUPS, end, np.nan) for end in (low, high))
         for i, name in enumerate(names):
             yield {

@@ -22,9 +22,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import factorial
-from typing import Any
+from typing import Any, Literal
 
 import numba
 import numpy as np
@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from boxwright.artifacts import Matches
 from boxwright.boxes import falling, grouped
 from boxwright.evaluation.average_precision import RECALL_POINTS
-from boxwright.evaluation.bootstrap import intervals
+from boxwright.evaluation.bootstrap import plain_intervals
 from boxwright.evaluation.operating import operating_bit
 from boxwright.evaluation.slices import Slice
 
@@ -71,6 +71,18 @@ class Diagnosis:
     true: NDArray
     claims: NDArray
     state: NDArray
+
+    def within(self, part: Slice | None) -> Diagnosis:
+        """The same where claims count only if detection and object both lie in the slice."""
+        if part is None or part.objects is None or part.detections is None:
+            return self
+        both = (self.claims >= 0) & part.detections
+        if len(part.objects):
+            both &= part.objects[np.maximum(self.claims, 0)]
+        claims = np.where(both, self.claims, -1)
+        state = np.where(self.state == 1, 2, self.state).astype(np.int8)
+        state[claims[both]] = 1
+        return replace(self, claims=claims, state=state)
 
 
 def diagnose(matches: Matches, passes: NDArray | None = None) -> Diagnosis:
@@ -127,7 +139,7 @@ def error_types(
     part: Slice | None = None,
     weights: NDArray | None = None,
     confidence: float = 0.95,
-    groups: int = 0,
+    groups: float = 0,
 ) -> dict[str, Any]:
     """What each kind of error costs.
 
@@ -137,32 +149,30 @@ def error_types(
         part: a slice; everything when None.
         weights: (r, images) bootstrap weightings for intervals of `dap`; none when None.
         confidence: of the intervals.
-        groups: how many groups were resampled.
+        groups: how many groups of one size were resampled, see `effective_groups`.
 
     Returns:
         `types`: kind to dap (points of AP50), low and high of it, share (points), count; `ap50` in points; `per_class`:
         class name to shares; `false_positives` and `false_negatives`: dap of mending all of them.
     """
     diagnosis = diagnosis or diagnose(matches)
-    one_by_one, by_sets = _when_true(diagnosis)
-    as_found = _Entries.of(matches, diagnosis, part, true=by_sets)
-    retold = _Entries.of(matches, diagnosis, part, true=one_by_one, errors_first=True)
-    inside = np.ones(len(matches.images), np.float32) if part is None else part.pictures.astype(np.float32)
-    sets = as_found.walk(inside[None], _SETS)[0]  # (64, K)
+    as_found = _Entries.of(matches, diagnosis.within(part), part, mended="sets")
+    everything = np.ones((1, len(matches.images)), np.float32)
+    sets = as_found.walk(everything * _inside(matches, part), _SETS)[0]  # (64, K)
     judged = np.isfinite(sets[0])
     if not judged.any():
         return {"types": {}, "ap50": None, "per_class": {}, "false_positives": None, "false_negatives": None}
     counted = tally(diagnosis, matches, part)
     shares = 100 * _shapley(sets)  # (6, K)
-    gains = 100 * _gains(sets[None, :1], retold.walk(inside[None], _ALONE))[0]
-    low = high = np.full(len(gains), np.nan)
+    alone = gains(matches, everything, diagnosis=diagnosis, part=part)[0]
+    low = high = np.full(len(alone), np.nan)
     if weights is not None:
-        drawn = weights[:_MOST_REPLICATES] * inside
-        spread = 100 * _gains(as_found.walk(drawn, _SETS.only(0)), retold.walk(drawn, _ALONE))
-        low, high = intervals(spread, confidence=confidence, groups=np.full(len(gains), groups))
+        spread = gains(matches, weights[:_MOST_REPLICATES], diagnosis=diagnosis, part=part)
+        low, high = plain_intervals(alone, spread, groups=np.full(len(alone), groups), confidence=confidence)
+        low = np.maximum(low, 0.0)
     types = {
         name: {
-            "dap": float(gains[i]),
+            "dap": float(alone[i]),
             "low": _plain(low[i]),
             "high": _plain(high[i]),
             "share": float(shares[i, judged].mean()),
@@ -179,9 +189,29 @@ def error_types(
         "types": types,
         "ap50": float(100 * sets[0, judged].mean()),
         "per_class": per_class,
-        "false_positives": float(gains[6]),
-        "false_negatives": float(gains[7]),
+        "false_positives": float(alone[6]),
+        "false_negatives": float(alone[7]),
     }
+
+
+def gains(
+    matches: Matches, weights: NDArray, *, diagnosis: Diagnosis | None = None, part: Slice | None = None
+) -> NDArray[np.float64]:
+    """(r, 8) points of AP50 that mending each kind alone, every false detection, or every unfound object would give.
+
+    Args:
+        matches, diagnosis, part: as for `error_types`.
+        weights: (r, images).
+    """
+    diagnosis = (diagnosis or diagnose(matches)).within(part)
+    drawn = weights * _inside(matches, part)
+    before = _Entries.of(matches, diagnosis, part, mended="sets").walk(drawn, _SETS.only(0))
+    after = _Entries.of(matches, diagnosis, part, mended="alone").walk(drawn, _ALONE)
+    return 100 * _gains(before, after)
+
+
+def _inside(matches: Matches, part: Slice | None) -> NDArray[np.float32]:
+    return np.ones(len(matches.images), np.float32) if part is None else part.pictures.astype(np.float32)
 
 
 def _gains(before: NDArray, after: NDArray) -> NDArray[np.float64]:
@@ -251,22 +281,24 @@ class _Entries:
 
     @classmethod
     def of(
-        cls, matches: Matches, diagnosis: Diagnosis, part: Slice | None, *, true: NDArray, errors_first: bool = False
+        cls, matches: Matches, diagnosis: Diagnosis, part: Slice | None, *, mended: Literal["sets", "alone"]
     ) -> _Entries:
         """The entries of everything, or of a slice.
 
         Args:
             matches, diagnosis, part: as in `error_types`.
-            true: (detections,) in which variants each is true, in its own class or, for a Cls error, in its object's.
-            errors_first: among equal scores, errors before true detections, as tidecv's mended curves have them.
+            mended: which variants `true` tells of, _SETS or _ALONE. In the latter errors come before true detections
+                among equal scores, as in tidecv's mended curves.
         """
+        alone, sets = _when_true(diagnosis)
+        true = sets if mended == "sets" else alone  # in its own class or, for a Cls error, in its object's
         detections, objects = matches.detections, matches.objects
         inside = np.ones(len(true), np.bool_) if part is None or part.detections is None else part.detections
         stays = np.flatnonzero(((diagnosis.kind >= 0) | diagnosis.true) & inside)
         moved = np.flatnonzero((diagnosis.kind == CLS) & (diagnosis.claims >= 0) & (true != 0) & inside)
         rows = np.concatenate([stays, moved])
         begin = np.argsort(rows, kind="stable").astype(np.int32)
-        if errors_first:
+        if mended == "alone":
             begin = begin[np.argsort(diagnosis.true[rows[begin]], kind="stable")]
         class_id = np.concatenate(
             [

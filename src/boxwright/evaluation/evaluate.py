@@ -135,7 +135,9 @@ def evaluate(
     progress("intervals")
     observed = observe(observer, matches, spec, measured, calibrated)
     progress("error types")
-    types = error_types(matches, weights=weights, confidence=confidence, groups=len(set(groups)))
+    types = error_types(
+        matches, weights=weights, confidence=confidence, groups=float(observer.holding(observer.whole()).even[-1])
+    )
     progress("slices")
     slices = tuple(slice_records(matches, observer, axes, point))
     progress("certificates and failures")

@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
 from boxwright.evaluation.average_precision import Reducer
-from boxwright.evaluation.bootstrap import LEAST_GROUPS, intervals, wilson
+from boxwright.evaluation.bootstrap import (
+    LEAST_GROUPS,
+    effective_groups,
+    plain_intervals,
+    share_intervals,
+    wilson,
+)
 from boxwright.evaluation.operating import Counts, count, figures
 from boxwright.evaluation.slices import Slice, cut
 from boxwright.spec import Observed, Spec, figure_key
@@ -48,6 +54,7 @@ AVERAGES = {
     "ar_large": Average(area=3, recall=True),
 }
 OF_POINT = ("precision", "recall", "f1", "false_alarms_per_image")
+UNBOUNDED = ("false_alarms_per_image",)  # no share
 FEW_OBJECTS = 30  # figures on fewer are flagged
 
 
@@ -111,7 +118,7 @@ class Observer:
         if area == 0:
             return holding
         of_class = self._reducer.objects(area=area, weights=part.pictures.astype(np.float64), mask=part.objects)
-        return Holding(np.append(of_class, of_class.sum()), holding.groups)
+        return Holding(np.append(of_class, of_class.sum()), holding.groups, holding.even)
 
     def _counts(self, part: Slice) -> Counts:
         return count(self._matches, self._passes, detection_mask=part.detections, object_mask=part.objects)
@@ -167,9 +174,14 @@ class Observer:
     ) -> dict[tuple[str, int | None], Observed]:
         names: list[int | None] = [*range(len(value) - 1), None]
         nothing = np.full(len(value), np.nan)
-        low, high = (nothing, nothing)
-        if spread is not None:
-            low, high = intervals(spread, confidence=self.confidence, groups=holding.groups)
+        low, high = nothing, nothing
+        if spread is not None and metric in UNBOUNDED:
+            low, high = plain_intervals(value, spread, groups=holding.even, confidence=self.confidence)
+            low = np.maximum(low, 0.0)
+        elif spread is not None:
+            low, high = share_intervals(
+                value, spread, objects=holding.objects, groups=holding.even, confidence=self.confidence
+            )
         return {
             (metric, name): self._one(value[i], low[i], high[i], int(holding.objects[i]), int(holding.groups[i]))
             for i, name in enumerate(names)
@@ -181,7 +193,7 @@ class Observer:
         if self._weights is None or groups < LEAST_GROUPS:
             return Observed(float(value), support=support, note=f"no interval: {groups} groups hold anything of it")
         if np.isnan(low):
-            return Observed(float(value), support=support, note="no interval: mostly undefined")
+            return Observed(float(value), support=support, note="no interval: too few groups hold most of it")
         if low == high and 0 <= value <= 1:
             low, high = wilson(float(value), groups, confidence=self.confidence)
         note = f"rests on {support} objects only" if support < FEW_OBJECTS else ""
@@ -195,10 +207,12 @@ class Holding:
     Attributes:
         objects: annotations asked for.
         groups: groups that hold an annotation or an answered detection of the slice.
+        even: how many groups of one size they are worth, by their annotations (by all they hold where there is none).
     """
 
     objects: NDArray
     groups: NDArray
+    even: NDArray
 
     @classmethod
     def of(cls, counts: Counts, pictures: NDArray, group: NDArray) -> Holding:
@@ -206,9 +220,12 @@ class Holding:
         true, false, objects = counts.with_total()
         holding = ((true + false + objects) > 0) & pictures[:, None]
         image, column = np.nonzero(holding)
-        seen = np.zeros((int(group.max(initial=-1)) + 1, holding.shape[1]), np.bool_)
+        shape = (int(group.max(initial=-1)) + 1, holding.shape[1])
+        seen, sizes = np.zeros(shape, np.bool_), np.zeros(shape)
         seen[group[image], column] = True
-        return cls((objects * pictures[:, None]).sum(axis=0), seen.sum(axis=0))
+        np.add.at(sizes, (group[image], column), objects[image, column])
+        even = effective_groups(np.where(sizes.any(axis=0), sizes, seen))
+        return cls((objects * pictures[:, None]).sum(axis=0), seen.sum(axis=0), even)
 
 
 def observe(

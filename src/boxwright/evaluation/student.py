@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 _NORMAL = NormalDist()
 
 
-def t_quantile(share: float, freedom: int) -> float:
-    """The t that a share of the distribution lies below; share above one half."""
-    z = _NORMAL.inv_cdf(share) * (8 * freedom + 3) / (8 * freedom + 1)
-    return float(np.sqrt(freedom * np.expm1(z * z / freedom)))
+def t_quantile(share: float, freedom: NDArray | float) -> NDArray[np.float64]:
+    """The t that a share of the distribution lies below; share above one half, degrees of freedom above 0."""
+    v = np.asarray(freedom, np.float64)
+    z = _NORMAL.inv_cdf(share) * (8 * v + 3) / (8 * v + 1)
+    return np.sqrt(v * np.expm1(z * z / v))
 
 
 def t_upper_tail(t: NDArray, freedom: NDArray | int) -> NDArray[np.float64]:
