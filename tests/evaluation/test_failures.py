@@ -152,7 +152,6 @@ def test_the_count_of_each_type_is_that_of_the_tally(seed: int) -> None:
     assert sum(row["type"] == "Miss" for row in of_kind(rows, "miss")) == tally(point, matches)["Miss"]
 
 
-@pytest.mark.xfail(strict=True, reason="the type of a claimed miss is read off its reason, not off the claim")
 def test_a_claimed_miss_has_the_type_of_its_claimant() -> None:
     cat = Thing(0, 0, (0, 0, 40, 40))
     claimant = replace(cat, class_id=1, score=0.9)  # wrong class, answered
@@ -162,7 +161,6 @@ def test_a_claimed_miss_has_the_type_of_its_claimant() -> None:
     assert row["type"] == "Cls"
 
 
-@pytest.mark.xfail(strict=True, reason="overlap and annotation are looked up among the three nearest of any class only")
 def test_a_false_alarm_knows_its_annotation_however_many_others_overlap() -> None:
     said = Thing(0, 0, (0, 0, 100, 40), score=0.9)
     own = Thing(0, 0, (0, 0, 30, 40))  # IoU 0.3: badly placed

@@ -272,14 +272,14 @@ def _slices(sides: Sequence[_Judged], objects: _Changes, alarms: _Changes) -> It
             figures = {
                 r["metric"]: r for r in _figures(sides, part_a, part_b, _OF_SLICE, ()) if r["class_name"] is None
             }
-            if not figures["recall"]["support"]:
-                continue
             inside = of_a.objects[objects.row_a] == code
             tables = ((of_a.detections, alarms.row_a), (of_b.detections, alarms.row_b))
             there = np.zeros(len(alarms.change), np.bool_)
             for codes, rows in tables:
                 if len(codes):
                     there |= (rows >= 0) & (codes[np.maximum(rows, 0)] == code)
+            if not figures["recall"]["support"] and not there.any():
+                continue
             keep = ("a", "b", "difference", "low", "high", "verdict")
             yield {
                 "condition": of_a.name,
@@ -333,7 +333,7 @@ def _plain(value: float) -> float | None:
 
 @numba.njit(cache=True, nogil=True)
 def _partners(image_a, class_a, boxes_a, image_b, class_b, boxes_b, images, match):
-    """(n_b,) row of A of the same picture and class that each row of B overlaps most, no row twice; -1 for none."""
+    """(n_b,) row of A each row of B is paired with, or -1: pairs of one picture and class, largest IoU first."""
     partner = np.full(len(image_b), -1, np.int64)
     taken = np.zeros(len(image_a), np.bool_)
     from_a, from_b = 0, 0
@@ -343,15 +343,18 @@ def _partners(image_a, class_a, boxes_a, image_b, class_b, boxes_b, images, matc
             to_a += 1
         while to_b < len(image_b) and image_b[to_b] == image:
             to_b += 1
+        most = (to_a - from_a) * (to_b - from_b)
+        pairs, overlaps, n = np.empty((most, 2), np.int64), np.empty(most), 0
         for b in range(from_b, to_b):
-            best = match
             for a in range(from_a, to_a):
-                if taken[a] or class_a[a] != class_b[b]:
-                    continue
-                overlap = iou_of_two(boxes_a[a], boxes_b[b])
-                if overlap >= best:
-                    best, partner[b] = overlap, a
-            if partner[b] >= 0:
-                taken[partner[b]] = True
+                if class_a[a] == class_b[b]:
+                    overlap = iou_of_two(boxes_a[a], boxes_b[b])
+                    if overlap >= match:
+                        pairs[n, 0], pairs[n, 1], overlaps[n] = a, b, -overlap
+                        n += 1
+        for i in np.argsort(overlaps[:n], kind="mergesort"):
+            a, b = pairs[i, 0], pairs[i, 1]
+            if not taken[a] and partner[b] < 0:
+                taken[a], partner[b] = True, a
         from_a, from_b = to_a, to_b
     return partner

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
 from boxwright.boxes import iou_of_two
-from boxwright.evaluation.error_types import CLS, DUPE, KINDS, LOC, Diagnosis
+from boxwright.evaluation.error_types import CLS, DUPE, KINDS, LOC, MISS, Diagnosis
 from boxwright.evaluation.slices import Axis
 
 SUSPECT, GAP, LIMIT = "suspect annotation", "gap in the data", "limit of the model"
@@ -169,7 +169,10 @@ def _false_alarms(
     score = detections["score"][rows]
     known = nearest >= 0
     at = np.maximum(nearest, 0)
-    overlap = np.where(rivals == nearest[:, None], iou, 0).max(axis=1, initial=0.0)
+    told = np.where(point.kind[rows] == CLS, detections["other_iou"][rows], detections["nearest_iou"][rows])
+    overlap = np.where(np.isin(point.kind[rows], (CLS, LOC, DUPE)), told, iou.max(axis=1, initial=0.0)).astype(
+        np.float64
+    )
     near = known & (overlap >= _NEAR)
     sure = _surest(point, detections)
     place = np.array([k == "Loc" for k in kinds], bool) & (overlap >= 0.3)
@@ -233,9 +236,7 @@ def _misses(
     return {
         **part,
         "kind": ["miss"] * len(rows),
-        "type": [
-            "Miss" if s == 2 else _claimed(r) for s, r in zip(point.state[rows].tolist(), reason.tolist(), strict=True)
-        ],
+        "type": [KINDS[k] for k in _kinds_of_misses(point)[rows]],
         "reason": [_MISS_REASONS[r][0] for r in reason],
         "severity": np.array([_MISS_REASONS[r][1] for r in reason]),
         "other_class_id": np.where(row >= 0, detections["class_id"][at] if len(order) else -1, -1),
@@ -249,8 +250,12 @@ def _misses(
     }
 
 
-def _claimed(reason: int) -> str:
-    return "Cls" if reason == 3 else "Loc"
+def _kinds_of_misses(point: Diagnosis) -> NDArray[np.int8]:
+    """(objects,) Miss, or the kind of the best scored error that claims the object."""
+    kinds = np.full(len(point.state), MISS, np.int8)
+    claiming = np.flatnonzero(point.claims >= 0)[::-1]  # best scored last
+    kinds[point.claims[claiming]] = point.kind[claiming]
+    return kinds
 
 
 def _slice_names(axes: Sequence[Axis], codes: Sequence[NDArray], rows: int) -> list[list[str]]:

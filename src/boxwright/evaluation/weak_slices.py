@@ -134,8 +134,10 @@ def _contrast(wrong: NDArray, inside: NDArray, group: NDArray, groups: int) -> t
     residual = np.where(inside, (wrong - rate) / n_in, -(wrong - elsewhere) / n_out)
     per_group = np.bincount(group, residual, groups)
     spread = np.sqrt(groups / max(groups - 1, 1) * np.square(per_group).sum())
-    if spread == 0:  # all alike on both sides: nothing to tell the noise from
-        return rate, elsewhere, 0.0
+    if spread == 0:  # all alike on each side: the spread that as many groups could hide (a half added to both counts)
+        held_in, held_out = (len(np.unique(group[side])) for side in (inside, ~inside))
+        shares = [((n * share + 0.5) / (n + 1), n) for share, n in ((rate, held_in), (elsewhere, held_out))]
+        spread = np.sqrt(sum(share * (1 - share) / n for share, n in shares))
     return rate, elsewhere, (rate - elsewhere) / float(spread)
 
 

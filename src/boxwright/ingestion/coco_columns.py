@@ -8,6 +8,7 @@ and whatever it does not take, are read record by record, so that a complaint na
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,12 @@ def _pictures_and_classes(tree: Any, path: Path) -> tuple[list[tuple[int, str, f
         )
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise FormatError(f"'{path}': every image needs an integer 'id' ({type(error).__name__}: {error}).") from error
+    wild = next((entry[0] for entry in images if abs(entry[0]) >= 1 << 62), None)
+    if wild is not None:
+        raise FormatError(f"'{path}': image id {str(wild)[:40]} is out of range; ids must fit 62 bits.")
+    twice = next((one[0] for one, two in pairwise(images) if one[0] == two[0]), None)
+    if twice is not None:
+        raise FormatError(f"'{path}': image id {twice} is used twice; which of the two a box belongs to cannot be known.")
     return images, names
 
 
@@ -103,6 +110,10 @@ def _truth_of_scan(tree: Any, scanned: dict[str, NDArray], path: Path) -> TruthC
     if not (known_image and known_class and (np.abs(ids) < _EXACT).all()):
         return None
     boxes = scanned["bbox"]
+    with np.errstate(over="ignore"):
+        area = np.where(np.isnan(scanned["area"]), boxes[:, 2] * boxes[:, 3], scanned["area"])
+    if not np.isfinite(area).all():
+        return None
     return TruthColumns(
         image_ids=image_ids,
         file_names=[e[1] for e in images],
@@ -112,7 +123,7 @@ def _truth_of_scan(tree: Any, scanned: dict[str, NDArray], path: Path) -> TruthC
         image=image,
         class_id=class_id.astype(np.int32),
         boxes_xywh=boxes,
-        area=np.where(np.isnan(scanned["area"]), boxes[:, 2] * boxes[:, 3], scanned["area"]),
+        area=area,
         crowd=np.nan_to_num(scanned["iscrowd"]) != 0,
         annotation_id=ids.astype(np.int64),
     )

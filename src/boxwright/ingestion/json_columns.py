@@ -28,6 +28,7 @@ from boxwright.ingestion.json_scanner import (
 )
 
 _BLOCK = 1 << 22
+_MARK = b"\xef\xbb\xbf"  # of byte order
 _MOST_SIDE = 4  # numbers in a bbox
 
 
@@ -105,12 +106,14 @@ def _scan(blocks: Iterator[bytes], keys: Sequence[Key]) -> dict[str, NDArray] | 
     offsets = np.concatenate([[0], np.cumsum(widths)])
     whole, needed = np.array([k.whole for k in keys]), np.array([k.needed for k in keys])
     parts: list[NDArray] = []
-    left, begun = b"", False
+    left, begun, first = b"", False, True
     for block in blocks:
         text = left + block if left else block
         at = 0
         if not begun:
-            at = len(text) - len(text.lstrip(b"\xef\xbb\xbf \t\r\n"))
+            text = text.removeprefix(_MARK) if first else text
+            first = False
+            at = len(text) - len(text.lstrip(b" \t\r\n"))
             if at == len(text):
                 left = text
                 continue

@@ -337,6 +337,8 @@ def _record(
                 return at, odds
         else:
             guess = k + 1
+            if (seen >> np.uint64(k)) & np.uint64(1):
+                return -1, odds
             seen |= np.uint64(1) << np.uint64(k)
             if widths[k] > 1:
                 if at >= len(data):
