@@ -44,6 +44,14 @@ class Matches(Artifact):
     detections: pa.Table
     objects: pa.Table
 
+    def __post_init__(self) -> None:
+        """Compiled loops follow the row numbers without looking; a table that points outside is refused here."""
+        images, objects, detections = len(self.images), len(self.objects), len(self.detections)
+        classes = len(self.class_names)
+        _within(self.detections, {"image": (0, images), "class_id": (0, classes)})
+        _within(self.detections, dict.fromkeys(("annotation", "nearest", "other"), (-1, objects)))
+        _within(self.objects, {"image": (0, images), "class_id": (0, classes), "detection": (-1, detections)})
+
     @classmethod
     def concatenated(cls, shards: Sequence[Self]) -> Self:
         """The tables of shards with different pictures as one; figures are those of matching everything at once.
@@ -51,10 +59,19 @@ class Matches(Artifact):
         Raises:
             InputError: the shards were matched with different classes, thresholds or areas.
         """
+        if not shards:
+            raise InputError("There are no shards to put together.")
         first = shards[0]
         rules = {(s.class_names, s.iou_thresholds, s.area_names) for s in shards}
         if len(rules) > 1:
             raise InputError("Shards matched with different classes, IoU thresholds or areas cannot be put together.")
+        if any(not shard.images.schema.equals(first.images.schema) for shard in shards):
+            raise InputError(
+                "Shards whose pictures have different conditions cannot be put together; match them alike."
+            )
+        ids = np.concatenate([shard.images.column("image_id").to_numpy() for shard in shards])
+        if len(np.unique(ids)) < len(ids):
+            raise InputError("A picture is in two shards; it would be counted twice.")
         images = detections = objects = 0
         tables: list[tuple[pa.Table, pa.Table]] = []
         for shard in shards:
@@ -99,6 +116,13 @@ class Matches(Artifact):
             made_from=made_from,
             **parts.tables,
         )
+
+
+def _within(table: pa.Table, ranges: Mapping[str, tuple[int, int]]) -> None:
+    for name, (least, end) in ranges.items():
+        column = table.column(name).to_numpy() if name in table.column_names else np.zeros(0)
+        if len(column) and (column.min() < least or column.max() >= end):
+            raise InputError(f"Matches are damaged: '{name}' must lie in {least} to {end - 1}; match again.")
 
 
 def _moved(table: pa.Table, by: Mapping[str, int]) -> pa.Table:

@@ -105,6 +105,11 @@ def compare(
             f"'{a.title}' and '{b.title}' were judged on different pictures, annotations or classes; "
             f"evaluate both on the same ones, then compare."
         )
+    if not (a.matches.images.equals(b.matches.images) and _same_objects(a.matches, b.matches)):
+        raise InputError(
+            f"'{a.title}' and '{b.title}' were matched with different groups, conditions or crowd marks; "
+            f"evaluate both again with the same spec, then compare."
+        )
     groups = a.matches.images.column("group").to_pylist()
     weights = group_weights(groups, replicates=replicates_for(len(a.matches.detections)))
     confidence = spec.acceptance.confidence if spec else CONFIDENCE
@@ -137,6 +142,11 @@ def compare(
         changed=_changed_table(a.matches, objects, alarms),
         made_from={"matches_a": a.matches.digest, "matches_b": b.matches.digest},
     )
+
+
+def _same_objects(a: Matches, b: Matches) -> bool:
+    given = ["annotation_id", "area", "left_out", "ignore", "crowd"]
+    return a.objects.select(given).equals(b.objects.select(given))
 
 
 def _figures(
@@ -343,7 +353,11 @@ def _partners(image_a, class_a, boxes_a, image_b, class_b, boxes_b, images, matc
             to_a += 1
         while to_b < len(image_b) and image_b[to_b] == image:
             to_b += 1
-        most = (to_a - from_a) * (to_b - from_b)
+        most = 0
+        for b in range(from_b, to_b):
+            for a in range(from_a, to_a):
+                if class_a[a] == class_b[b] and iou_of_two(boxes_a[a], boxes_b[b]) >= match:
+                    most += 1
         pairs, overlaps, n = np.empty((most, 2), np.int64), np.empty(most), 0
         for b in range(from_b, to_b):
             for a in range(from_a, to_a):

@@ -23,7 +23,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
-from boxwright.boxes import falling, grouped, xyxy_from_xywh
+from boxwright.boxes import falling, grouped
 from boxwright.errors import InputError
 from boxwright.evaluation.sides import GroundTruth, Scored
 
@@ -113,9 +113,9 @@ def _taken(side: S, rows: NDArray) -> S:
 
 
 def _table(side: GroundTruth | Scored, **columns: NDArray) -> pa.Table:
-    boxes = xyxy_from_xywh(side.boxes_xywh)
-    named = {name: np.ascontiguousarray(boxes[:, i]) for i, name in enumerate(("x1", "y1", "x2", "y2"))}
-    return pa.table({"image": side.image, "class_id": side.class_id, **named, **columns})
+    x, y, w, h = side.boxes_xywh.T
+    corners = {"x1": x.copy(), "y1": y.copy(), "x2": x + w, "y2": y + h}
+    return pa.table({"image": side.image, "class_id": side.class_id, **corners, **columns})
 
 
 @numba.njit(cache=True, nogil=True)

@@ -96,7 +96,9 @@ def _pictures_and_classes(tree: Any, path: Path) -> tuple[list[tuple[int, str, f
         raise FormatError(f"'{path}': image id {str(wild)[:40]} is out of range; ids must fit 62 bits.")
     twice = next((one[0] for one, two in pairwise(images) if one[0] == two[0]), None)
     if twice is not None:
-        raise FormatError(f"'{path}': image id {twice} is used twice; which of the two a box belongs to cannot be known.")
+        raise FormatError(
+            f"'{path}': image id {twice} is used twice; which of the two a box belongs to cannot be known."
+        )
     return images, names
 
 
