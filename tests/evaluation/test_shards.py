@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -25,6 +26,10 @@ CUTS = ((4,), (0,), (9,), (1, 2, 3, 7))
 
 
 def sharded(world: World, cuts: tuple[int, ...]) -> Matches:
+    return Matches.concatenated(shards_of(world, cuts))
+
+
+def shards_of(world: World, cuts: tuple[int, ...]) -> list[Matches]:
     ends = [0, *cuts, len(world.cameras)]
     parts = [world.only(range(a, b)).matches() for a, b in pairwise(ends)]
     renumbered, first = [], 0
@@ -34,7 +39,7 @@ def sharded(world: World, cuts: tuple[int, ...]) -> Matches:
         images = images.set_column(1, "file_name", pa.array([f"{i}.jpg" for i in ids], pa.string()))
         renumbered.append(_with_images(part, images, world, ids))
         first += len(part.images)
-    return Matches.concatenated(renumbered)
+    return renumbered
 
 
 def _with_images(part: Matches, images: pa.Table, world: World, ids: range) -> Matches:
@@ -99,7 +104,7 @@ def test_a_comparison_of_shards_is_that_of_the_whole() -> None:
 
 def test_shards_may_be_concatenated_again_and_in_one() -> None:
     world = random_world(2, images=9)
-    thirds = [world.only(range(i, i + 3)).matches() for i in (0, 3, 6)]
+    thirds = shards_of(world, (3, 6))
     at_once = Matches.concatenated(thirds)
     in_turn = Matches.concatenated([Matches.concatenated(thirds[:2]), thirds[2]])
     alone = Matches.concatenated([world.matches()])
@@ -130,3 +135,21 @@ def test_shards_of_other_classes_are_refused() -> None:
     b = World(a.objects, a.detections, a.cameras, ("cat", "dog", "cow"))
     with pytest.raises(InputError, match="different classes"):
         Matches.concatenated([a.matches(), b.matches()])
+
+
+def test_the_same_picture_twice_and_no_shards_are_refused() -> None:
+    shard = random_world(2, images=3).matches()
+    with pytest.raises(InputError, match="two shards"):
+        Matches.concatenated([shard, shard])
+    with pytest.raises(InputError, match="no shards"):
+        Matches.concatenated([])
+
+
+def test_a_row_number_that_points_outside_is_refused() -> None:
+    matches = random_world(2, images=9).matches()
+    at = matches.detections.column_names.index("class_id")
+    wild = matches.detections.column("class_id").to_numpy().copy()
+    wild[0] = 50_000_000
+    damaged = replace(matches, detections=matches.detections.set_column(at, "class_id", pa.array(wild)))
+    with pytest.raises(InputError, match="damaged"):
+        Reducer(damaged)

@@ -44,8 +44,8 @@ class Matches(Artifact):
     detections: pa.Table
     objects: pa.Table
 
-    def __post_init__(self) -> None:
-        """Compiled loops follow the row numbers without looking; a table that points outside is refused here."""
+    def check_rows(self) -> None:
+        """InputError where a row number points outside its table; compiled loops follow them without looking."""
         images, objects, detections = len(self.images), len(self.objects), len(self.detections)
         classes = len(self.class_names)
         _within(self.detections, {"image": (0, images), "class_id": (0, classes)})
@@ -109,13 +109,15 @@ class Matches(Artifact):
         missing = {"nearest", "other"} - set(parts.tables["detections"].column_names)
         if missing:
             raise StoreError(f"These matches are of an earlier version (no column '{min(missing)}'); match again.")
-        return cls(
+        loaded = cls(
             class_names=tuple(document["class_names"]),
             iou_thresholds=tuple(document["iou_thresholds"]),
             area_names=tuple(document["area_names"]),
             made_from=made_from,
             **parts.tables,
         )
+        loaded.check_rows()
+        return loaded
 
 
 def _within(table: pa.Table, ranges: Mapping[str, tuple[int, int]]) -> None:

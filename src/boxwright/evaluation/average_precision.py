@@ -63,6 +63,7 @@ class Reducer:
     """
 
     def __init__(self, matches: Matches) -> None:
+        matches.check_rows()
         self.thresholds = matches.iou_thresholds
         self.classes = len(matches.class_names)
         self.images = len(matches.images)
