@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from boxwright.evaluation import GroundTruth, Reducer, Scored, coco_metrics, error_types, match
-from boxwright.evaluation.error_types import KINDS, diagnose, gains, tally
+from boxwright.evaluation.diagnose import KINDS, diagnose, tally
+from boxwright.evaluation.error_types import gains
 from boxwright.evaluation.slices import axis, standard_conditions
 from boxwright.ingestion import read_results, read_truth
 from boxwright.spec.spec import ConditionClause

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from boxwright.evaluation import evaluate
-from boxwright.evaluation.error_types import KINDS, diagnose, tally
+from boxwright.evaluation.diagnose import KINDS, diagnose, tally
 from boxwright.evaluation.failures import GAP, LIMIT, SCHEMA, SUSPECT, failures
 from boxwright.evaluation.operating import answered, least_scores
 from boxwright.evaluation.slices import axis, standard_conditions

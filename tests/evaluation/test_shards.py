@@ -12,7 +12,7 @@ import pytest
 from boxwright.artifacts import Matches
 from boxwright.errors import InputError
 from boxwright.evaluation import Contender, Reducer, coco_metrics, compare, confusion, error_types
-from boxwright.evaluation.error_types import diagnose
+from boxwright.evaluation.diagnose import diagnose
 from boxwright.evaluation.failures import failures
 from boxwright.evaluation.olrp import olrp
 from boxwright.evaluation.operating import answered, least_scores

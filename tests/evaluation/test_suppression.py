@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from boxwright.boxes import suppress
-from boxwright.evaluation.error_types import diagnose
+from boxwright.evaluation.diagnose import diagnose
 from boxwright.evaluation.operating import answered, least_scores
 from boxwright.evaluation.suppression import OVERLAPS, suppression
 from tests.evaluation.random_worlds import World, random_world

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from boxwright.artifacts import Matches
-from boxwright.evaluation.error_types import Diagnosis
+from boxwright.evaluation.diagnose import Diagnosis
 from boxwright.evaluation.slices import Axis
 from boxwright.evaluation.student import t_upper_tail
 from boxwright.evaluation.weak_slices import LEAST_SUPPORT, weak_slices

@@ -22,7 +22,8 @@ from boxwright.boxes import iou_of_two
 from boxwright.errors import InputError
 from boxwright.evaluation.average_precision import Reducer
 from boxwright.evaluation.bootstrap import LEAST_GROUPS, group_weights, plain_intervals, replicates_for
-from boxwright.evaluation.error_types import KINDS, Diagnosis, diagnose, error_types
+from boxwright.evaluation.diagnose import KINDS, Diagnosis, diagnose
+from boxwright.evaluation.error_types import error_types
 from boxwright.evaluation.evaluate import CONFIDENCE, judged_on
 from boxwright.evaluation.observe import AVERAGES, OF_POINT, Observer
 from boxwright.evaluation.operating import answered

@@ -22,7 +22,8 @@ from boxwright.evaluation.bootstrap import group_weights, replicates_for
 from boxwright.evaluation.calibration import calibration_figures
 from boxwright.evaluation.certificate import certificates
 from boxwright.evaluation.confusion import RULE, confusion
-from boxwright.evaluation.error_types import WORDS, Diagnosis, diagnose, error_types, tally
+from boxwright.evaluation.diagnose import WORDS, Diagnosis, diagnose, tally
+from boxwright.evaluation.error_types import error_types
 from boxwright.evaluation.failures import failures
 from boxwright.evaluation.match import match
 from boxwright.evaluation.observe import AVERAGES, OF_POINT, Observer, observe

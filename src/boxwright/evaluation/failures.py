@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
 from boxwright.boxes import iou_of_two
-from boxwright.evaluation.error_types import CLS, DUPE, KINDS, LOC, MISS, Diagnosis
+from boxwright.evaluation.diagnose import CLS, DUPE, KINDS, LOC, MISS, Diagnosis
 from boxwright.evaluation.slices import Axis
 
 SUSPECT, GAP, LIMIT = "suspect annotation", "gap in the data", "limit of the model"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from boxwright.evaluation.error_types import KINDS, MISS, Diagnosis
+from boxwright.evaluation.diagnose import KINDS, MISS, Diagnosis
 from boxwright.evaluation.slices import Axis
 
 TRY = {

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
 from boxwright.boxes import iou_of_two, suppress
-from boxwright.evaluation.error_types import DUPE, Diagnosis
+from boxwright.evaluation.diagnose import DUPE, Diagnosis
 
 OVERLAPS = (0.0, 0.1, 0.3, 0.5, 0.7, 1.0)
 _SWEEP = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
 from boxwright.evaluation.bootstrap import LEAST_GROUPS
-from boxwright.evaluation.error_types import Diagnosis
+from boxwright.evaluation.diagnose import Diagnosis
 from boxwright.evaluation.slices import Axis
 from boxwright.evaluation.student import t_upper_tail
 
