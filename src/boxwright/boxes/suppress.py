@@ -37,22 +37,23 @@ def suppress(
         return np.zeros(0, np.int64)
     order = np.argsort(-score, kind="stable")
     group = np.zeros(len(score), np.int64) if across_classes else class_id.astype(np.int64)
-    kept = _greedy(np.ascontiguousarray(boxes_xyxy[order], np.float64), group[order], iou_threshold)
+    kept = _greedy(
+        np.ascontiguousarray(boxes_xyxy[order], np.float64), group[order], int(group.max()) + 1, iou_threshold
+    )
     return order[kept]
 
 
 @numba.njit(cache=True, nogil=True)
-def _greedy(boxes: NDArray, group: NDArray, iou_threshold: float) -> NDArray:
+def _greedy(boxes: NDArray, group: NDArray, classes: int, iou_threshold: float) -> NDArray:
     """Positions kept of boxes sorted by descending score; each class walks its own chain of kept boxes."""
     n = len(boxes)
-    classes = group.max() + 1
     last_kept = np.full(classes, -1, np.int64)  # head of each class's chain
     previous = np.empty(n, np.int64)
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     kept = np.empty(n, np.int64)
     count = 0
     for i in range(n):
-        x1, y1, x2, y2 = boxes[i]
+        x1, y1, x2, y2 = boxes[i, 0], boxes[i, 1], boxes[i, 2], boxes[i, 3]
         j = last_kept[group[i]]
         free = True
         while j >= 0:

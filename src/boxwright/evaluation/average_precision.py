@@ -119,7 +119,15 @@ class Reducer:
         positives = self.objects(area=area, weights=weights, mask=object_mask)
         walk = self._walk(area, ious, max_detections, extra_ignored)
         precision, recall = _curves(
-            walk.starts, walk.image, walk.true, walk.ignored, weights, positives, len(ious), RECALL_POINTS, _EPS
+            walk.starts,
+            walk.image,
+            walk.true,
+            walk.ignored,
+            weights.astype(np.float32),
+            positives,
+            len(ious),
+            RECALL_POINTS,
+            _EPS,
         )
         return Curves(precision, recall)
 
