@@ -19,7 +19,7 @@ class Comparison(Artifact):
         title_a, title_b: what is compared.
         class_names: by class_id.
         figures: one record per figure: key, metric, class_name, conditions, a, b, difference (b minus a), low, high,
-            support, verdict (`better`, `worse`, or `not told apart`).
+            support, verdict (`better`, `worse`, `not told apart`, or `undefined`).
         objects: per class, and `all`: fixed, broken, still_missed, both_found.
         false_alarms: likewise: gone, new, still.
         slices: one record per condition and value: differences of ap50, precision, recall; fixed, broken, gone, new.

@@ -110,7 +110,7 @@ def as_lines(comparison: Comparison) -> list[str]:
     lines = [f"A  {comparison.title_a}", f"B  {comparison.title_b}"]
     lines.append(f"{'':24} {'A':>8} {'B':>8} {'B - A':>8}  interval")
     for record in comparison.figures:
-        told = record["verdict"] != "not told apart" and record["metric"] in _OF_CLASS
+        told = record["verdict"] in ("better", "worse") and record["metric"] in _OF_CLASS
         if record["metric"] in _OF_ALL and (record["class_name"] is None or told):
             interval = "" if record["low"] is None else f"[{record['low']:+.4f}, {record['high']:+.4f}]"
             numbers = " ".join(f"{_show(record[name]):>8}" for name in ("a", "b", "difference"))

@@ -40,7 +40,7 @@ from boxwright.ingestion import TruthColumns, read_conditions, read_results, rea
 from boxwright.lifecycle import Stages
 from boxwright.pages import report_page
 from boxwright.spec import Spec, load_spec
-from boxwright.spec.spec import ConditionClause
+from boxwright.spec.spec import OF_OBJECTS, ConditionClause
 
 
 def add_to(app: typer.Typer) -> None:
@@ -86,6 +86,8 @@ def evaluate(
     of_files = Path(truth).is_file()
     if not of_files and (iou or class_agnostic):
         raise InputError("--iou and --class-agnostic are for COCO files; data of the store is judged by its spec.")
+    if any(not 0 < threshold <= 1 for threshold in iou or ()):
+        raise InputError(f"--iou takes thresholds above 0 and up to 1; found {', '.join(map(str, iou or ()))}.")
     if of_files:
         columns = read_truth(Path(truth))
         files = (groups, conditions, pictures, class_agnostic)
@@ -148,7 +150,11 @@ def match_files(
         ious, max_detections: of the match; COCO's unless said otherwise.
         class_agnostic: all classes are taken for one.
     """
+    if not truth.file_names:
+        raise InputError("The ground truth lists no image; there is nothing to judge.")
     results = read_results(detections, truth)
+    if len(results.score) and not (results.score.min() >= 0 and results.score.max() <= 1):
+        say(f"'{detections}' holds scores outside 0 to 1; calibration and certificates say nothing about such scores")
     if spec and list(spec.class_names) != truth.class_names and set(spec.class_names) != set(truth.class_names):
         raise InputError(
             f"The spec's classes ({', '.join(spec.class_names)}) are not those of the ground truth ({', '.join(truth.class_names)})."
@@ -157,6 +163,8 @@ def match_files(
     measured = _measured(truth, pictures, spec)
     clauses = spec.conditions if spec else (*_clauses(extra), *in_thirds(measured))
     of_group = read_conditions(groups) if groups else {}
+    for path, table in ((conditions, extra), (groups, of_group)):
+        _check_names(path, table, truth.file_names)
     known = bool(np.isfinite(truth.sizes_hw).all() and len(truth.sizes_hw))
     sizes = {"height": truth.sizes_hw[:, 0], "width": truth.sizes_hw[:, 1]} if known else {}
     resolution = truth.sizes_hw.min(axis=1) if known else np.full(len(truth.file_names), np.nan)
@@ -168,7 +176,7 @@ def match_files(
         {
             "image_id": truth.image_ids,
             "file_name": truth.file_names,
-            "group": [next(iter(_of(of_group, name).values()), name) for name in truth.file_names],
+            "group": [_group_of(of_group, name) for name in truth.file_names],
             **sizes,
             **picture_labels(clauses, of_pictures),
         }
@@ -191,9 +199,15 @@ def _measured(truth: TruthColumns, pictures: Path | None, spec: Spec | None) -> 
     if pictures is None or (spec and not any(c.source == "measured" and c.name in MEASURES for c in spec.conditions)):
         return {}
     with Bars().shown() as bars:
-        return measure_pictures(
+        found = measure_pictures(
             truth.file_names, picture_reader(truth, pictures), lambda done, of: bars("measure", done, of)
         )
+    if not found and truth.file_names:
+        raise InputError(
+            f"None of the {len(truth.file_names)} pictures is in '{pictures}', such as '{truth.file_names[0]}'; "
+            f"--pictures is the folder their file names are relative to."
+        )
+    return found
 
 
 def _of_files(
@@ -218,6 +232,25 @@ def _of_files(
     return matches, report
 
 
+def _check_names(path: Path | None, table: dict[str, dict[str, str]], names: Sequence[str]) -> None:
+    """InputError where a table keyed by file name holds none of the pictures; a sentence where it lacks some."""
+    if path is None:
+        return
+    known = sum(bool(_of(table, name)) for name in names)
+    if not known:
+        raise InputError(
+            f"'{path}' holds none of the {len(names)} pictures; its first column must be their file name, such as '{names[0]}'."
+        )
+    if known < len(names):
+        say(f"'{path}' says nothing about {len(names) - known} of {len(names)} pictures; each stands for itself")
+
+
+def _group_of(table: dict[str, dict[str, str]], name: str) -> str:
+    """The column `group` where there is one, else the first; a picture that is not listed is a group of its own."""
+    row = _of(table, name)
+    return row.get("group") or next(iter(row.values()), "") or name
+
+
 def _of(table: dict[str, dict[str, str]], name: str) -> dict[str, str]:
     return table.get(name) or table.get(Path(name).name) or {}
 
@@ -225,7 +258,7 @@ def _of(table: dict[str, dict[str, str]], name: str) -> dict[str, str]:
 def _clauses(extra: dict[str, dict[str, str]]) -> tuple[ConditionClause, ...]:
     """Conditions of a file without a spec: every column, by its values."""
     names = list(dict.fromkeys(key for row in extra.values() for key in row))
-    reserved = {"image_id", "file_name", "group", "height", "width"}
+    reserved = {"image_id", "file_name", "group", "height", "width", "class", "split", "set", *OF_OBJECTS}
     if reserved & set(names):
         raise InputError(f"A condition cannot be called '{min(reserved & set(names))}'; rename the column.")
     return tuple(ConditionClause(name=name) for name in names)

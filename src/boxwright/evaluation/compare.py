@@ -186,7 +186,7 @@ def _figures(
                 "low": _plain(low[i]),
                 "high": _plain(high[i]),
                 "support": int(holding_a.objects[i]),
-                "verdict": _verdict(metric, low[i], high[i]),
+                "verdict": _verdict(metric, low[i], high[i]) if np.isfinite(difference[i]) else "undefined",
             }
 
 
