@@ -20,7 +20,7 @@ def files(tmp_path: Path) -> tuple[str, str]:
     (tmp_path / "none.json").write_text(json.dumps({**truth, "images": [], "annotations": []}))
     (tmp_path / "empty.json").write_text("[]")
     (tmp_path / "unknown.csv").write_text("file_name,group\nnope.jpg,a\n")
-    (tmp_path / "light.csv").write_text("file_name,light\\nnope.jpg,a\\n")
+    (tmp_path / "light.csv").write_text("file_name,light\nnope.jpg,a\n")
     (tmp_path / "crowding.csv").write_text("file_name,crowding\n0.jpg,a\n")
     return str(tmp_path / "gt.json"), str(tmp_path / "dt.json")
 
