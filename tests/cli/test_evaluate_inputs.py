@@ -43,6 +43,23 @@ def test_refused_in_one_sentence(files: tuple[str, str], options: list[str], wor
     assert len(told) == 1 and words in told[0]
 
 
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["gt.json", "dt.json", "--split", "split/a"], "--split would do nothing with COCO files"),
+        (
+            ["dataset/a", "predictions/a", "--score-threshold", "0"],
+            "--score-threshold would do nothing with data of the",
+        ),
+        (["nowhere.json", "dt.json"], "There is no file"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(files: tuple[str, str], arguments, words, capsys) -> None:
+    folder = Path(files[0]).parent
+    assert run(["evaluate", *(str(folder / a) if a.endswith(".json") else a for a in arguments)]) == 2
+    assert words in capsys.readouterr().err
+
+
 def test_nothing_to_judge_is_said(files: tuple[str, str], capsys) -> None:
     folder = Path(files[0]).parent
     assert run(["evaluate", str(folder / "none.json"), str(folder / "empty.json")]) == 2

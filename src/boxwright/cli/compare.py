@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from boxwright.artifacts import Comparison, Dataset, Matches, Predictions, Report
-from boxwright.cli.evaluate import match_files
+from boxwright.cli.evaluate import match_files, refuse_given
 from boxwright.cli.pictures import pictures_of_files, pictures_of_store
 from boxwright.cli.terminal import STORE, JsonOption, StoreOption, find, give, open_store, save_artifact, write_page
 from boxwright.errors import InputError
@@ -37,8 +37,8 @@ def compare(
     truth: Annotated[Path | None, typer.Option("--truth", help="With COCO results: the COCO ground truth.")] = None,
     spec: Annotated[Path | None, typer.Option("--spec", help="Slice by its conditions, compare its figures.")] = None,
     score_threshold: Annotated[
-        float, typer.Option("--score-threshold", min=0, max=1, help="Operating point of COCO results.")
-    ] = 0.5,
+        float | None, typer.Option("--score-threshold", min=0, max=1, help="Operating point of COCO results; 0.5.")
+    ] = None,
     groups: Annotated[
         Path | None, typer.Option("--groups", help="CSV or Parquet: file name, group; intervals resample groups.")
     ] = None,
@@ -60,12 +60,16 @@ def compare(
         sides = []
         for results in (a, b):
             matches, clauses = match_files(columns, Path(results), **options)
-            of_class = dict.fromkeys(matches.class_names, score_threshold)
+            of_class = dict.fromkeys(matches.class_names, 0.5 if score_threshold is None else score_threshold)
             sides.append(Contender(Path(results).name, matches, least_scores(matches, of_class)))
         views = pictures_of_files(columns, sides[1].matches, pictures or truth.parent)
     elif Path(a).is_file() and Path(a).suffix == ".json":
         raise InputError(f"'{a}' is a file; COCO results are compared with --truth GROUND_TRUTH.json.")
     else:
+        only_files = {
+            "--score-threshold": score_threshold, "--groups": groups, "--conditions": conditions, "--pictures": pictures,
+        }  # fmt: skip
+        refuse_given(only_files, of_files=False)
         opened = open_store(store)
         sides = [_of_report(opened, find(store, name, Report)) for name in (a, b)]
         views = _views(opened, sides[1].matches)

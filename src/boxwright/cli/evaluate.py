@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -55,8 +55,8 @@ def evaluate(
     split: Annotated[str | None, typer.Option("--split", help="With a data set: judge one of its sides.")] = None,
     side: Annotated[str, typer.Option("--side", help="With a split: test, a set, val or train.")] = "test",
     score_threshold: Annotated[
-        float, typer.Option("--score-threshold", min=0, max=1, help="Operating point of COCO results.")
-    ] = 0.5,
+        float | None, typer.Option("--score-threshold", min=0, max=1, help="Operating point of COCO results; 0.5.")
+    ] = None,
     groups: Annotated[
         Path | None, typer.Option("--groups", help="CSV or Parquet: file name, group; intervals resample groups.")
     ] = None,
@@ -84,14 +84,23 @@ def evaluate(
     """Evaluate; COCO's figures equal pycocotools'."""
     promise = load_spec(spec) if spec else None
     of_files = Path(truth).is_file()
-    if not of_files and (iou or class_agnostic):
-        raise InputError("--iou and --class-agnostic are for COCO files; data of the store is judged by its spec.")
+    if not of_files and Path(truth).suffix == ".json":
+        raise InputError(
+            f"There is no file '{truth}'; the ground truth is a COCO JSON file, or a data set of the store."
+        )
+    only_files = {
+        "--iou": iou, "--class-agnostic": class_agnostic, "--score-threshold": score_threshold, "--groups": groups,
+        "--conditions": conditions, "--pictures": pictures,
+    }  # fmt: skip
+    refuse_given({"--split": split} if of_files else only_files, of_files=of_files)
     if any(not 0 < threshold <= 1 for threshold in iou or ()):
         raise InputError(f"--iou takes thresholds above 0 and up to 1; found {', '.join(map(str, iou or ()))}.")
     if of_files:
         columns = read_truth(Path(truth))
         files = (groups, conditions, pictures, class_agnostic)
-        matches, report = _of_files(columns, Path(detections), promise, score_threshold, *files)
+        matches, report = _of_files(
+            columns, Path(detections), promise, 0.5 if score_threshold is None else score_threshold, *files
+        )
         if iou:
             at_iou = ap_at(columns, Path(detections), iou, max_detections, class_agnostic)
             report = replace(report, metrics={**report.metrics, **at_iou})
@@ -106,6 +115,14 @@ def evaluate(
         write_failures(failures, report)
     result = as_document(report)
     give(result, as_json=as_json, lines=[*_lines(report), report.digest])
+
+
+def refuse_given(options: Mapping[str, object], *, of_files: bool) -> None:
+    """InputError where one of these options was given: it would do nothing here, and its giver thinks it does."""
+    given = [name for name, value in options.items() if value is not None and value is not False and value != []]
+    if given:
+        here, where = ("COCO files", "data of the store") if of_files else ("data of the store", "COCO files")
+        raise InputError(f"{' and '.join(given)} would do nothing with {here}; it is for {where}. Leave it out.")
 
 
 def ap_at(
@@ -272,6 +289,11 @@ def _of_store(
             "A data set of the store is judged with --spec and --split; for COCO files give two JSON files."
         )
     data, parts, found = find(store, truth, Dataset), find(store, split, Split), find(store, detections, Predictions)
+    if tuple(spec.class_names) != data.class_names:
+        raise InputError(
+            f"The spec's classes ({', '.join(spec.class_names)}) are not those of dataset '{data.name}' "
+            f"({', '.join(data.class_names)}); judge it with the spec it was ingested with."
+        )
     opened = open_store(store)
     bundle = opened.get(found.made_from["bundle"], Bundle) if "bundle" in found.made_from else None
     with Bars().shown() as bars:
@@ -292,8 +314,11 @@ def _lines(report: Report) -> list[str]:
         return "undefined" if value is None or value == -1 or math.isnan(value) else f"{value:.4f}"
 
     lines = [f"{name:10} {show(value)}" for name, value in report.metrics.items()]
-    lines.append(f"{'':10} {'AP':>9} {'AP50':>9} {'objects':>8}")
-    lines += [f"{n[:24]:24} {show(c['ap'])} {show(c['ap50'])} {c['objects']:>8}" for n, c in report.per_class.items()]
+    lines.append(f"{'':24} {'AP':>9} {'AP50':>9} {'objects':>8}")
+    lines += [
+        f"{name[:24]:24} {show(of['ap']):>9} {show(of['ap50']):>9} {of['objects']:>8}"
+        for name, of in report.per_class.items()
+    ]
     point = report.operating["all"]
     lines.append(
         f"at the operating point: precision {show(point['precision'])}, recall {show(point['recall'])}, F1 {show(point['f1'])}"
