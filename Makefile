@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo test install boards cells clean
+.PHONY: demo test install boards cells labelstudio clean
 
 demo: $(STAMP)  ## the whole loop on generated data; everything lies in build/demo
 	$(BIN)/boxwright demo --out build/demo
@@ -30,6 +30,11 @@ boards: $(STAMP)  ## DATA=<DeepPCB folder>: native layout to a gated bundle in b
 
 cells: $(STAMP)  ## DATA=<BCCD folder>: VOC to a gated bundle in build/cells
 	examples/cells/run.sh "$(DATA)" build/cells
+
+labelstudio: $(STAMP)  ## the review connector against a real Label Studio (1 GB in build/, about 7 minutes)
+	test -x build/peers_labelstudio/bin/label-studio || \
+	    ($(PYTHON) -m venv build/peers_labelstudio && build/peers_labelstudio/bin/pip install -q label-studio==1.23.2)
+	$(BIN)/pytest -m slow -n0 tests/lifecycle/test_label_studio.py
 
 clean:
 	rm -rf build .pytest_cache .ruff_cache .hypothesis

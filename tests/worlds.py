@@ -21,6 +21,8 @@ from boxwright.artifacts import (
     DRIFT_SCHEMA,
     EVENT_SCHEMA,
     QUEUE_SCHEMA,
+    SUSPECT_SCHEMA,
+    Agreement,
     Artifact,
     Bundle,
     Check,
@@ -38,6 +40,7 @@ from boxwright.artifacts import (
     ReviewQueue,
     Rollout,
     Split,
+    Suspects,
     Verdict,
     detection_table,
 )
@@ -175,6 +178,20 @@ def queue(items: list[dict[str, Any]]) -> ReviewQueue:
     return ReviewQueue(class_names=NAMES, items=pa.Table.from_pylist(items, schema=QUEUE_SCHEMA), summary={"seed": 0})
 
 
+def _agreement() -> Artifact:
+    figure = {"value": 0.9, "low": 0.8, "high": None, "support": 3}
+    return Agreement(
+        title="a, b", annotators=("a", "b"), class_names=("carton", "pouch"), iou_threshold=0.5,
+        figures={"alpha": figure, "f1": figure}, tally={"pictures": 2, "pictures_of_several": 2, "objects": 3},
+        over_iou=({"iou_threshold": 0.5, "alpha": figure},), per_class={"carton": {"f1": figure, "boxes": {"a": 2, "b": 1}}},
+        slices=({"condition": "size", "value": "8+ px", "objects": 3},), people={"a": {"boxes": 2}, "b": {"boxes": 1}},
+        pairs=({"a": "a", "b": "b", "both": 1},), separation={"found": False, "ks": None}, required={"status": "no evidence"},
+        findings=({"kind": "rule", "sentence": "say it"},), resampling={"unit": "picture", "groups": 2},
+        differences=pa.table({"image": [0, 1], "boxes": pa.array([[1.0, None], []], pa.list_(pa.float64())), "iou": [0.4, None]}),
+        made_from={"annotations[a]": digest_of("a")},
+    )  # fmt: skip
+
+
 def one_of_each_kind(folder: Path) -> dict[str, Artifact]:
     """Kind to a small artifact that holds something in every part; files are written under `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -217,8 +234,23 @@ def one_of_each_kind(folder: Path) -> dict[str, Artifact]:
         queue([queue_item("e1", picture=digest_of("p1"), file_name="a.jpg"),
                queue_item("e2", picture=digest_of("p2"), file_name="")]),
         corrections({digest_of("p1"): ([(1, 2, 3, 4)], [1]), digest_of("p2"): ([], [])}),
+        _agreement(),
+        _suspects(),
     )  # fmt: skip
     return {artifact.kind: artifact for artifact in made}
+
+
+def _suspects() -> Suspects:
+    rows = [
+        {"image_id": 1, "file_name": "a.jpg", "annotation_id": 10, "detection": 4, "kind": "location", "score": 0.9, "x1": 1.0,
+         "y1": 2.0, "x2": 30.0, "y2": 40.0, "class_id": 0, "proposed_class_id": None, "proposed_box": [3.0, 2.0, 33.0, 41.0]},
+        {"image_id": 2, "file_name": "b.jpg", "annotation_id": None, "detection": 7, "kind": "missing", "score": 0.25, "x1": 5.0,
+         "y1": 6.0, "x2": 7.5, "y2": 8.0, "class_id": None, "proposed_class_id": 1, "proposed_box": [5.0, 6.0, 7.5, 8.0]},
+    ]  # fmt: skip
+    return Suspects(
+        class_names=NAMES, rows=pa.Table.from_pylist(rows, schema=SUSPECT_SCHEMA), groups=({"kind": "location", "p": 0.5},),
+        summary={"sure_from": 0.5}, made_from={"dataset": digest_of("dataset")},
+    )  # fmt: skip
 
 
 def _file(path: Path, data: bytes) -> Path:

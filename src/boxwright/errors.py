@@ -7,7 +7,9 @@
     │   ├── FormatError          an annotation file that is not what it should be
     │   ├── SpecError            spec.yaml or recipe.yaml, with the key's path
     │   ├── SplitError           a split that leaks or cannot be made
-    │   └── StoreError           a name, digest or artifact that is not there, or is damaged
+    │   ├── StoreError           a name, digest or artifact that is not there, or is damaged
+    │   │   └── NameMoved        a name that stands for something else by now: someone else was faster
+    │   └── ToolError            a labelling tool that cannot be reached, or does not answer as asked
     ├── ParityError              what was exported does not behave as what was trained
     ├── TrainingError            training that cannot go on (non-finite loss, cannot overfit a handful)
     ├── NotReleasable            a digest without a passing verdict
@@ -65,6 +67,22 @@ class SplitError(InputError):
 
 class StoreError(InputError):
     """A name, digest or artifact is not in the store, or its content does not match its digest."""
+
+
+class NameMoved(StoreError):
+    """A name was moved by someone else since it was read; nothing was lost or overwritten."""
+
+
+class ToolError(InputError):
+    """A labelling tool cannot be reached, refuses, or does not answer as asked.
+
+    Attributes:
+        status: its HTTP status, or None when there was no answer.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class ParityError(BoxwrightError):

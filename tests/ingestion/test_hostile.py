@@ -116,3 +116,89 @@ def test_a_grown_folder_keeps_its_ids(tmp_path: Path, capsys: pytest.CaptureFixt
     assert {name: new[name] for name in old} == old
     assert new["a.jpg"] == 4
     capsys.readouterr()
+
+
+def refused(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    assert run(["check", str(path)]) == 2
+    complaint = capsys.readouterr().err
+    assert complaint.startswith("boxwright: ") and "Traceback" not in complaint
+    return complaint
+
+
+@pytest.mark.parametrize("tag", ["annotations", "annotation"])
+def test_xml_with_entities_is_not_read(tag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lots = "".join(f'<!ENTITY a{i} "{f"&a{i - 1};" * 10 if i else "lol"}">' for i in range(10))
+    (tmp_path / "a.xml").write_text(f"<!DOCTYPE x [{lots}]><{tag}><filename>&a9;</filename></{tag}>")
+    (tmp_path / "b.xml").write_text(
+        f'<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/hostname">]><{tag}><filename>&f;</filename></{tag}>'
+    )
+    if tag == "annotations":
+        refused(tmp_path, capsys)
+    else:
+        assert run(["check", str(tmp_path), "--json"]) == 1
+        assert {p["code"] for p in json.loads(capsys.readouterr().out)["problems"]} == {"broken-file"}
+
+
+def test_archives_are_not_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "set.zip").write_bytes(b"PK\x03\x04")
+    assert "Unpack it" in refused(tmp_path / "set.zip", capsys)
+    assert "unpack them" in refused(tmp_path, capsys)
+
+
+def test_deep_and_doubled_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = json.loads(source(tmp_path).read_text())
+    for text in (
+        '{"images": [], "annotations": ' + "[" * 100_000,
+        '{"images": [], "annotations": [{"id": ' + "[" * 100_000,
+        json.dumps(good)[:-1] + ', "annotations": []}',
+        '{"images": [], "categories": [{"id": 1, "name": "a", "name": "b"}], "annotations": []}',
+        '{"images": [], "categories": [{"id": 1, "name": ""}], "annotations": []}',
+        '{"images": [], "categories": [{"id": 1, "name": "a\\u0000"}], "annotations": []}',
+    ):
+        (tmp_path / "gt.json").write_text(text)
+        refused(tmp_path / "gt.json", capsys)
+
+
+def test_links_that_leave_the_folder_are_not_followed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "secret").mkdir()
+    source(tmp_path / "secret")
+    (tmp_path / "set").mkdir()
+    path = source(tmp_path / "set")
+    (tmp_path / "set" / "a.jpg").unlink()
+    (tmp_path / "set" / "a.jpg").symlink_to(tmp_path / "secret" / "a.jpg")
+    assert run(["check", str(path), "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["images"] == 0 and found["problems"][0]["code"] == "outside-folder"
+    (tmp_path / "set" / "classes.txt").write_text("x\n")
+    (tmp_path / "set" / "deep").symlink_to(tmp_path / "secret")
+    run(["check", str(tmp_path / "set"), "--json"])
+    assert json.loads(capsys.readouterr().out)["images"] == 0
+
+
+@pytest.mark.parametrize("path", ["../secret.jpg", "/etc/hostname", "a\u0000.jpg"])
+def test_a_side_file_that_leads_out(path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source(tmp_path)
+    assert run(["convert", str(tmp_path / "gt.json"), str(tmp_path / "out"), "--to", "yolo"]) == 0
+    side_file = tmp_path / "out" / "boxwright.json"
+    tree = json.loads(side_file.read_text())
+    tree["pictures"][0]["path"] = path
+    side_file.write_text(json.dumps(tree))
+    capsys.readouterr()
+    assert "is damaged" in refused(tmp_path / "out", capsys)
+
+
+def test_a_video_cannot_grow_without_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    box = '<box frame="{}" outside="0" xtl="1" ytl="1" xbr="5" ybr="5"/>'
+    head = '<annotations><meta><task><size>{}</size><labels><label><name>x</name></label></labels></task></meta><track id="0" label="x">'
+    (tmp_path / "a.xml").write_text(head.format(10**12) + box.format(0) + "</track></annotations>")
+    refused(tmp_path / "a.xml", capsys)
+    (tmp_path / "a.xml").write_text(head.format(5) + box.format(10**8) + "</track></annotations>")
+    run(["check", str(tmp_path / "a.xml"), "--no-pictures", "--json"])
+    assert "bad-frame" in json.loads(capsys.readouterr().out)["counts"]
+
+
+def test_many_boxes_in_one_place_take_bounded_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = source(tmp_path, annotations=[{**GOOD, "id": i} for i in range(20_000)])
+    run(["check", str(path), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["annotations"] == 20_000 and 0 < found["counts"]["duplicate-box"] <= 10_000

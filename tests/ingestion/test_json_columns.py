@@ -142,7 +142,7 @@ def test_plain_documents_are_read_as_json_reads_them(text: str) -> None:
     found = scan_array(text.encode(), MORE)
     entries = json.loads(text)
     too_big = any(math.isinf(float(v)) for e in entries for v in (*e["bbox"], e["score"]))
-    long_ids = any(abs(e.get(k, 0)) > 10**18 for e in entries for k in ("image_id", "category_id", "id"))
+    long_ids = any(abs(e.get(k, 0)) > 2**53 for e in entries for k in ("image_id", "category_id", "id"))
     if found is None:  # only for a reason
         assert too_big or long_ids
         return

@@ -118,6 +118,6 @@ def test_the_turn_and_the_way_back(world, tmp_path: Path, ask) -> None:
     assert corrected["diff"]["boxes_added"] == sum(len(f.annotations) for f in answers)
     world.store.point("dataset/small", turned["dataset"], reason="leave the small world as it was")
     again = ask("diff", turned["dataset"], corrected["dataset"], *store)
-    assert again == corrected["diff"]
+    assert {key: again[key] for key in corrected["diff"]} == corrected["diff"]
     lineage = ask("lineage", corrected["dataset"], *store)
     assert {"dataset", "corrections", "review_queue", "events"} <= {e["kind"] for e in lineage["made_from"]}

@@ -2,38 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-_NAMES = ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome")
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = next((found for name in _NAMES if (found := shutil.which(name))), None)
-    if path is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("no chromium on this machine")
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-def open_page(browser: Any, html: str, *, width: int, scripts: bool = True) -> tuple[Any, list[str]]:
-    context = browser.new_context(viewport={"width": width, "height": 800}, offline=True, java_script_enabled=scripts)
-    complaints: list[str] = []
-    tab = context.new_page()
-    tab.on("console", lambda message: complaints.append(f"console: {message.text}"))
-    tab.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-    tab.on("request", lambda r: None if r.url.startswith("data:") else complaints.append(f"request: {r.url[:80]}"))
-    tab.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
-    tab.set_content(html, wait_until="load")
-    return tab, complaints
+from tests.pages.tabs import open_page
 
 
 @pytest.mark.parametrize("width", [1200, 480])

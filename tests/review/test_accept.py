@@ -9,7 +9,7 @@ import pytest
 
 from boxwright.artifacts import Corrections
 from boxwright.errors import InputError
-from boxwright.review import Answer, accept
+from boxwright.review import Answer, accept, beside_coco
 from tests.worlds import DAY, digest_of, queue, queue_item
 
 QUEUE = queue(
@@ -106,3 +106,59 @@ def test_boxes_are_cut_to_the_picture() -> None:
 
 def test_corrections_name_their_queue() -> None:
     assert dict(accepted(answer("e1")).made_from) == {"review_queue": QUEUE.digest}
+
+
+def test_a_box_that_only_rounding_moved_is_the_proposed_one() -> None:
+    proposal = {"boxes_xyxy": [[10.123456789, 5, 30, 25], [0, 0, 9, 9]], "score": [1, 1], "class_id": [0, 0]}
+    one = queue([{**queue_item("e1", picture=digest_of("p1"), file_name="a.jpg"), "proposal": json.dumps(proposal)}])
+    given = np.array([[10.1234, 5.004, 30, 25], [10.1234, 5.02, 30, 25], [10.1234, 5, 30, 25]])
+    said = answer("e1", given, ["carton", "carton", "pouch"])
+    found = accept(one, [said], look=lambda _: ((60, 80), {}), reviewer="ann", now=DAY).answers.to_pylist()[0]
+    assert found["x1"] == [10.123456789, 10.1234, 10.1234]
+    assert found["y1"] == [5, 5.02, 5]
+
+
+def test_an_answer_that_knows_who_and_when() -> None:
+    said = Answer(
+        "e1", BOX, ["carton"], [False], attributes=[{"occluded": True}], reviewer="tool:3", answered_at=DAY + 9
+    )
+    late = Answer("e2", BOX, ["carton"], [False], answered_at=DAY + 999)  # its clock is ahead: now counts
+    found = {row["item"]: row for row in accepted(said, late, now=DAY + 15).answers.to_pylist()}
+    assert (found["e1"]["reviewer"], found["e1"]["answered_at"], found["e1"]["in_time"]) == ("tool:3", DAY + 9, True)
+    assert (found["e2"]["reviewer"], found["e2"]["answered_at"], found["e2"]["in_time"]) == ("ann", DAY + 15, True)
+    assert [found[k]["attributes"] for k in ("e1", "e2")] == [['{"occluded": true}'], ["{}"]]
+
+
+def test_somebody_must_have_answered() -> None:
+    with pytest.raises(InputError, match="does not say who gave it; name them with --reviewer"):
+        accept(QUEUE, [answer("e1")], look=lambda _: ((60, 80), {}), now=DAY)
+
+
+def test_a_box_beside_its_picture_is_refused() -> None:
+    with pytest.raises(InputError, match=r"a box outside its picture \(80 x 60\); nothing was accepted"):
+        accepted(answer("e1", np.array([[90.0, 5, 100, 25]])))
+
+
+def test_corrections_of_before_keep_their_digest(tmp_path) -> None:
+    """Saved before boxes had attributes: the column is not invented."""
+    now = accepted(answer("e1"))
+    old = Corrections(class_names=now.class_names, answers=now.answers.drop_columns(["attributes"]))
+    old.save(tmp_path)
+    again = Corrections.load(tmp_path)
+    assert again.digest == old.digest and "attributes" not in again.answers.column_names
+
+
+def test_what_stands_beside_coco_is_read_and_not_trusted() -> None:
+    tree = {
+        "images": [
+            {"id": "4", "file_name": "a", "reviewer": "tool:3", "answered_at": 5.5},
+            {"id": 5, "reviewer": 7, "answered_at": "now"},
+            {"id": 6, "file_name": "c", "answered_at": float("nan")},
+        ],
+        "annotations": [{"image_id": 4, "attributes": {"occluded": True}}, {"image_id": 4, "attributes": 3}],
+    }
+    assert beside_coco(tree) == {
+        "a": {"reviewer": "tool:3", "answered_at": 5.5, "attributes": [{"occluded": True}, {}]},
+        "5": {"attributes": []},
+        "c": {"attributes": []},
+    }

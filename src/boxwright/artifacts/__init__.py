@@ -1,9 +1,10 @@
 """The nouns of the flow, one file each, in the order they come to be.
 
 Dataset, Split, Checkpoint, Bundle, OperatingPoint, Predictions, Matches, Report, Comparison, Verdict, Rollout, Events,
-Drift, ReviewQueue, Corrections. Each is frozen, has a digest, and knows the digests of what it was made from.
+Drift, ReviewQueue, Corrections, Agreement, Suspects. Each is frozen, has a digest, and knows the digests of what it was made from.
 """
 
+from boxwright.artifacts.agreement import Agreement
 from boxwright.artifacts.artifact import Artifact, Parts, read_manifest
 from boxwright.artifacts.bundle import Bundle, Contract
 from boxwright.artifacts.checkpoint import Checkpoint
@@ -16,9 +17,10 @@ from boxwright.artifacts.matches import Matches
 from boxwright.artifacts.operating_point import OperatingPoint
 from boxwright.artifacts.predictions import Predictions, detection_table
 from boxwright.artifacts.report import Report
-from boxwright.artifacts.review_queue import QUEUE_SCHEMA, ReviewQueue
+from boxwright.artifacts.review_queue import QUEUE_SCHEMA, Doubt, Proposal, ReviewQueue
 from boxwright.artifacts.rollout import Rollout
 from boxwright.artifacts.split import SIDES, Split
+from boxwright.artifacts.suspects import SUSPECT_KINDS, SUSPECT_SCHEMA, Suspects
 from boxwright.artifacts.verdict import Check, Verdict
 
 KINDS: dict[str, type[Artifact]] = {
@@ -39,6 +41,8 @@ KINDS: dict[str, type[Artifact]] = {
         Drift,
         ReviewQueue,
         Corrections,
+        Agreement,
+        Suspects,
     )
 }
 
@@ -50,6 +54,9 @@ __all__ = [
     "QUEUE_SCHEMA",
     "ROW_SCHEMA",
     "SIDES",
+    "SUSPECT_KINDS",
+    "SUSPECT_SCHEMA",
+    "Agreement",
     "Artifact",
     "Bundle",
     "Check",
@@ -58,16 +65,19 @@ __all__ = [
     "Contract",
     "Corrections",
     "Dataset",
+    "Doubt",
     "Drift",
     "Events",
     "Matches",
     "OperatingPoint",
     "Parts",
     "Predictions",
+    "Proposal",
     "Report",
     "ReviewQueue",
     "Rollout",
     "Split",
+    "Suspects",
     "Verdict",
     "detection_table",
     "read_manifest",

@@ -8,7 +8,8 @@ An artifact says what it consists of (`parts`): one JSON document, tables, files
     <file>             files as they are
 
 Law for all: load(save(x)) == x, and the digest does not change. The digest covers kind, made_from and every part's
-content; when and where it was saved does not enter.
+content; when and where it was saved does not enter. A manifest without `law` was made under the first law of digests
+(store/digest.py); what is loaded from it keeps that law, so that its digest stays what others have written down.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ import pyarrow.parquet as pq
 
 from boxwright.errors import StoreError
 from boxwright.store.atomic import write_json
-from boxwright.store.digest import canonical_json, digest_of_bytes, digest_of_file, digest_of_table
+from boxwright.store.digest import canonical_json, digest_of_bytes, digest_of_columns, digest_of_file, digest_of_table
+
+_TABLE_LAWS = {1: digest_of_table, 2: digest_of_columns}
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Artifact:
     kind: ClassVar[str]
     document_name: ClassVar[str] = "document.json"
     rows_in_table: ClassVar[bool] = False
+    newest_law: ClassVar[int] = 1  # of the digests of tables, for what is made from now on
 
     made_from: Mapping[str, str] = field(default_factory=dict)
 
@@ -68,13 +72,18 @@ class Artifact:
         raise NotImplementedError(f"{cls.__name__} must say how it is put together")
 
     @property
+    def counts(self) -> Mapping[str, int]:
+        """How much it holds, for listings; stands in the manifest beside the content and is no part of the digest."""
+        return {}
+
+    @property
     def digest(self) -> str:
         """64 hexadecimal digits over the whole content."""
         return self._digest
 
     @cached_property
     def _digest(self) -> str:
-        return self._manifest(self.parts())["digest"]
+        return self._manifest["digest"]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Artifact) and self.kind == other.kind and self.digest == other.digest
@@ -97,7 +106,7 @@ class Artifact:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, folder / name)
         write_json(folder / self.document_name, parts.document)
-        write_json(folder / "manifest.json", self._manifest(parts))
+        write_json(folder / "manifest.json", {**self._manifest, **({"counts": self.counts} if self.counts else {})})
 
     @classmethod
     def load(cls, folder: Path, *, given: Mapping[str, pa.Table] | None = None) -> Self:
@@ -117,6 +126,7 @@ class Artifact:
             document = json.loads((folder / cls.document_name).read_text())
             files = {name: _inside(folder, name) for name in manifest["files"]}
             artifact = cls.from_parts(Parts(document, tables, files), manifest["made_from"])
+            object.__setattr__(artifact, "_law", _law_of(manifest, folder))
             digest = artifact.digest
         except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, pa.ArrowException) as error:
             raise StoreError(f"The {cls.kind} in '{folder}' is damaged: {type(error).__name__}: {error}.") from error
@@ -127,17 +137,32 @@ class Artifact:
             )
         return artifact
 
-    def _manifest(self, parts: Parts) -> dict[str, Any]:
+    @cached_property
+    def _law(self) -> int:
+        return self.newest_law
+
+    @cached_property
+    def _manifest(self) -> dict[str, Any]:
+        parts = self.parts()
+        of_table = _TABLE_LAWS[self._law]
         content = {
             "kind": self.kind,
             "made_from": dict(self.made_from),
             "document": digest_of_bytes(canonical_json(parts.document).encode()),
-            "tables": {name: digest_of_table(table) for name, table in sorted(parts.tables.items())},
+            "tables": {name: of_table(table) for name, table in sorted(parts.tables.items())},
             "files": {name: digest_of_file(path) for name, path in sorted(parts.files.items())},
+            **({"law": self._law} if self._law > 1 else {}),
         }
         digest = digest_of_bytes(canonical_json(content).encode())
         named = {"name": parts.document["name"]} if "name" in parts.document else {}
         return {"digest": digest, **named, **content}
+
+
+def _law_of(manifest: dict[str, Any], folder: Path) -> int:
+    law = manifest.get("law", 1)
+    if law not in _TABLE_LAWS:
+        raise StoreError(f"'{folder}' was written by a newer Boxwright (law {law!r} of digests); update this one.")
+    return law
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

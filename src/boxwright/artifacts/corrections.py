@@ -27,6 +27,7 @@ CORRECTION_SCHEMA = pa.schema(
         ("x2", pa.list_(pa.float64())),
         ("y2", pa.list_(pa.float64())),
         ("ignore", pa.list_(pa.bool_())),
+        ("attributes", pa.list_(pa.string())),  # JSON object per box; older corrections lack the column
     ]
 )
 
@@ -49,7 +50,12 @@ class Corrections(Artifact):
         return len(self.answers)
 
     def parts(self) -> Parts:
-        return Parts({"class_names": list(self.class_names)}, {"answers": self.answers.cast(CORRECTION_SCHEMA)})
+        return Parts({"class_names": list(self.class_names)}, {"answers": self.answers.cast(self._schema)})
+
+    @property
+    def _schema(self) -> pa.Schema:
+        """CORRECTION_SCHEMA, without what was not known yet when these corrections were saved: they keep their digest."""
+        return pa.schema([column for column in CORRECTION_SCHEMA if column.name in self.answers.column_names])
 
     @classmethod
     def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from boxwright.artifacts.artifact import Artifact, Parts
@@ -57,6 +58,7 @@ class Dataset(Artifact):
 
     kind: ClassVar[str] = "dataset"
     rows_in_table: ClassVar[bool] = True
+    newest_law: ClassVar[int] = 2
 
     name: str
     class_names: tuple[str, ...]
@@ -80,6 +82,13 @@ class Dataset(Artifact):
         ordered = sorted(rows, key=lambda row: row["image_id"])
         table = pa.Table.from_pylist(ordered, schema=ROW_SCHEMA)
         return cls(name=name, class_names=class_names, rows=table, provenance=provenance, made_from=made_from or {})
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        return {
+            "pictures": len(self),
+            "annotations": sum(len(chunk.flatten()) for chunk in self.rows.column("x1").chunks),
+        }
 
     @cached_property
     def image_ids(self) -> NDArray[np.int64]:
@@ -109,7 +118,7 @@ class Dataset(Artifact):
     @cached_property
     def annotations(self) -> AnnotationColumns:
         """All annotations as flat columns."""
-        counts = [len(ids) for ids in self.rows.column("class_id").to_pylist()]
+        counts = pc.list_value_length(self.rows.column("class_id")).to_numpy()  # pyright: ignore
         x1, y1, x2, y2 = (self._flat(name, np.float64) for name in ("x1", "y1", "x2", "y2"))
         return AnnotationColumns(
             offsets=offsets_from_counts(counts),
@@ -122,9 +131,28 @@ class Dataset(Artifact):
         )
 
     def _flat(self, name: str, dtype: type) -> NDArray:
+        return np.asarray(self._values(name).to_numpy(zero_copy_only=False), dtype)
+
+    def _values(self, name: str) -> pa.Array:
+        """What the lists of a column hold, one after the other."""
         column = self.rows.column(name).combine_chunks()
-        values = pa.concat_arrays(column.chunks).flatten() if isinstance(column, pa.ChunkedArray) else column.flatten()
-        return np.asarray(values.to_numpy(zero_copy_only=False), dtype)
+        return pa.concat_arrays(column.chunks).flatten() if isinstance(column, pa.ChunkedArray) else column.flatten()
+
+    def with_classes(self, class_names: tuple[str, ...]) -> Self:
+        """The same with class_ids of another list of classes; annotations of classes it does not hold are left out."""
+        place = {name: i for i, name in enumerate(class_names)}
+        lookup = np.array([place.get(name, -1) for name in (*self.class_names, "")], np.int32)
+        of_class = lookup[self._flat("class_id", np.int32)]
+        keep = of_class >= 0
+        counts = np.bincount(self.annotations.image_index[keep], minlength=len(self))
+        offsets = pa.array(offsets_from_counts(counts), pa.int32())
+        rows = self.rows
+        for position, column in enumerate(ROW_SCHEMA):
+            if pa.types.is_list(column.type):
+                flat = pa.array(of_class) if column.name == "class_id" else self._values(column.name)
+                values = flat.filter(pa.array(keep)).cast(column.type.value_type)
+                rows = rows.set_column(position, column, pa.ListArray.from_arrays(offsets, values))
+        return replace(self, class_names=class_names, rows=rows)
 
     def positions(self, image_ids: NDArray) -> NDArray[np.int64]:
         """(k,) row of each image id; InputError when one is not in the dataset."""
@@ -145,7 +173,13 @@ class Dataset(Artifact):
         return cls(
             name=document["name"],
             class_names=tuple(document["class_names"]),
-            rows=parts.tables["rows"].select(ROW_SCHEMA.names).cast(ROW_SCHEMA).sort_by("image_id"),
+            rows=_in_order(parts.tables["rows"].select(ROW_SCHEMA.names).cast(ROW_SCHEMA)),
             provenance=document["provenance"],
             made_from=made_from,
         )
+
+
+def _in_order(rows: pa.Table) -> pa.Table:
+    """The rows in rising image_id, each column in one piece."""
+    ids = rows.column("image_id").to_numpy()
+    return (rows if np.all(ids[1:] > ids[:-1]) else rows.sort_by("image_id")).combine_chunks()

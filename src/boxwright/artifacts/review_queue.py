@@ -2,28 +2,133 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from boxwright.artifacts.artifact import Artifact, Parts
 
 QUEUE_SCHEMA = pa.schema(
     [
-        ("item", pa.string()),  # id of the item: the event's id
+        ("item", pa.string()),  # id of the item: the event's id, or dataset-IMAGE_ID
         ("picture", pa.string()),  # digest
         ("file_name", pa.string()),
         ("camera", pa.string()),
         ("priority", pa.string()),  # P0 first
-        ("reason", pa.string()),  # uncertain, novel, random
-        ("value", pa.float64()),  # how uncertain or novel, in [0, 1]
+        ("reason", pa.string()),  # uncertain, novel, random, suspect
+        ("value", pa.float64()),  # how uncertain, novel or suspect, in [0, 1]
         ("selected_at", pa.float64()),  # seconds since 1970
         ("due_at", pa.float64()),
-        ("proposal", pa.string()),  # JSON: the bundle's detections, to start from
+        ("proposal", pa.string()),  # JSON: boxes to start from, as `Proposal.read` takes it
     ]
 )
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Boxes to start from: a bundle's detections, or the annotations that are in doubt.
+
+    Attributes:
+        boxes_xyxy: (n, 4) float64, continuous pixels of the upright picture.
+        score: (n,) float64 in [0, 1]; 1 where none is given.
+        class_id: (n,) int32.
+        ignore: (n,) bool, not to be judged.
+    """
+
+    boxes_xyxy: NDArray[np.float64]
+    score: NDArray[np.float64]
+    class_id: NDArray[np.int32]
+    ignore: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.boxes_xyxy)
+
+    def __getitem__(self, rows: NDArray | slice) -> Proposal:
+        return Proposal(self.boxes_xyxy[rows], self.score[rows], self.class_id[rows], self.ignore[rows])
+
+    @classmethod
+    def read(cls, text: str) -> Proposal | None:
+        """The boxes a queue's `proposal` holds, as columns or as records; None when it cannot be read.
+
+        Columns: `{"boxes_xyxy": [[x1, y1, x2, y2]], "score": [..], "class_id": [..], "ignore": [..]}`, boxes also as x1, y1,
+        x2, y2. Records: `[{"box_xyxy": [..], "score": .., "class_id": .., "ignore": ..}]`, the box also as x1, y1, x2, y2.
+        `score` and `ignore` may be left out.
+        """
+        try:
+            found = json.loads(text) if text else []
+            if isinstance(found, dict) and isinstance(found.get("detections"), list):
+                found = found["detections"]
+            rows = [] if found == {} else list(_records(found))
+            boxes = np.array([row[0] for row in rows], np.float64).reshape(len(rows), 4)
+            score = np.array([row[1] for row in rows], np.float64).reshape(len(rows))
+            class_id = np.array([row[2] for row in rows], np.int32).reshape(len(rows))
+            ignore = np.array([bool(row[3]) for row in rows], np.bool_)
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            return None
+        sane = np.isfinite(boxes).all() and (boxes[:, 2:] >= boxes[:, :2]).all() and (class_id >= 0).all()
+        return cls(boxes, score, class_id, ignore) if sane and ((score >= 0) & (score <= 1)).all() else None
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Something about a picture's annotations that may be wrong.
+
+    Attributes:
+        kind: missing, spurious, class or location.
+        class_id: of the annotation, or what is missing; -1 where none is said.
+        rather: class_id it should rather have, or -1.
+        box_xyxy: where.
+        score: how sure, in [0, 1].
+    """
+
+    kind: str
+    class_id: int
+    rather: int
+    box_xyxy: tuple[float, ...]
+    score: float
+
+    def words(self, class_names: Sequence[str]) -> str:
+        """Such as `missing carton 0.93` or `class pouch, rather carton 0.81`."""
+        known = class_names[self.class_id] if 0 <= self.class_id < len(class_names) else "box"
+        rather = class_names[self.rather] if 0 <= self.rather < len(class_names) else known
+        name = rather if self.kind == "missing" else known if rather == known else f"{known}, rather {rather}"
+        return f"{self.kind} {name} {self.score:.2f}"
+
+    @classmethod
+    def read_all(cls, text: str) -> list[Doubt]:
+        """The `suspects` beside a proposal's columns; those that cannot be read are left out."""
+        try:
+            found = json.loads(text) if text else {}
+            return [d for s in found.get("suspects") or [] if (d := cls._read(s)) is not None]
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            return []
+
+    @classmethod
+    def _read(cls, record: Any) -> Doubt | None:
+        try:
+            box, score = tuple(float(v) for v in record["box_xyxy"]), float(record["score"])
+            ids = [-1 if record.get(k) is None else int(record[k]) for k in ("class_id", "proposed_class_id")]
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            return None
+        sane = len(box) == 4 and bool(np.isfinite([*box, score]).all()) and box[0] <= box[2] and box[1] <= box[3]
+        return cls(str(record.get("kind"))[:40], ids[0], ids[1], box, score) if sane else None
+
+
+def _records(found: Any) -> Iterator[tuple[Any, Any, Any, Any]]:
+    corners = ("x1", "y1", "x2", "y2")
+    if isinstance(found, dict):
+        boxes = found["boxes_xyxy"] if "boxes_xyxy" in found else list(zip(*(found[c] for c in corners), strict=True))
+        score, ignore = found.get("score", [1.0] * len(boxes)), found.get("ignore", [False] * len(boxes))
+        yield from zip(boxes, score, found["class_id"], ignore, strict=True)
+        return
+    for record in found:
+        box = record["box_xyxy"] if "box_xyxy" in record else [record[c] for c in corners]
+        yield box, record.get("score", 1.0), record["class_id"], record.get("ignore", False)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

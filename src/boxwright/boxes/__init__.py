@@ -3,6 +3,7 @@
 Takes float arrays of boxes in any one frame, returns arrays; zero boxes is `(0, 4)` and works everywhere.
 """
 
+from boxwright.boxes.assignment import best_pairs, pair_up
 from boxwright.boxes.coords import (
     area,
     as_boxes,
@@ -20,12 +21,14 @@ from boxwright.boxes.suppress import suppress
 __all__ = [
     "area",
     "as_boxes",
+    "best_pairs",
     "clip",
     "cxcywh_from_xyxy",
     "falling",
     "grouped",
     "iou_of_two",
     "match_greedy",
+    "pair_up",
     "paired_iou",
     "pairwise_iou",
     "suppress",

@@ -8,8 +8,21 @@ from typing import Annotated
 
 import typer
 
-from boxwright.cli.terminal import Bars, JsonOption, give
-from boxwright.ingestion import check as check_source
+from boxwright.cli.terminal import (
+    STORE,
+    Bars,
+    FormatOption,
+    JsonOption,
+    StoreOption,
+    find_dataset,
+    give,
+    is_source,
+    open_store,
+)
+from boxwright.errors import InputError
+from boxwright.ingestion import Depth, check_reading, of_dataset, read_source
+
+_ENDINGS = (".json", ".xml", ".yaml", ".yml")  # of files; a dataset of the store is not called so
 
 
 def add_to(app: typer.Typer) -> None:
@@ -18,23 +31,49 @@ def add_to(app: typer.Typer) -> None:
 
 
 def check(
-    source: Annotated[Path, typer.Argument(help="COCO JSON, or a COCO, YOLO or VOC folder.")],
-    pictures: Annotated[
-        Path | None, typer.Option("--pictures", help="Folder COCO's file names are relative to.")
-    ] = None,
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="An annotation file, a folder (COCO, YOLO, VOC, CVAT, Label Studio, LabelMe), or a dataset of the store."
+        ),
+    ],
+    pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder that file names are relative to.")] = None,
+    no_pictures: Annotated[
+        bool, typer.Option("--no-pictures", help="Judge the annotations alone, by the sizes they declare.")
+    ] = False,
+    format: FormatOption = None,
+    store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """List every problem of a data set; exit code 1 if one of them is an error."""
     with Bars().shown() as bars:
-        reading, images, annotations = check_source(
-            source, pictures=pictures, progress=lambda done, of: bars("check", done, of)
-        )
-    problems = [asdict(problem) for problem in reading.problems]
-    errors = sum(p["severity"] == "error" for p in problems)
-    result = {"format": reading.format, "images": images, "annotations": annotations, "problems": problems}
-    lines = [f"{p['severity']}: {p['where']}: {p['message']} [{p['code']}]" for p in problems]
+        of_files = is_source(source) or not store.is_dir() or Path(source).suffix.lower() in _ENDINGS
+        if not of_files and (pictures or format):
+            raise InputError(f"'{source}' is taken for a dataset of the store; --pictures and --format are for files.")
+        depth: Depth = "nothing" if no_pictures else "pixels"
+        if of_files:
+            reading, fetch = read_source(Path(source), pictures=pictures, format=format), None
+        else:
+            reading, fetch = of_dataset(find_dataset(store, source)), open_store(store).pictures.read
+        found = check_reading(reading, depth=depth, fetch=fetch, progress=lambda done, of: bars("check", done, of))
+    errors = sum(n for (_, severity), n in reading.counts.items() if severity == "error")
+    warnings = sum(reading.counts.values()) - errors
+    counts = {
+        code: reading.counts[code, "error"] + reading.counts[code, "warning"] for code, _ in sorted(reading.counts)
+    }
+    result = {
+        "format": reading.format, "images": found.images, "annotations": found.annotations,
+        "unlabelled": found.unlabelled, "classes": reading.class_names, "errors": errors, "warnings": warnings,
+        "turned_upright": dict(reading.turned), "counts": counts, "problems": [asdict(p) for p in reading.problems],
+    }  # fmt: skip
+    lines = [f"{p.severity}: {p.where}: {p.message}" for p in reading.problems]
+    if hidden := errors + warnings - len(reading.problems):
+        lines.append(f"... and {hidden} more of these kinds: " + ", ".join(f"{n} {code}" for code, n in counts.items()))
+    if reading.turned:
+        lines.append("outlines: " + ", ".join(f"{n} {kind}" for kind, n in reading.turned.items()))
     lines.append(
-        f"{reading.format}: {images} pictures, {annotations} annotations, {errors} errors, {len(problems) - errors} warnings"
+        f"{reading.format}: {found.images} pictures ({found.unlabelled} not labelled), {found.annotations} annotations, "
+        f"{errors} errors, {warnings} warnings"
     )
     give(result, as_json=as_json, lines=lines)
     raise typer.Exit(1 if errors else 0)

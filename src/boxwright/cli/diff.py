@@ -1,14 +1,21 @@
-"""`boxwright diff`: what changed between two versions of a data set."""
+"""`boxwright diff`: what changed between two versions of a data set, or two annotation files, to the box."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from boxwright.artifacts import Dataset
-from boxwright.cli.terminal import STORE, JsonOption, StoreOption, find, give
+from boxwright.cli.terminal import STORE, JsonOption, StoreOption, give, say, write_page
+from boxwright.cli.versions import Version, picture_finder, version_at
+from boxwright.errors import InputError
+from boxwright.labels import Difference
 from boxwright.labels import diff as diff_datasets
+from boxwright.pages import diff_page
+
+_MOST_LINES = 200
+_MOST_WARNINGS = 5
 
 
 def add_to(app: typer.Typer) -> None:
@@ -17,17 +24,78 @@ def add_to(app: typer.Typer) -> None:
 
 
 def diff(
-    before: Annotated[str, typer.Argument(help="Dataset: name or digest.")],
-    after: Annotated[str, typer.Argument(help="Dataset: name or digest.")],
+    before: Annotated[str, typer.Argument(help="Dataset (name, NAME@2, NAME~1, digest, folder) or annotation files.")],
+    after: Annotated[str, typer.Argument(help="The same, for the later side.")],
+    by: Annotated[str, typer.Option("--by", help="How boxes are recognised: auto, ids or place.")] = "auto",
+    least_iou: Annotated[
+        float, typer.Option("--iou", help="Least overlap of a box that is recognised by its place.")
+    ] = 0.5,
+    pictures: Annotated[
+        Path | None, typer.Option("--pictures", help="Folder of the pictures of annotation files.")
+    ] = None,
+    page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page, with pictures.")] = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Say what the second version has that the first has not, to the box."""
-    found = diff_datasets(find(store, before, Dataset), find(store, after, Dataset))
+    if by not in ("auto", "ids", "place"):
+        raise InputError(f"--by takes auto, ids or place; found '{by}'.")
+    if not 0 < least_iou <= 1:
+        raise InputError(f"--iou must be above 0 and at most 1; found {least_iou:g}.")
+    sides = [version_at(store, reference, pictures=pictures) for reference in (before, after)]
+    _warn(sides)
+    if by == "auto" and not all(side.has_ids for side in sides):
+        by = "place"
+    found = diff_datasets(sides[0].dataset, sides[1].dataset, by=by, least_iou=least_iou)  # type: ignore[arg-type]
+    if page:
+        digests = {d.file_names[i]: d.picture_digests[i] for d in (s.dataset for s in sides) for i in _of(found, d)}
+        read = picture_finder(store, sides, pictures)
+        titles = (sides[0].title, sides[1].title)
+        write_page(page, diff_page(found, titles=titles, read_picture=lambda name: read(name, digests.get(name, ""))))  # pyright: ignore
+    give(_document(found, sides), as_json=as_json, lines=_lines(found))
+
+
+def _of(found: Difference, dataset: Any) -> list[int]:
+    """Rows of the pictures that the changes are listed under."""
+    names = set(found.boxes.column("file_name").to_pylist())
+    return [i for i, name in enumerate(dataset.file_names) if name in names]
+
+
+def _warn(sides: list[Version]) -> None:
+    for side in sides:
+        for warning in side.warnings[:_MOST_WARNINGS]:
+            say(f"{side.title}: {warning}")
+        if len(side.warnings) > _MOST_WARNINGS:
+            say(f"{side.title}: {len(side.warnings) - _MOST_WARNINGS} more; `boxwright check {side.title}` lists them")
+
+
+def _document(found: Difference, sides: list[Version]) -> dict[str, Any]:
+    digests = [None if side.from_files else side.dataset.digest for side in sides]
+    return {"before": sides[0].title, "after": sides[1].title, "digests": digests, **found.as_document}
+
+
+def _lines(found: Difference) -> list[str]:
     lines = [f"{name}: {line}" for name, changes in found.pictures_changed.items() for line in changes]
+    lines += [f"{name}: {line}" for name, edits in found.pictures_edited.items() for line in edits]
     lines += [f"added {name}" for name in found.pictures_added] + [f"removed {name}" for name in found.pictures_removed]
-    lines.append(
-        f"pictures: +{len(found.pictures_added)} -{len(found.pictures_removed)}; boxes: +{found.boxes_added} "
-        f"-{found.boxes_removed}, {found.boxes_moved} moved, {found.boxes_relabelled} relabelled, {found.boxes_rejudged} rejudged"
-    )
-    give(found.as_document, as_json=as_json, lines=lines)
+    lines += [f"replaced {name}" for name in found.pictures_replaced]
+    if len(lines) > _MOST_LINES:
+        lines = [*lines[:_MOST_LINES], f"... and {len(lines) - _MOST_LINES:,} more; --json and --page have them"]
+    if found.classes[0] != found.classes[1]:
+        lines.append(f"classes: {', '.join(found.classes[0])} became {', '.join(found.classes[1])}")
+    if len(found.boxes) and not found.believed_ids:
+        lines.append(f"boxes were recognised by place (IoU {found.least_iou:g} and more): their ids are not kept")
+    for title, table in (("class", found.per_class), ("annotator", found.per_annotator)):
+        if len(table) > 1:
+            lines += [f"{title} {name or '(not told)'}: {_counted(counts)}" for name, counts in table.items()]
+    counts = found.counts
+    return [
+        *lines,
+        f"pictures: +{len(found.pictures_added)} -{len(found.pictures_removed)}; boxes: +{counts['added']} "
+        f"-{counts['removed']}, {counts['moved']} moved, {counts['relabelled']} relabelled, {counts['rejudged']} rejudged"
+        + (f", {counts['details']} with other details" if counts["details"] else ""),
+    ]
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in counts.items() if count)

@@ -1,16 +1,18 @@
-"""`boxwright ingest`: COCO, YOLO or VOC files into the store."""
+"""`boxwright ingest`: annotation files and their pictures into the store."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from boxwright.artifacts import Dataset
-from boxwright.cli.terminal import STORE, Bars, JsonOption, StoreOption, give, open_store, say
+from boxwright.cli.terminal import STORE, Bars, FormatOption, JsonOption, StoreOption, give, open_store, say
 from boxwright.ingestion import ingest as ingest_source
-from boxwright.spec import load_spec
+from boxwright.spec import load_spec, read_sheet
 from boxwright.store import check_name
 
 
@@ -20,27 +22,37 @@ def add_to(app: typer.Typer) -> None:
 
 
 def ingest(
-    source: Annotated[Path, typer.Argument(help="COCO JSON, or a COCO, YOLO or VOC folder.")],
+    source: Annotated[
+        Path, typer.Argument(help="An annotation file, or a folder: COCO, YOLO, VOC, CVAT, Label Studio, LabelMe.")
+    ],
     name: Annotated[str, typer.Option("--name", help="Name of the data set; its versions share it.")],
     spec: Annotated[Path | None, typer.Option("--spec", help="spec.yaml; its classes give the class_ids.")] = None,
-    pictures: Annotated[
-        Path | None, typer.Option("--pictures", help="Folder COCO's file names are relative to.")
-    ] = None,
+    pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder that file names are relative to.")] = None,
     conditions: Annotated[
         Path | None,
         typer.Option("--conditions", help="CSV or Parquet: file name first, then one column per condition."),
     ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option("--sheet", help="datasheet.yaml: sources, consent, licence, retention; travels with the version."),
+    ] = None,
+    format: FormatOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Read a data set into the store; its digest is the last line."""
     check_name(name)
+    told = read_sheet(sheet) if sheet else None
     opened = open_store(store, must_exist=False)
     with Bars().shown() as bars:
         dataset, problems = ingest_source(
             source, name=name, keep=opened.pictures.add, spec=load_spec(spec) if spec else None, pictures=pictures,
-            conditions=conditions, earlier=opened.get(f"dataset/{name}", Dataset) if opened.history(f"dataset/{name}") else None, progress=lambda done, of: bars("ingest", done, of),
+            conditions=conditions, format=format, earlier=opened.get(f"dataset/{name}", Dataset) if opened.history(f"dataset/{name}") else None, progress=lambda done, of: bars("ingest", done, of),
         )  # fmt: skip
+    if told is not None:
+        dataset = replace(dataset, provenance={**dataset.provenance, "sheet": told.as_document})
+        for warning in told.warnings(datetime.now(UTC).date()):
+            say(f"warning: {warning}")
     digest = opened.put(dataset, name=f"dataset/{name}", reason=f"ingest {source.name}")
     errors = [p for p in problems if p.severity == "error"]
     for problem in problems[:20]:

@@ -25,9 +25,23 @@ def lineage(
     opened = open_store(store)
     digest = opened.resolve(reference)
     kind = opened.kind_of(digest)
+    names = _names(opened)
     sources, users = _sources(opened, digest), _users(opened, digest)
-    lines = [f"{kind} {digest}", "made from:", *_indented(sources), "used by:", *_indented(users)]
-    give({"kind": kind, "digest": digest, "made_from": sources, "used_by": users}, as_json=as_json, lines=lines)
+    for entry in (*sources, *users):
+        entry["names"] = names.get(entry["digest"], [])
+    mine = names.get(digest, [])
+    lines = [" ".join([kind, digest, *mine]), "made from:", *_indented(sources), "used by:", *_indented(users)]
+    result = {"kind": kind, "digest": digest, "names": mine, "made_from": sources, "used_by": users}
+    give(result, as_json=as_json, lines=lines)
+
+
+def _names(store: Store) -> dict[str, list[str]]:
+    """Digest to the versions of names it has been, such as dataset/line@2."""
+    found: dict[str, list[str]] = {}
+    for name in store.names():
+        for number, event in enumerate(store.history(name), start=1):
+            found.setdefault(event.digest, []).append(f"{name}@{number}")
+    return found
 
 
 def _sources(store: Store, digest: str) -> list[dict]:
@@ -49,18 +63,28 @@ def _sources(store: Store, digest: str) -> list[dict]:
 
 
 def _users(store: Store, digest: str) -> list[dict]:
-    """Everything that rests on it."""
+    """Everything that rests on it, one entry per digest, nearest first."""
+    users: dict[str, list[tuple[str, str, str]]] = {}
+    for kind in store.kinds():
+        for user in store.digests(kind):
+            for role, source in store.made_from(user).items():
+                users.setdefault(source, []).append((kind, user, role))
     found, waiting, seen = [], [(digest, 1)], {digest}
     while waiting:
         current, depth = waiting.pop(0)
-        for kind, user in store.used_by(current):
+        for kind, user, role in users.get(current, []):
             if user not in seen:
                 seen.add(user)
-                found.append({"kind": kind, "digest": user, "depth": depth})
+                found.append({"as": role, "kind": kind, "digest": user, "depth": depth})
                 waiting.append((user, depth + 1))
     return found
 
 
 def _indented(entries: list[dict]) -> list[str]:
-    lines = ["  " * e["depth"] + " ".join(str(e[k]) for k in ("role", "kind", "digest") if k in e) for e in entries]
+    lines = []
+    for entry in entries:
+        words = [entry["role"]] if "role" in entry else []
+        words += [entry["kind"], entry["digest"], *entry["names"]]
+        words += [f"(as its {entry['as']})"] if "as" in entry else []
+        lines.append("  " * entry["depth"] + " ".join(words))
     return lines or ["  nothing"]

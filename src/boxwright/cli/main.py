@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
+from importlib import import_module
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads cost ten times on a shared machine; before torch
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -14,37 +16,13 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import typer
 
 from boxwright import __version__
-from boxwright.cli import (
-    card,
-    check,
-    choose,
-    compare,
-    correct,
-    demo,
-    diff,
-    evaluate,
-    export,
-    gate,
-    ingest,
-    init,
-    lineage,
-    predict,
-    promote,
-    review,
-    rollback,
-    serve,
-    show,
-    split,
-    train,
-    turn,
-    watch,
-)
 from boxwright.cli.compiling import announce_compiling
 from boxwright.errors import BoxwrightError, NotReleasable, ParityError, TrainingError
 
-_VERBS = (
-    init, ingest, check, split, diff, train, export, choose, predict, evaluate, compare, gate, card,
-    promote, rollback, serve, watch, review, correct, turn, show, lineage, demo,
+VERBS = (
+    "init", "ingest", "check", "convert", "split", "coverage", "labels", "agree", "audit", "diff", "train", "export",
+    "choose", "predict", "evaluate", "compare", "gate", "card", "promote", "rollback", "serve",
+    "watch", "review", "correct", "turn", "show", "lineage", "demo",
 )  # fmt: skip
 _THE_ANSWER_IS_NO = (NotReleasable, ParityError, TrainingError)
 
@@ -55,24 +33,25 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-app = typer.Typer(
-    help="Engineering object detectors that have to work in production.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+def command_line(verbs: Iterable[str] = VERBS) -> typer.Typer:
+    """The command line with these verbs; a verb's file, and the rooms it needs, are imported only for it."""
+    app = typer.Typer(
+        help="Engineering object detectors that have to work in production.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
 
+    @app.callback()
+    def _options(
+        version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    ) -> None:
+        pass
 
-@app.callback()
-def _options(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
-) -> None:
-    pass
-
-
-for verb in _VERBS:
-    verb.add_to(app)
+    for verb in verbs:
+        import_module(f"boxwright.cli.{verb}").add_to(app)
+    return app
 
 
 def main() -> None:
@@ -83,8 +62,9 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run a verb with these arguments; its exit code."""
+    verbs = arguments[:1] if arguments and arguments[0] in VERBS else () if arguments == ["--version"] else VERBS
     try:
-        result = app(arguments, standalone_mode=False)
+        result = command_line(verbs)(arguments, standalone_mode=False)
         return result if isinstance(result, int) else 0
     except typer.Exit as error:
         return error.exit_code

@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from boxwright.artifacts import ReviewQueue
+from boxwright.cli import review_tools
+from boxwright.cli.review_tools import JOURNAL, QUEUE
 from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, find, give, open_store, write_page
+from boxwright.errors import InputError
 from boxwright.images import read_picture
-from boxwright.ingestion import read_answers
-from boxwright.lifecycle import accept_answers, export_queue, select_for_review
+from boxwright.lifecycle import accept_answers, at_hand, pictures_of, read_answer_file, select_for_review
 from boxwright.pages import queue_page
-from boxwright.review import Answer
-from boxwright.serving import kept_picture
 from boxwright.spec import load_spec
-
-_JOURNAL = Annotated[Path | None, typer.Option("--journal", help="Folder of the journal; default STORE/journal.")]
-_QUEUE = Annotated[str, typer.Argument(help="Review queue: name or digest.")]
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the verb and its four parts."""
+    """Add the verb and its parts."""
     review = typer.Typer(
-        help="Select, list, export and accept what people review.", no_args_is_help=True, rich_markup_mode=None
+        help="Select, show, hand out and accept what people review.", no_args_is_help=True, rich_markup_mode=None
     )
-    for name, part in (("select", select), ("list", show_items), ("export", export), ("accept", accept)):
+    for name, part in (("select", select), ("list", show_items), ("page", page_of), ("export", review_tools.export),
+                       ("push", review_tools.push), ("pull", review_tools.pull), ("accept", accept)):  # fmt: skip
         review.command(name)(part)
     app.add_typer(review, name="review")
 
 
 def select(
     spec: SpecOption,
-    journal: _JOURNAL = None,
+    journal: JOURNAL = None,
     since: Annotated[float, typer.Option("--since", help="Seconds since 1970; older events are left out.")] = 0.0,
     page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
     store: StoreOption = STORE,
@@ -47,55 +48,69 @@ def select(
     queue = select_for_review(opened, promise, folder, since=since)
     digest = opened.put(queue, name=f"review/{promise.name}", reason="select")
     if page:
-        write_page(page, queue_page(queue, read_picture=lambda d: _kept(folder, d)))
+        write_page(page, queue_page(queue, read_picture=_at_hand(store, folder)))
     chosen = queue.summary["chosen"]
     lines = [f"{len(queue)} items: " + ", ".join(f"{count} {reason}" for reason, count in chosen.items()), digest]
     give({"review_queue": digest, "items": len(queue), **dict(queue.summary)}, as_json=as_json, lines=lines)
 
 
-def show_items(queue: _QUEUE, store: StoreOption = STORE, as_json: JsonOption = False) -> None:
+def show_items(queue: QUEUE, journal: JOURNAL = None, store: StoreOption = STORE, as_json: JsonOption = False) -> None:
     """List the items of a queue, in the order in which they are due."""
     items = find(store, queue, ReviewQueue).items.to_pylist()
-    shown = [{k: v for k, v in item.items() if k != "proposal"} for item in items]
+    kept = at_hand(open_store(store, must_exist=False), journal or store / "journal", (i["picture"] for i in items))
+    shown: list[dict[str, Any]] = [{**item, "at_hand": item["picture"] in kept} for item in items]
+    for item in shown:
+        del item["proposal"]
     lines = [
-        f"{i['priority']} due {datetime.fromtimestamp(i['due_at'], UTC):%Y-%m-%d %H:%M} {i['reason']:9} {i['camera'] or '-':8} {i['file_name'] or i['picture'][:12]}"
-        for i in items
+        f"{i['priority']} due {datetime.fromtimestamp(i['due_at'], UTC):%Y-%m-%d %H:%M} {i['reason']:9} "
+        f"{i['camera'] or '-':8} {i['file_name'] or i['picture'][:12]}{'' if i['at_hand'] else ' (picture not at hand)'}"
+        for i in shown
     ]
     give({"items": shown}, as_json=as_json, lines=lines or ["the queue is empty"])
 
 
-def export(
-    queue: _QUEUE,
-    out: Annotated[Path, typer.Argument(help="Folder to write pictures and a COCO file with proposed boxes into.")],
-    journal: _JOURNAL = None,
+def page_of(
+    queue: QUEUE,
+    out: Annotated[Path, typer.Argument(help="HTML file to write.")],
+    journal: JOURNAL = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the queue's pictures and the bundle's boxes as COCO, to be corrected in any labelling tool."""
+    """Write the page of a queue: each item's picture, proposal, reason, priority and due time."""
     items = find(store, queue, ReviewQueue)
-    count = export_queue(items, journal or store / "journal", out)
-    give({"items": count, "out": str(out)}, as_json=as_json, lines=[f"{count} pictures and {out / 'annotations.json'}"])
+    write_page(out, queue_page(items, read_picture=_at_hand(store, journal or store / "journal")))
+    give({"items": len(items), "page": str(out)}, as_json=as_json, lines=[f"{len(items)} items on {out}"])
 
 
 def accept(
-    queue: _QUEUE,
-    answers: Annotated[Path, typer.Argument(help="COCO file with the boxes each reviewed picture should have.")],
-    reviewer: Annotated[str, typer.Option("--reviewer", help="Who answered.")],
-    journal: _JOURNAL = None,
+    queue: QUEUE,
+    answers: Annotated[Path, typer.Argument(help="COCO, CVAT or Label Studio file (or folder) with the answers.")],
+    reviewer: Annotated[str, typer.Option("--reviewer", help="Who answered, where the file does not say.")] = "",
+    journal: JOURNAL = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Take answers in; items without an entry stay open."""
-    opened = open_store(store)
+    """Take answers in; items without an answer stay open."""
+    opened, folder = open_store(store), journal or store / "journal"
     items = find(store, queue, ReviewQueue)
-    given = [Answer(**vars(entry)) for entry in read_answers(answers)]
-    corrections = accept_answers(opened, items, given, journal or store / "journal", reviewer=reviewer)
-    digest = opened.put(corrections, name="corrections/latest", reason=f"answers of {reviewer}")
+    given = read_answer_file(opened, items, folder, answers)
+    corrections = accept_answers(opened, items, given, folder, reviewer=reviewer)
+    who = sorted(set(corrections.answers.column("reviewer").to_pylist()))
+    reason = f"answers of {', '.join(who[:3])}{' and others' if len(who) > 3 else ''}"
+    digest = opened.put(corrections, name="corrections/latest", reason=reason)
     late = sum(not row for row in corrections.answers.column("in_time").to_pylist())
     result = {"corrections": digest, "answered": len(corrections), "open": len(items) - len(corrections), "late": late}
     give(result, as_json=as_json, lines=[f"{len(corrections)} answered, {result['open']} open, {late} late", digest])
 
 
-def _kept(folder: Path, digest: str):
-    path = kept_picture(folder, digest)
-    return read_picture(path.read_bytes(), name=digest[:12]) if path.is_file() else None
+def _at_hand(store: Path, journal: Path) -> Callable[[str], NDArray[np.uint8] | None]:
+    """From a picture's digest to its pixels, or None."""
+    look = pictures_of(open_store(store, must_exist=False), journal)
+
+    def read(digest: str) -> NDArray[np.uint8] | None:
+        try:
+            return read_picture(look(digest), name=digest[:12])
+        except InputError:
+            return None
+
+    return read

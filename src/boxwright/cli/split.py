@@ -9,6 +9,8 @@ import typer
 
 from boxwright.artifacts import Dataset, Split
 from boxwright.cli.named import by_name
+from boxwright.cli.parts import WithParts
+from boxwright.cli.split_audit import audit_split
 from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, find, give, open_store
 from boxwright.errors import InputError
 from boxwright.spec import load_spec
@@ -16,8 +18,11 @@ from boxwright.splitting import split as split_dataset
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("split")(split)
+    """Add the verb and its part `audit`."""
+    audit = typer.Typer(rich_markup_mode=None, add_completion=False)
+    audit.command("audit")(audit_split)
+    whole = type("Split", (WithParts,), {"parts": {"audit": typer.main.get_command(audit)}})
+    app.command("split", cls=whole)(split)
 
 
 def split(
@@ -33,18 +38,28 @@ def split(
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Split a data set by the spec's sets and groups, and say what was done."""
+    """Split a data set by the spec's sets and groups, and say what was done.
+
+    Part: `boxwright split audit SOURCE --splits FILE` holds a split you have against its pictures and tells every leak;
+    see `boxwright split audit --help`.
+    """
     data = find(store, dataset, Dataset)
     earlier = find(store, keep, Split) if keep else None
     lists = {name: _lines_of(Path(path)) for name, path in by_name(sets, "--set").items()}
-    made = split_dataset(data, load_spec(spec), from_source=from_source, keep=earlier, lists=lists)
-    digest = open_store(store).put(made, name=f"split/{data.name}", reason="split")
+    opened = open_store(store)
+    made = split_dataset(
+        data, load_spec(spec), from_source=from_source, keep=earlier, lists=lists, read=opened.pictures.read
+    )
+    digest = opened.put(made, name=f"split/{data.name}", reason="split")
     summary = dict(made.summary)
     lines = [
         f"{side}: {summary['images'][side]} pictures in {summary['groups'][side]} groups, "
         f"{sum(summary['objects'][side].values())} objects" for side in made.sides
     ]  # fmt: skip
     lines += [line for name, told in summary.get("sets", {}).items() for line in _told(name, told)]
+    lines += [f"could not be satisfied: {sentence}" for sentence in summary.get("unmet", ())]
+    if alike := summary.get("near_duplicates"):
+        lines.append(f"near-duplicates: {alike['pairs']} pairs, {alike['on_two_sides']} of them on two sides")
     give({"split": digest, **summary}, as_json=as_json, lines=[*lines, digest])
 
 

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from boxwright.artifacts import KINDS, Artifact, read_manifest
+from boxwright.artifacts import KINDS, Artifact, Dataset, read_manifest
 from boxwright.errors import StoreError
 from boxwright.store import Store, write_bytes
 from boxwright.store.atomic import new_folder
@@ -26,6 +26,10 @@ StoreOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 SpecOption = Annotated[Path, typer.Option("--spec", help="spec.yaml, the promise.")]
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", help="datumaro:NAME: have Datumaro read the folder. Without it the format is recognised."),
+]
 STORE = Path(".boxwright")
 _LINES = 5  # of a bar, where stderr is no terminal
 
@@ -104,6 +108,19 @@ def find(store: Path, reference: str, kind: type[A]) -> A:
     if (path / "manifest.json").is_file():
         return kind.load(path)
     return open_store(store).get(reference, kind)
+
+
+def find_dataset(store: Path, reference: str) -> Dataset:
+    """The dataset that a folder, digest or name stands for; `line` stands for `dataset/line` where there is one."""
+    if store.is_dir() and "/" not in reference and Store(store).history(f"dataset/{reference}"):
+        reference = f"dataset/{reference}"
+    return find(store, reference, Dataset)
+
+
+def is_source(reference: str) -> bool:
+    """Whether files are meant, and not a dataset of the store or in a folder of its own."""
+    path = Path(reference)
+    return path.exists() and not (path / "manifest.json").is_file()
 
 
 def any_artifact(store: Path, reference: str) -> Artifact:

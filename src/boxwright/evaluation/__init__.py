@@ -7,6 +7,7 @@ resample the spec's groups. It measures; the gate judges.
 
 from boxwright.evaluation.average_precision import Reducer, coco_metrics
 from boxwright.evaluation.choose import choose
+from boxwright.evaluation.collect import Coverage, cover
 from boxwright.evaluation.compare import Contender, compare
 from boxwright.evaluation.confusion import confusion
 from boxwright.evaluation.coverage import coverage
@@ -17,6 +18,7 @@ from boxwright.evaluation.sides import GroundTruth, Scored
 
 __all__ = [
     "Contender",
+    "Coverage",
     "GroundTruth",
     "Reducer",
     "Scored",
@@ -24,6 +26,7 @@ __all__ = [
     "coco_metrics",
     "compare",
     "confusion",
+    "cover",
     "coverage",
     "error_types",
     "evaluate",

@@ -25,7 +25,7 @@ from boxwright.gate.markdown import (
     span,
     table,
 )
-from boxwright.spec import figure_key
+from boxwright.spec import figure_key, sheet_of
 
 _NOT_RECORDED = "not recorded"
 _WORST = 5  # slices and reasons that are named as weak
@@ -158,6 +158,22 @@ def _meaning(clause: Mapping[str, Any]) -> str:
     return f": {'; '.join(parts)}." if parts else ""
 
 
+def _sheet(dataset: Dataset) -> list[str]:
+    """The data sheet that travels with the dataset, one line a source."""
+    sheet = sheet_of(dataset.provenance)
+    if sheet is None:
+        return ["- Data sheet: none; sources, consent, licence and retention are not recorded."]
+    lines = ["- Data sheet:"]
+    for source in sheet.sources:
+        said = (("origin", source.origin), ("licence", source.licence), ("consent", source.consent),
+                ("keep until", source.retention_until), ("contact", source.contact))  # fmt: skip
+        lines.append(
+            f"  - {plain(source.name)}: "
+            + "; ".join(f"{key} {plain(str(value or _NOT_RECORDED))}" for key, value in said)
+        )
+    return lines
+
+
 def _data(dataset: Dataset | None, split: Split | None) -> list[str]:
     if dataset is None:
         return [f"Dataset: {_NOT_RECORDED}."]
@@ -170,6 +186,7 @@ def _data(dataset: Dataset | None, split: Split | None) -> list[str]:
         f"- Read from: {plain(provenance.get('format', _NOT_RECORDED))}; records refused: "
         f"{len(provenance.get('refused') or ())}; pictures corrected by reviewers: "
         f"{number(provenance.get('corrected_pictures', 0))}.",
+        *_sheet(dataset),
     ]
     if split is None:
         return [*lines, f"- Split: {_NOT_RECORDED}."]

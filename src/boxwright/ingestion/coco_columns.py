@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from boxwright.boxes import xyxy_from_xywh
 from boxwright.errors import FormatError
-from boxwright.ingestion.coco import load_json, parse_json, read_bytes, read_categories
+from boxwright.ingestion.finding import read_bytes
+from boxwright.ingestion.formats.coco import read_categories
 from boxwright.ingestion.json_columns import Key, members, scan_array, scan_file
+from boxwright.ingestion.json_text import load_json, parse_json
 
 _BOX = (Key("image_id", whole=True), Key("category_id", whole=True), Key("bbox", many=True))
 _TRUTH = (*_BOX, Key("id", whole=True, needed=False), Key("area", needed=False), Key("iscrowd", needed=False))

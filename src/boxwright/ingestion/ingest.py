@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from boxwright.artifacts import Dataset
 from boxwright.errors import FormatError, InputError
-from boxwright.ingestion.pictures import Progress, Seen, look
-from boxwright.ingestion.reading import BoxRecord, Problem, Reading
+from boxwright.ingestion.pictures import Depth, Fetch, Progress, Seen, look
+from boxwright.ingestion.reading import Boxes, PictureRecord, Problem, Reading
+from boxwright.ingestion.rows import Rows
 from boxwright.ingestion.source import read_source
 from boxwright.spec import Spec
 
@@ -31,18 +33,20 @@ def ingest(
     pictures: Path | None = None,
     conditions: Path | None = None,
     earlier: Dataset | None = None,
+    format: str | None = None,
     progress: Progress | None = None,
 ) -> tuple[Dataset, list[Problem]]:
     """The dataset in a source, and everything that was wrong with it.
 
     Args:
-        source: COCO JSON, or a COCO, YOLO or VOC folder.
+        source: an annotation file or a folder in any format we read.
         name: of the data set.
         keep: stores encoded pictures and returns their digests.
         spec: its classes give the class_ids, its label policy says what "difficult" means.
-        pictures: folder of COCO's pictures, when it cannot be guessed.
+        pictures: folder of the pictures, when it cannot be guessed.
         conditions: CSV or Parquet keyed by file name, for what the source does not tell.
         earlier: the version before this one; where the source gives no ids, pictures it knows keep theirs.
+        format: as for `read_source`.
         progress: called with (done, all).
 
     Raises:
@@ -50,15 +54,16 @@ def ingest(
         InputError: nothing usable was found, or a condition file names no picture of the source.
     """
     ignored = spec is None or spec.labels.difficult == "ignore"
-    reading = read_source(source, pictures=pictures, difficult_is_ignored=ignored)
+    reading = read_source(source, pictures=pictures, difficult_is_ignored=ignored, format=format)
     extra = read_conditions(conditions) if conditions else {}
-    class_names = _class_names(reading, spec)
-    rows: list[dict[str, Any]] = []
+    class_names = list(reading.class_names) if spec is None else list(spec.class_names)
+    rows = Rows()
     waiting: list[Seen] = []
 
     def flush() -> None:
         for seen, digest in zip(waiting, keep(s.data for s in waiting), strict=True):
-            rows.append(_row(seen, digest, class_names, extra, spec))
+            record = _of_spec(reading, seen.record, spec) if spec is not None else seen.record
+            rows.add(replace(record, digest=digest, conditions=_conditions(record, extra, seen.measures)))
         waiting.clear()
 
     for seen in look(reading, progress=progress):
@@ -66,27 +71,66 @@ def ingest(
         if len(waiting) >= _AT_ONCE:
             flush()
     flush()
-    if not rows:
+    if not len(rows):
         raise InputError(
-            f"'{source}' holds no usable picture ({len(reading.problems)} problems; see `boxwright check`)."
+            f"'{source}' holds no usable picture ({sum(reading.counts.values())} problems; see `boxwright check`)."
         )
-    if extra and not any(key in extra for row in rows for key in (row["file_name"], Path(row["file_name"]).name)):
+    if extra and not any(key in extra for name in rows.names for key in (name, Path(name).name)):
         raise InputError(f"'{conditions}' names no picture of '{source}'; its first column must hold file names.")
-    _number(rows, earlier)
-    dataset = Dataset.from_rows(
-        rows, name=name, class_names=tuple(class_names), provenance=_provenance(reading, class_names)
-    )
+    dataset = Dataset(
+        name=name, class_names=tuple(class_names), rows=rows.table(earlier), provenance=_provenance(reading, class_names),
+        made_from={},
+    )  # fmt: skip
     return dataset, reading.problems
 
 
-def check(source: Path, *, pictures: Path | None = None, progress: Progress | None = None) -> tuple[Reading, int, int]:
-    """A source read and looked at, without keeping anything: the reading, usable pictures, usable annotations."""
-    reading = read_source(source, pictures=pictures)
-    images, annotations = 0, 0
-    for seen in look(reading, progress=progress):
+@dataclass(frozen=True)
+class Checked:
+    """What a look at a source found.
+
+    Attributes:
+        reading: as read, with every problem.
+        images, annotations: that can be used.
+        unlabelled: pictures nobody has looked at, among `images`.
+    """
+
+    reading: Reading
+    images: int
+    annotations: int
+    unlabelled: int
+
+
+def check(
+    source: Path,
+    *,
+    pictures: Path | None = None,
+    without_pictures: bool = False,
+    format: str | None = None,
+    progress: Progress | None = None,
+) -> Checked:
+    """A source read and looked at, without keeping anything.
+
+    Args:
+        source: an annotation file or a folder.
+        pictures: folder of the pictures, when it cannot be found.
+        without_pictures: judge the annotations alone, by the sizes they declare.
+        format: as for `read_source`.
+        progress: called with (done, all).
+    """
+    reading = read_source(source, pictures=pictures, format=format)
+    return check_reading(reading, depth="nothing" if without_pictures else "pixels", progress=progress)
+
+
+def check_reading(
+    reading: Reading, *, depth: Depth = "pixels", fetch: Fetch | None = None, progress: Progress | None = None
+) -> Checked:
+    """A reading looked at, without keeping anything; the arguments are those of `look`."""
+    images, annotations, unlabelled = 0, 0, 0
+    for seen in look(reading, depth=depth, fetch=fetch, progress=progress):
         images += 1
         annotations += len(seen.record.boxes)
-    return reading, images, annotations
+        unlabelled += not seen.record.labelled
+    return Checked(reading, images, annotations, unlabelled)
 
 
 def read_conditions(path: Path) -> dict[str, dict[str, str]]:
@@ -113,85 +157,44 @@ def read_conditions(path: Path) -> dict[str, dict[str, str]]:
     return {str(row[key]): {k: str(v) for k, v in row.items() if k != key and v is not None} for row in table}
 
 
-def _class_names(reading: Reading, spec: Spec | None) -> list[str]:
-    if spec is None:
-        return list(reading.class_names)
-    known = list(spec.class_names)
-    for record in reading.pictures:
-        kept = []
-        for box in record.boxes:
-            if box.class_name in known:
-                kept.append(box)
-            else:
-                reading.problem(
-                    "unknown-class", "error", box.where,
-                    f"class '{box.class_name}' is not in the spec ({', '.join(known)}); the box was left out",
-                )  # fmt: skip
-        record.boxes = kept
-    return known
-
-
-def _row(
-    seen: Seen, digest: str, class_names: list[str], extra: Mapping[str, Mapping[str, str]], spec: Spec | None
+def _conditions(
+    record: PictureRecord, extra: Mapping[str, Mapping[str, str]], measures: Mapping[str, float]
 ) -> dict[str, Any]:
-    record = seen.record
     more = extra.get(record.file_name) or extra.get(Path(record.file_name).name) or {}
-    boxes = record.boxes
-    corners = [box.box_xyxy for box in boxes]
-    return {
-        "image_id": record.image_id,
-        "file_name": record.file_name,
-        "picture": digest,
-        "width": seen.size_hw[1],
-        "height": seen.size_hw[0],
-        "side": record.side,
-        "labelled": record.labelled,
-        "conditions": json.dumps({**record.conditions, **more, **seen.measures}, sort_keys=True, ensure_ascii=False),
-        "annotation_id": [box.annotation_id for box in boxes],
-        "class_id": [class_names.index(box.class_name) for box in boxes],
-        **{name: [float(c[i]) for c in corners] for i, name in enumerate(("x1", "y1", "x2", "y2"))},
-        "area": [box.area if box.area is not None else (c[2] - c[0]) * (c[3] - c[1]) for box, c in zip(boxes, corners, strict=True)],
-        "crowd": [box.crowd for box in boxes],
-        "ignore": [box.ignore or box.crowd or _too_little(box, spec) for box in boxes],
-        "attributes": [json.dumps(box.attributes, sort_keys=True, ensure_ascii=False) for box in boxes],
-    }  # fmt: skip
+    return {**record.conditions, **more, **measures}
 
 
-def _too_little(box: BoxRecord, spec: Spec | None) -> bool:
-    """Whether the spec does not ask for an object this small, or this hidden (attribute `visible`, a share)."""
-    clause = next((c for c in spec.classes if c.name == box.class_name), None) if spec else None
-    if clause is None:
-        return False
-    x1, y1, x2, y2 = box.box_xyxy
-    visible = box.attributes.get("visible")
-    hidden = isinstance(visible, int | float) and visible < clause.least_visible
-    return min(x2 - x1, y2 - y1) < clause.least_size_px or hidden
+def _of_spec(reading: Reading, record: PictureRecord, spec: Spec) -> PictureRecord:
+    """The record with the spec's class_ids; boxes of other classes are left out, those too small or too hidden ignored."""
+    boxes, known = record.boxes, list(spec.class_names)
+    if not len(boxes):
+        return record
+    place = np.array([known.index(n) if n in known else -1 for n in reading.class_names], np.int32)[boxes.class_id]
+    for row in np.flatnonzero(place < 0):
+        reading.problem(
+            "unknown-class", "error", boxes.where[int(row)],
+            f"class '{reading.class_names[boxes.class_id[row]]}' is not in the spec ({', '.join(known)}); the box was left out",
+        )  # fmt: skip
+    boxes = replace(boxes, class_id=place).keep(place >= 0)
+    size = (boxes.boxes_xyxy[:, 2:] - boxes.boxes_xyxy[:, :2]).min(axis=1, initial=np.inf)
+    least = np.array([c.least_size_px for c in spec.classes], np.float64)[boxes.class_id]
+    return replace(record, boxes=replace(boxes, ignore=boxes.ignore | (size < least) | _too_hidden(boxes, spec)))
 
 
-def _number(rows: list[dict[str, Any]], earlier: Dataset | None) -> None:
-    """Ids where the source gives none: those of the earlier version, then the next ones in the order of file names."""
-    ids = [row["image_id"] for row in rows]
-    if any(i is None for i in ids) or len(set(ids)) < len(ids):
-        known: dict[tuple[str, str], int] = {}
-        if earlier is not None:
-            names = zip(earlier.picture_digests, earlier.file_names, strict=True)
-            known = dict(zip(names, earlier.image_ids.tolist(), strict=True))
-        following = max(known.values(), default=0) + 1
-        for row in sorted(rows, key=lambda r: r["file_name"]):
-            row["image_id"] = known.pop((row["picture"], row["file_name"]), None)
-            if row["image_id"] is None:
-                row["image_id"] = following
-                following += 1
-    following = max((i for row in rows for i in row["annotation_id"] if i is not None), default=0) + 1
-    for row in sorted(rows, key=lambda r: r["image_id"]):
-        for position, value in enumerate(row["annotation_id"]):
-            if value is None:
-                row["annotation_id"][position] = following
-                following += 1
+def _too_hidden(boxes: Boxes, spec: Spec) -> NDArray[np.bool_]:
+    """Whether the spec does not ask for an object this hidden (attribute `visible`, a share)."""
+    hidden = np.zeros(len(boxes), np.bool_)
+    for row in range(len(boxes)) if boxes.attributes is not None else ():
+        visible = boxes.attributes_of(row).get("visible")
+        least = spec.classes[int(boxes.class_id[row])].least_visible
+        hidden[row] = isinstance(visible, int | float) and visible < least
+    return hidden
 
 
 def _provenance(reading: Reading, class_names: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {"format": reading.format, "refused": [asdict(p) for p in reading.problems]}
+    if reading.turned:
+        found["turned_upright"] = dict(reading.turned)
     if reading.category_ids is not None and list(reading.class_names) == class_names:
         found["category_ids"] = reading.category_ids
     return found

@@ -2,14 +2,15 @@
 
     [{"image_id": 7, "category_id": 1, "bbox": [x, y, w, h], "score": 0.9}, ...]
 
-A compiled scanner (json_scanner.py) reads the keys asked for, steps over all others, and takes the file block by block. It
-knows only plain JSON; at anything else it gives up without a word, and the careful reader takes the file and says what is
-wrong.
+A compiled scanner (json_scanner.py) reads the keys asked for, steps over all others, and takes the file block by block: what
+stands in memory is one block and the columns. It knows only plain JSON; at anything else it gives up without a word, and the
+careful reader takes the file and says what is wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from boxwright.ingestion.json_scanner import (
     DONE,
     GAVE_UP,
+    INCOMPLETE,
     POWERS,
     WHOLE_POWERS,
     after_space,
@@ -30,6 +32,7 @@ from boxwright.ingestion.json_scanner import (
 _BLOCK = 1 << 22
 _MARK = b"\xef\xbb\xbf"  # of byte order
 _MOST_SIDE = 4  # numbers in a bbox
+_LONGEST_KEY = 1000
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,19 @@ class Key:
         many: four numbers in brackets instead of one.
         whole: a whole number; anything else makes the scanner give up.
         needed: whether every object must have it.
+        raw: any value; its column is where its text begins and ends in the block.
     """
 
     name: str
     many: bool = False
     whole: bool = False
     needed: bool = True
+    raw: bool = False
+
+    @property
+    def width(self) -> int:
+        """Numbers in its column."""
+        return _MOST_SIDE if self.many else 2 if self.raw else 1
 
 
 def scan_file(path: Path, keys: Sequence[Key]) -> dict[str, NDArray] | None:
@@ -70,6 +80,8 @@ def scan_array(text: bytes, keys: Sequence[Key]) -> dict[str, NDArray] | None:
 
 def members(text: bytes) -> dict[str, bytes] | None:
     """The top-level keys of a JSON object and the text of their values; None where it is not plain."""
+    if not _is_utf8(text):
+        return None
     data = np.frombuffer(text, np.uint8)
     found: dict[str, bytes] = {}
     at = after_space(data, 0)
@@ -88,7 +100,9 @@ def members(text: bytes) -> dict[str, bytes] | None:
         stop = after_value(data, start)
         if stop < 0:
             return None
-        found[text[at + 1 : end - 1].decode("ascii")] = text[start:stop]
+        if b"\\u" in text[at + 1 : end - 1]:
+            return None
+        found[text[at + 1 : end - 1].decode()] = text[start:stop]
         at, first = after_space(data, stop), False
         if text[at : at + 1] == b"}":
             break
@@ -97,16 +111,135 @@ def members(text: bytes) -> dict[str, bytes] | None:
     return found if after_space(data, at + 1) == len(data) else None
 
 
+Take = Callable[[NDArray, bytes], bool]
+
+
+def scan_object(path: Path, name: str, keys: Sequence[Key], take: Take) -> dict[str, bytes] | None:
+    """The members of a file that is one JSON object, without ever holding the file; None where it is not plain.
+
+    Args:
+        path: the file.
+        name: the member that is a long array of objects; it is not in what is returned.
+        keys: to read of those objects.
+        take: called per block with its table (n, sum of widths) and its text; False gives up.
+
+    Returns:
+        key to the text of its value, for all other members.
+    """
+    try:
+        with path.open("rb") as file:
+            return _members_of(file.fileno(), name, keys, take)
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _members_of(file: int, name: str, keys: Sequence[Key], take: Take) -> dict[str, bytes] | None:
+    found: dict[str, bytes] = {}
+    seen: set[str] = set()
+    at = _gap(file, len(_MARK) if os.pread(file, len(_MARK), 0) == _MARK else 0)
+    if os.pread(file, 1, at) != b"{":
+        return None
+    while True:
+        at = _gap(file, at + 1)
+        key = os.pread(file, _LONGEST_KEY, at)
+        if not seen and key[:1] == b"}":
+            break
+        end = after_string(np.frombuffer(key, np.uint8), 0)
+        if end < 0 or b"\\" in key[:end]:
+            return None
+        spelled = key[1 : end - 1].decode()
+        if spelled in seen:
+            return None
+        seen.add(spelled)
+        at = _gap(file, at + end)
+        if os.pread(file, 1, at) != b":":
+            return None
+        at = _gap(file, at + 1)
+        if spelled == name:
+            stop = _array_at(file, at, keys, take)
+        else:
+            found[spelled], stop = _value_at(file, at)
+        if stop < 0:
+            return None
+        at = _gap(file, stop)
+        sign = os.pread(file, 1, at)
+        if sign == b"}":
+            break
+        if sign != b",":
+            return None
+    return None if os.pread(file, 1, _gap(file, at + 1)) else found
+
+
+def _gap(file: int, at: int) -> int:
+    """First place at or after `at` that is no white space."""
+    size = 64
+    while text := os.pread(file, size, at):
+        left = len(text.lstrip(b" \t\r\n"))
+        at += len(text) - left
+        if left:
+            break
+        size = _BLOCK
+    return at
+
+
+def _value_at(file: int, at: int) -> tuple[bytes, int]:
+    """The text of a value and the place after it, or -1."""
+    size = 1 << 16
+    while True:
+        text = os.pread(file, size, at)
+        end = after_value(np.frombuffer(text, np.uint8), 0)
+        if end >= 0:
+            text[:end].decode()
+            return text[:end], at + end
+        if end != INCOMPLETE or len(text) < size:
+            return b"", -1
+        size *= 4
+
+
+def _array_at(file: int, at: int, keys: Sequence[Key], take: Take) -> int:
+    """Hand on the array of objects that opens at `at`; the place after it, or -1."""
+    place = at
+
+    def blocks() -> Iterator[bytes]:
+        nonlocal place
+        while block := os.pread(file, _BLOCK, place):
+            place += len(block)
+            yield block
+
+    rest = _scan_blocks(blocks(), keys, take)
+    return -1 if rest is None else place - len(rest)
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        return text.isascii() or bool(text.decode())
+    except UnicodeDecodeError:
+        return False
+
+
 def _scan(blocks: Iterator[bytes], keys: Sequence[Key]) -> dict[str, NDArray] | None:
+    parts: list[NDArray] = []
+
+    def take(table: NDArray, _text: bytes) -> bool:
+        parts.append(table)
+        return True
+
+    rest = _scan_blocks(blocks, keys, take)
+    if rest is None or (rest + b"".join(blocks)).strip(b" \t\r\n"):
+        return None
+    return _columns(parts, keys)
+
+
+def _scan_blocks(blocks: Iterator[bytes], keys: Sequence[Key], take: Take) -> bytes | None:
+    """Hand on the tables of the blocks; what follows the array in its last block, or None."""
     spelled = np.zeros((len(keys), max(len(k.name) for k in keys)), np.uint8)
     for i, key in enumerate(keys):
         spelled[i, : len(key.name)] = np.frombuffer(key.name.encode(), np.uint8)
     lengths = np.array([len(k.name) for k in keys])
-    widths = np.array([_MOST_SIDE if k.many else 1 for k in keys])
+    widths = np.array([k.width for k in keys])
     offsets = np.concatenate([[0], np.cumsum(widths)])
-    whole, needed = np.array([k.whole for k in keys]), np.array([k.needed for k in keys])
-    parts: list[NDArray] = []
-    left, begun, first = b"", False, True
+    whole, needed, raw = (np.array([getattr(k, what) for k in keys]) for what in ("whole", "needed", "raw"))
+    left, begun, first, any_rows = b"", False, True, False
     for block in blocks:
         text = left + block if left else block
         at = 0
@@ -115,36 +248,38 @@ def _scan(blocks: Iterator[bytes], keys: Sequence[Key]) -> dict[str, NDArray] | 
             first = False
             at = len(text) - len(text.lstrip(b" \t\r\n"))
             if at == len(text):
-                left = text
+                left = b""
                 continue
             if text[at : at + 1] != b"[":
                 return None
             at, begun = at + 1, True
         data = np.frombuffer(text, np.uint8)
         table, state, at, odd = scan_records(
-            data, at, bool(parts), spelled, lengths, widths, offsets, whole, needed, POWERS, WHOLE_POWERS
+            data, at, any_rows, spelled, lengths, widths, offsets, whole, needed, raw, POWERS, WHOLE_POWERS
         )
-        if state == GAVE_UP:
+        if state == GAVE_UP or not _is_utf8(text[:at]):
             return None
         for row, column, start, stop in odd:
             table[row, column] = float(text[start:stop])
         if not np.isfinite(table[:, np.repeat(needed, widths)]).all():
             return None
-        parts += [table] if len(table) else []
+        if len(table):
+            any_rows = True
+            if not take(table, text):
+                return None
         left = text[at:]
         if state == DONE:
-            rest = left + b"".join(blocks)
-            if rest.strip(b" \t\r\n"):
-                return None
-            return _columns(parts, keys, offsets)
+            return left
     return None
 
 
-def _columns(parts: list[NDArray], keys: Sequence[Key], offsets: NDArray) -> dict[str, NDArray]:
+def _columns(parts: list[NDArray], keys: Sequence[Key]) -> dict[str, NDArray]:
     """The blocks' tables as one column per key."""
     found: dict[str, NDArray] = {}
-    for i, key in enumerate(keys):
-        pieces = [part[:, offsets[i] : offsets[i + 1]] for part in parts]
-        column = np.concatenate(pieces) if pieces else np.zeros((0, offsets[i + 1] - offsets[i]))
-        found[key.name] = column if key.many else column[:, 0].copy()
+    at = 0
+    for key in keys:
+        pieces = [part[:, at : at + key.width] for part in parts]
+        column = np.concatenate(pieces) if pieces else np.zeros((0, key.width))
+        found[key.name] = column if key.width > 1 else column[:, 0].copy()
+        at += key.width
     return found

@@ -25,7 +25,7 @@ def after_space(data, at):
 
 @numba.njit(cache=True, nogil=True)
 def after_string(data, at):
-    """Place after the string that opens at `at`; -1 to give up (no string, not ASCII, escapes of \\u), -2 at the end."""
+    """Place after the string that opens at `at`; -1 to give up, -2 at the end. That its bytes are UTF-8 is seen elsewhere."""
     if at >= len(data):
         return -2
     if data[at] != 34:
@@ -35,14 +35,21 @@ def after_string(data, at):
         sign = data[at]
         if sign == 34:
             return at + 1
-        if sign < 32 or sign > 126:
+        if sign < 32 or sign == 127:
             return -1
         if sign == 92:
             at += 1
             if at >= len(data):
                 return -2
             sign = data[at]
-            if not (
+            if sign == 117:  # \u and four digits
+                if at + 4 >= len(data):
+                    return -2
+                for i in range(at + 1, at + 5):
+                    if not (48 <= data[i] <= 57 or 65 <= data[i] <= 70 or 97 <= data[i] <= 102):
+                        return -1
+                at += 4
+            elif not (
                 sign == 34 or sign == 92 or sign == 47 or sign == 98 or sign == 102 or sign == 110 or sign == 114
                 or sign == 116
             ):  # fmt: skip
@@ -275,7 +282,7 @@ def _which(data, start, stop, spelled, lengths, guess):
 
 
 @numba.njit(cache=True, nogil=True)
-def scan_records(data, at, going_on, spelled, lengths, widths, offsets, whole, needed, powers, whole_powers):
+def scan_records(data, at, going_on, spelled, lengths, widths, offsets, whole, needed, raw, powers, whole_powers):
     """Whole objects from `at` on: their table, how it ended, the place reached, and the numbers left to Python."""
     room = len(data) // 16 + 1
     table = np.empty((min(room, len(data) // (2 * offsets[-1]) + 1), offsets[-1]))
@@ -300,7 +307,7 @@ def scan_records(data, at, going_on, spelled, lengths, widths, offsets, whole, n
             break
         table[rows, :] = np.nan
         end, more = _record(data, i, table[rows], rows, odd, odds, spelled, lengths, widths, offsets, whole, needed,
-                            powers, whole_powers)  # fmt: skip
+                            raw, powers, whole_powers)  # fmt: skip
         if end == INCOMPLETE:
             break
         if end < 0:
@@ -313,7 +320,7 @@ def scan_records(data, at, going_on, spelled, lengths, widths, offsets, whole, n
 
 @numba.njit(cache=True, nogil=True)
 def _record(
-    data, at, row, number, odd, odds, spelled, lengths, widths, offsets, whole, needed, powers, whole_powers
+    data, at, row, number, odd, odds, spelled, lengths, widths, offsets, whole, needed, raw, powers, whole_powers
 ):  # fmt: skip
     """One object, its numbers into `row`; place after it, or negative; and how many numbers are left to Python."""
     seen, guess = np.uint64(0), 0
@@ -325,6 +332,10 @@ def _record(
         if end < 0:
             return end, odds
         k = _which(data, at + 1, end - 1, spelled, lengths, guess)
+        if k < 0:
+            for i in range(at + 1, end - 2):
+                if data[i] == 92 and data[i + 1] == 117:  # may spell a key that is asked for
+                    return -1, odds
         at = after_space(data, end)
         if at >= len(data):
             return -2, odds
@@ -340,13 +351,19 @@ def _record(
             if (seen >> np.uint64(k)) & np.uint64(1):
                 return -1, odds
             seen |= np.uint64(1) << np.uint64(k)
-            if widths[k] > 1:
+            if raw[k]:
+                end = after_value(data, at)
+                if end < 0:
+                    return end, odds
+                row[offsets[k]], row[offsets[k] + 1] = at, end
+                at = end
+            elif widths[k] > 1:
                 if at >= len(data):
                     return -2, odds
                 if data[at] != 91:
                     return -1, odds
                 at += 1
-            for part in range(widths[k]):
+            for part in range(0 if raw[k] else widths[k]):
                 at = after_space(data, at)
                 if part > 0:
                     if at >= len(data):
@@ -369,7 +386,7 @@ def _record(
                     odd[odds, 0], odd[odds, 1], odd[odds, 2], odd[odds, 3] = number, offsets[k] + part, at, end
                     odds += 1
                 at = end
-            if widths[k] > 1:
+            if widths[k] > 1 and not raw[k]:
                 at = after_space(data, at)
                 if at >= len(data):
                     return -2, odds

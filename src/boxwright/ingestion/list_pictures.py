@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boxwright.errors import FormatError
-from boxwright.ingestion.coco import read_coco
-from boxwright.ingestion.yolo import PICTURE_ENDINGS
+from boxwright.ingestion.finding import PICTURE_ENDINGS
+from boxwright.ingestion.formats.coco import read_coco
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,30 @@
 """The same look at every picture, whatever the format: is it there, does it decode, does it hold its boxes?
 
 Boxes are brought into the upright picture: what leaves it is cut, what lies outside is refused. Two boxes in the same
-place are told, because a person drew one of them by mistake.
+place are told, because a person drew one of them by mistake. The reading itself is left as it was read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from boxwright.boxes import pairwise_iou
-from boxwright.errors import PictureError
+from boxwright.errors import FormatError, PictureError, StoreError
 from boxwright.images import measure, read_header, read_picture
-from boxwright.ingestion.reading import BoxRecord, PictureRecord, Reading
-from boxwright.ingestion.yolo import PICTURE_ENDINGS
+from boxwright.ingestion.finding import PICTURE_ENDINGS, read_bytes
+from boxwright.ingestion.reading import Boxes, PictureRecord, Reading
+from boxwright.ingestion.same_place import same_place
 
 _SAME_PLACE = 0.9
 _ROUNDING_PX = 1.0
+_MOST_PICTURE_BYTES = 1 << 29
 Progress = Callable[[int, int], None]
+Depth = Literal["pixels", "header", "nothing"]
+Fetch = Callable[[str], bytes]
 
 
 @dataclass(frozen=True)
@@ -28,138 +32,158 @@ class Seen:
     """A picture that can be used.
 
     Attributes:
-        record: as read, boxes cut to the picture.
-        data: the encoded file.
-        size_hw: of the upright picture.
-        measures: brightness, contrast, sharpness.
+        record: as read, boxes cut to the picture, with its upright size.
+        data: the encoded file; empty when pictures are not looked at.
+        size_hw: of the upright picture; None when it is not known.
+        measures: brightness, contrast, sharpness; empty unless pixels are looked at.
     """
 
     record: PictureRecord
     data: bytes
-    size_hw: tuple[int, int]
+    size_hw: tuple[int, int] | None
     measures: dict[str, float]
 
 
-def look(reading: Reading, *, progress: Progress | None = None) -> Iterator[Seen]:
+def look(
+    reading: Reading, *, depth: Depth = "pixels", fetch: Fetch | None = None, progress: Progress | None = None
+) -> Iterator[Seen]:
     """Every usable picture, in order; problems are noted in the reading.
 
     Args:
         reading: what to look at; its problems grow.
+        depth: how far: decode the pixels, read the header alone, or believe the annotation file without any picture.
+        fetch: the encoded picture of a digest, for a stored version; files are read when None.
         progress: called with (done, all).
     """
-    taken: set[Path] = set()
+    taken: set[Path | tuple[str, str]] = set()  # a stored version may hold two pictures of one name
     for number, record in enumerate(reading.pictures, start=1):
-        seen = None
-        if record.path in taken:
+        seen, key = None, (record.file_name, record.digest) if record.digest else record.path
+        if key in taken:
             reading.problem(
                 "duplicate-picture",
                 "error",
                 record.file_name,
                 "is listed twice; the second entry was left out with its boxes",
             )
+        elif depth == "nothing":
+            boxes = _fitted(reading, record)
+            record = record if boxes is record.boxes else replace(record, boxes=boxes)
+            seen = Seen(record, b"", record.size_hw, {})
         else:
-            seen = _look_at(reading, record)
-        taken.add(record.path)
+            seen = _look_at(reading, record, depth, fetch)
+        taken.add(key)
         if progress:
             progress(number, len(reading.pictures))
         if seen is not None:
+            _report_same_place(reading, seen.record)
             yield seen
-    _report_unlisted(reading)
+    if (
+        depth != "nothing" and fetch is None and reading.format != "labelstudio"
+    ):  # an export of tasks is often of a part of them
+        _report_unlisted(reading)
 
 
-def _look_at(reading: Reading, record: PictureRecord) -> Seen | None:
+def _look_at(reading: Reading, record: PictureRecord, depth: Depth, fetch: Fetch | None) -> Seen | None:
     name = record.file_name
-    if not _is_there(record.path):
-        lost = f", and its {len(record.boxes)} boxes with it" if record.boxes else ""
+    lost = f", and its {len(record.boxes)} boxes with it" if len(record.boxes) else ""
+    if fetch is None and not _is_there(record.path):
         reading.problem("missing-picture", "error", name, f"is listed, but there is no file; it was left out{lost}")
         return None
-    data = record.path.read_bytes()
+    if fetch is None and record.root is not None and not record.path.resolve().is_relative_to(record.root.resolve()):
+        reading.problem(
+            "outside-folder", "error", name, f"leads out of the folder of pictures by a link; it was left out{lost}"
+        )
+        return None
     try:
+        data = fetch(record.digest) if fetch is not None else read_bytes(record.path, most=_MOST_PICTURE_BYTES)
         header = read_header(data, name=name)
-        picture = read_picture(data, name=name)
+        picture = read_picture(data, name=name) if depth == "pixels" else None
     except PictureError as error:
         reading.problem(f"picture-{error.reason}", "error", name, f"{error} It was left out with its boxes.")
         return None
-    size_hw = (picture.shape[0], picture.shape[1])
+    except (FormatError, StoreError) as error:
+        reading.problem("picture-damaged", "error", name, f"{error} It was left out with its boxes.")
+        return None
+    size_hw = header.size_hw
     if record.size_hw is not None and record.size_hw != size_hw:
         if record.size_hw == size_hw[::-1] and header.orientation >= 5:
-            _turn(reading, record, header.orientation)
+            record = _turned(reading, record, header.orientation)
         else:
             reading.problem(
                 "size-differs", "error", name,
                 f"is said to be {record.size_hw[1]}x{record.size_hw[0]} but is {size_hw[1]}x{size_hw[0]} upright; "
                 f"boxes are taken as pixels of the upright picture",
             )  # fmt: skip
-    record.boxes = [box for box in record.boxes if _fit(reading, box, size_hw)]
-    _report_same_place(reading, record)
-    return Seen(record, data, size_hw, measure(picture))
+    record = replace(record, size_hw=size_hw)
+    record.boxes = _fitted(reading, record)
+    return Seen(record, data, size_hw, measure(picture) if picture is not None else {})
 
 
 def _is_there(path: Path) -> bool:
     try:
         return path.is_file()
-    except ValueError:  # a name no file system can hold
+    except (ValueError, OSError):  # a name no file system can hold
         return False
 
 
-def _turn(reading: Reading, record: PictureRecord, orientation: int) -> None:
-    """Boxes of a picture that was annotated lying on its side, brought to the upright frame."""
+def _turned(reading: Reading, record: PictureRecord, orientation: int) -> PictureRecord:
+    """A picture that was annotated lying on its side, its boxes brought to the upright frame."""
     assert record.size_hw is not None
     height, width = record.size_hw
-    for box in record.boxes:
-        x1, y1, x2, y2 = box.box_xyxy
-        x1, y1, x2, y2 = y1, x1, y2, x2  # orientations 5 to 8 all transpose first
-        if orientation in (6, 7):
-            x1, x2 = height - x2, height - x1
-        if orientation in (7, 8):
-            y1, y2 = width - y2, width - y1
-        box.box_xyxy = (x1, y1, x2, y2)
+    x1, y1, x2, y2 = record.boxes.boxes_xyxy.T
+    x1, y1, x2, y2 = y1, x1, y2, x2  # orientations 5 to 8 all transpose first
+    if orientation in (6, 7):
+        x1, x2 = height - x2, height - x1
+    if orientation in (7, 8):
+        y1, y2 = width - y2, width - y1
     reading.problem(
         "turned", "warning", record.file_name,
         f"was annotated as stored ({width}x{height}) but EXIF turns it upright; its boxes were turned with it",
     )  # fmt: skip
+    return replace(record, boxes=replace(record.boxes, boxes_xyxy=np.stack([x1, y1, x2, y2], axis=1)))
 
 
-def _fit(reading: Reading, box: BoxRecord, size_hw: tuple[int, int]) -> bool:
-    height, width = size_hw
-    x1, y1, x2, y2 = box.box_xyxy
-    cut = (min(max(x1, 0.0), width), min(max(y1, 0.0), height), min(max(x2, 0.0), width), min(max(y2, 0.0), height))
-    if cut[2] - cut[0] <= 0 or cut[3] - cut[1] <= 0:
-        reading.problem(
-            "outside-picture", "error", box.where,
-            f"the box {[round(v, 1) for v in box.box_xyxy]} lies outside of the {width}x{height} picture; it was left out",
-        )  # fmt: skip
-        return False
-    if max(abs(a - b) for a, b in zip(cut, box.box_xyxy, strict=True)) > _ROUNDING_PX:
-        reading.problem(
-            "outside-picture", "warning", box.where,
-            f"the box {[round(v, 1) for v in box.box_xyxy]} leaves the {width}x{height} picture and was cut to it",
-        )  # fmt: skip
-    box.box_xyxy = cut
-    return True
+def _fitted(reading: Reading, record: PictureRecord) -> Boxes:
+    """The boxes, cut to the picture; those outside are left out."""
+    boxes = record.boxes
+    if record.size_hw is None or not len(boxes):
+        return boxes
+    height, width = record.size_hw
+    given = boxes.boxes_xyxy
+    fits = given.min() >= 0 and given[:, 2].max() <= width and given[:, 3].max() <= height
+    if fits and (given[:, 2:] > given[:, :2]).all():
+        return boxes
+    cut = np.clip(given, 0.0, [width, height, width, height])
+    inside = (cut[:, 2] > cut[:, 0]) & (cut[:, 3] > cut[:, 1])
+    over = np.abs(cut - given).max(axis=1) > _ROUNDING_PX
+    for row in np.flatnonzero(over | ~inside):
+        place = f"the box {given[row].round(1).tolist()}"
+        if not inside[row]:
+            message = f"{place} lies outside of the {width}x{height} picture; it was left out"
+            reading.problem("outside-picture", "error", boxes.where[int(row)], message)
+        else:
+            message = f"{place} leaves the {width}x{height} picture and was cut to it"
+            reading.problem("outside-picture", "warning", boxes.where[int(row)], message)
+    return replace(boxes, boxes_xyxy=cut).keep(inside)
 
 
 def _report_same_place(reading: Reading, record: PictureRecord) -> None:
-    boxes = [box for box in record.boxes if not box.crowd]
+    boxes = record.boxes.keep(~record.boxes.crowd) if len(record.boxes) > 1 else record.boxes
     if len(boxes) < 2:
         return
-    corners = np.array([box.box_xyxy for box in boxes], np.float64)
-    iou = pairwise_iou(corners, corners)
-    for i, j in zip(*np.nonzero(np.triu(iou >= _SAME_PLACE, k=1)), strict=True):
-        one, other = boxes[i], boxes[j]
-        what = (
-            "the same class" if one.class_name == other.class_name else f"'{one.class_name}' and '{other.class_name}'"
-        )
+    for i, j, iou in same_place(boxes.boxes_xyxy, _SAME_PLACE):
+        one, other = (reading.class_names[boxes.class_id[row]] for row in (i, j))
+        what = "the same class" if one == other else f"'{one}' and '{other}'"
         reading.problem(
-            "duplicate-box", "warning", f"{record.file_name}: {one.where} / {other.where}",
-            f"two boxes in the same place (IoU {iou[i, j]:.2f}), {what}; both are kept",
+            "duplicate-box", "warning", f"{record.file_name}: {boxes.where[i]} / {boxes.where[j]}",
+            f"two boxes in the same place (IoU {iou:.2f}), {what}; both are kept",
         )  # fmt: skip
 
 
 def _report_unlisted(reading: Reading) -> None:
     """Pictures that lie among the listed ones but are not listed: forgotten, or negatives nobody declared."""
-    listed = {record.path.resolve() for record in reading.pictures}
-    folders = {path.parent for path in listed if path.parent.is_dir()}
+    listed = {record.path.resolve() for record in reading.pictures if _is_there(record.path)}
+    folders = {path.parent for path in listed}
     for folder in sorted(folders):
         for path in sorted(folder.iterdir()):
             if path.suffix.lower() in PICTURE_ENDINGS and path.resolve() not in listed:

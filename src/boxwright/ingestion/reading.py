@@ -1,16 +1,23 @@
-"""What a format's reader hands on: records as the files give them, and what was wrong with them.
+"""What a format's reader hands on, and what a writer takes: pictures, columns of boxes, and what was wrong with them.
 
 A reader reads one format and judges nothing but that format. Whether pictures exist, decode, and hold their boxes is
-looked at afterwards, for all formats alike, in `pictures.py`.
+looked at afterwards, for all formats alike, in `pictures.py`. Boxes are columns: a million of them are a few arrays.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 Severity = Literal["error", "warning"]
+NO_ID = -(1 << 63)  # where the source gives an annotation no id
+MOST_OF_A_KIND = 10_000  # problems of one code that are kept one by one; the rest are counted
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class Problem:
 
 @dataclass
 class BoxRecord:
-    """One annotation as read.
+    """One annotation as read from a format of small files.
 
     Attributes:
         annotation_id: the file's, or None.
@@ -55,6 +62,97 @@ class BoxRecord:
     attributes: dict[str, Any] = field(default_factory=dict)
 
 
+class Numbered(Sequence[str]):
+    """Where annotations of one file stand, spelled out only when somebody asks: `gt.json annotation 3`."""
+
+    def __init__(self, file: str, ids: NDArray[np.int64], positions: NDArray[np.int64]) -> None:
+        self.file, self.ids, self.positions = file, ids, positions
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, i: Any) -> Any:
+        if isinstance(i, slice | np.ndarray):
+            return Numbered(self.file, self.ids[i], self.positions[i])
+        number = self.ids[i] if self.ids[i] != NO_ID else f"at position {self.positions[i]}"
+        return f"{self.file} annotation {number}"
+
+
+@dataclass
+class Boxes:
+    """The annotations of one picture as columns, in the order of the source.
+
+    Attributes:
+        class_id: (n,) int32 index into the reading's class_names.
+        boxes_xyxy: (n, 4) float64 continuous pixels.
+        annotation_id: (n,) int64 the file's, or NO_ID.
+        area: (n,) float64 the file's own (a mask's), NaN where it gives none.
+        crowd, ignore: (n,) bool: COCO's iscrowd; not to be judged.
+        attributes: one dictionary per annotation; None when none has any.
+        where: file and record, for problems.
+    """
+
+    class_id: NDArray[np.int32]
+    boxes_xyxy: NDArray[np.float64]
+    annotation_id: NDArray[np.int64]
+    area: NDArray[np.float64]
+    crowd: NDArray[np.bool_]
+    ignore: NDArray[np.bool_]
+    attributes: list[dict[str, Any]] | None
+    where: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.class_id)
+
+    @classmethod
+    def empty(cls) -> Boxes:
+        """No annotations; the columns are never written to."""
+        return _NONE
+
+    @classmethod
+    def of(cls, records: Sequence[BoxRecord], class_id: Sequence[int]) -> Boxes:
+        """Columns of some records."""
+        if not records:
+            return cls.empty()
+        return cls(
+            class_id=np.array(class_id, np.int32),
+            boxes_xyxy=np.array([r.box_xyxy for r in records], np.float64),
+            annotation_id=np.array([NO_ID if r.annotation_id is None else r.annotation_id for r in records], np.int64),
+            area=np.array([np.nan if r.area is None else r.area for r in records], np.float64),
+            crowd=np.array([r.crowd for r in records], np.bool_),
+            ignore=np.array([r.ignore for r in records], np.bool_),
+            attributes=[r.attributes for r in records] if any(r.attributes for r in records) else None,
+            where=[r.where for r in records],
+        )
+
+    def attributes_of(self, row: int) -> dict[str, Any]:
+        """The attributes of one annotation."""
+        return self.attributes[row] if self.attributes is not None else {}
+
+    def take(self, rows: NDArray[np.int64]) -> Boxes:
+        """Some of the rows, in the order given."""
+        return Boxes(
+            self.class_id[rows],
+            self.boxes_xyxy[rows],
+            self.annotation_id[rows],
+            self.area[rows],
+            self.crowd[rows],
+            self.ignore[rows],
+            None if self.attributes is None else [self.attributes[i] for i in rows],
+            self.where[rows] if isinstance(self.where, Numbered) else [self.where[i] for i in rows],  # type: ignore[call-overload]
+        )
+
+    def keep(self, mask: NDArray[np.bool_]) -> Boxes:
+        """The rows where `mask` holds; the same object when it holds everywhere."""
+        return self if mask.all() else self.take(np.flatnonzero(mask))
+
+
+_NONE = Boxes(
+    np.zeros(0, np.int32), np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.bool_),
+    np.zeros(0, np.bool_), None, [],
+)  # fmt: skip
+
+
 @dataclass
 class PictureRecord:
     """One picture as listed.
@@ -68,6 +166,8 @@ class PictureRecord:
         labelled: False when the source has no labels for it at all.
         conditions: metadata.
         boxes: annotations.
+        root: folder the file must not leave, links followed; None where any place will do.
+        digest: of the picture in the store, or empty.
     """
 
     file_name: str
@@ -77,7 +177,9 @@ class PictureRecord:
     side: str = ""
     labelled: bool = True
     conditions: dict[str, Any] = field(default_factory=dict)
-    boxes: list[BoxRecord] = field(default_factory=list)
+    boxes: Boxes = field(default_factory=Boxes.empty)
+    root: Path | None = None
+    digest: str = ""
 
 
 @dataclass
@@ -85,11 +187,14 @@ class Reading:
     """A source, read.
 
     Attributes:
-        format: coco, yolo or voc.
+        format: coco, yolo, voc, cvat, labelstudio or labelme.
         class_names: in the order the source gives them.
         pictures: in the order of the source.
-        problems: found while reading.
+        problems: found while reading; of one code at most MOST_OF_A_KIND.
         category_ids: COCO's category id by position in class_names.
+        turned: kinds of outline that were turned into upright boxes, and how many.
+        counts: problems by (code, severity), those not kept included.
+        sheet: the data sheet a stored version carries, as a JSON object.
     """
 
     format: str
@@ -97,7 +202,29 @@ class Reading:
     pictures: list[PictureRecord] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     category_ids: list[int] | None = None
+    turned: Counter[str] = field(default_factory=Counter)
+    counts: Counter[tuple[str, Severity]] = field(default_factory=Counter)
+    sheet: dict[str, Any] | None = None
 
     def problem(self, code: str, severity: Severity, where: str, message: str) -> None:
         """Note one more problem."""
-        self.problems.append(Problem(code, severity, where, message))
+        self.counts[code, severity] += 1
+        if self.counts[code, severity] <= MOST_OF_A_KIND:
+            self.problems.append(Problem(code, severity, where, message))
+
+    def boxes(self, records: Sequence[BoxRecord], *, names: dict[str, int]) -> Boxes:
+        """Columns of some records; `names` is class name to position and grows with class_names."""
+        for record in records:
+            if record.class_name not in names:
+                names[record.class_name] = len(self.class_names)
+                self.class_names.append(record.class_name)
+        return Boxes.of(records, [names[r.class_name] for r in records])
+
+    def sort_classes(self) -> None:
+        """Class names in alphabetical order, for formats that declare none."""
+        order = sorted(range(len(self.class_names)), key=lambda i: self.class_names[i])
+        place = np.argsort(np.array(order, np.int64)).astype(np.int32)
+        self.class_names = [self.class_names[i] for i in order]
+        for record in self.pictures:
+            if len(record.boxes):
+                record.boxes.class_id = place[record.boxes.class_id]

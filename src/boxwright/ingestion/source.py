@@ -2,54 +2,173 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from boxwright.errors import FormatError
-from boxwright.ingestion.coco import load_json, read_coco
+from boxwright.ingestion.finding import SIDE_FILE, files_below, pictures_below, read_bytes
+from boxwright.ingestion.formats.coco import read_coco
+from boxwright.ingestion.formats.cvat import is_cvat, read_cvat
+from boxwright.ingestion.formats.datumaro import PREFIX, formats_of, is_there, read_datumaro
+from boxwright.ingestion.formats.labelme import is_labelme, read_labelme
+from boxwright.ingestion.formats.labelstudio import is_labelstudio, read_labelstudio
+from boxwright.ingestion.formats.voc import is_voc, read_voc, voc_files
+from boxwright.ingestion.formats.yolo import is_yolo, read_yolo
+from boxwright.ingestion.json_text import parse_json
 from boxwright.ingestion.reading import Reading
-from boxwright.ingestion.voc import read_voc, voc_files
-from boxwright.ingestion.yolo import PICTURE_ENDINGS, is_yolo, read_yolo
+from boxwright.ingestion.side_file import restore
+
+_HEAD = 1 << 22
+_PACKED = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"}
+_MORE = " Datumaro reads some more formats: pip install 'boxwright[datumaro]'."
+_EXPECTED = (
+    "data.yaml or classes.txt (YOLO), XML with <annotation> (VOC) or <annotations> (CVAT), or JSON with images and "
+    "annotations (COCO), a list of tasks (Label Studio), or shapes (LabelMe)"
+)
 
 
-def read_source(path: Path, *, pictures: Path | None = None, difficult_is_ignored: bool = True) -> Reading:
+def read_source(
+    path: Path, *, pictures: Path | None = None, difficult_is_ignored: bool = True, format: str | None = None
+) -> Reading:
     """What lies at a path, in whichever of our formats it is.
 
     Args:
-        path: a COCO JSON file; or a folder with COCO JSON, YOLO or VOC files.
-        pictures: folder COCO's file names are relative to; guessed when None.
+        path: a COCO, Label Studio or LabelMe JSON file, a CVAT or VOC XML file, a YOLO data.yaml; or a folder of one format.
+        pictures: folder the file names are relative to; looked for when None. Not for YOLO and VOC folders.
         difficult_is_ignored: the spec's label policy for VOC.
+        format: `datumaro:NAME`, to have a folder read by Datumaro; recognised when None.
 
     Raises:
         FormatError: nothing is there, or no format is recognised.
     """
+    if format is not None and not format.startswith(PREFIX):
+        raise FormatError(f"A format is given as {PREFIX}NAME; found '{format:.60}'. Our own formats are recognised.")
     if not path.exists():
-        raise FormatError(f"'{path}' does not exist; give a COCO JSON file, or a YOLO, VOC or COCO folder.")
+        raise FormatError(f"'{path}' does not exist; give an annotation file or a folder.")
+    if pictures is not None and not pictures.is_dir():
+        raise FormatError(f"'{pictures}' is no folder; give the folder of the pictures.")
+    if format is not None:
+        return read_datumaro(path, format.removeprefix(PREFIX), difficult_is_ignored=difficult_is_ignored)
     if path.is_file():
-        if path.suffix.lower() != ".json":
-            raise FormatError(f"'{path}' is a file but no COCO JSON; give the folder for YOLO and VOC.")
-        return read_coco([path], pictures=pictures)
+        if path.name.lower() in ("data.yaml", "data.yml"):
+            path = path.parent
+        else:
+            return _read_file(path, pictures, difficult_is_ignored)
+    reading = _read_folder(path, pictures, difficult_is_ignored)
+    if (path / SIDE_FILE).is_file() and not (path / SIDE_FILE).is_symlink():
+        restore(reading, path)
+    return reading
+
+
+def _read_file(path: Path, pictures: Path | None, difficult_is_ignored: bool) -> Reading:
+    ending = path.suffix.lower()
+    if ending in _PACKED:
+        raise FormatError(f"'{path}' is packed; archives are not opened. Unpack it and give the folder.")
+    if ending == ".xml":
+        if is_voc(path):
+            return read_voc(path.parent, difficult_is_ignored=difficult_is_ignored, only=[path])
+        if is_cvat(path):
+            return read_cvat([path], path.parent, pictures=pictures)
+        raise FormatError(f"'{path}' is XML, but begins with neither <annotation> (VOC) nor <annotations> (CVAT).")
+    if ending != ".json":
+        raise FormatError(f"'{path}' is no annotation file we read (.json, .xml, data.yaml); give the folder for YOLO.")
+    kind = _json_kind(path)
+    if kind == "labelstudio":
+        return read_labelstudio([path], path.parent, pictures=pictures)
+    if kind == "labelme":
+        return read_labelme([path], path.parent, pictures=pictures, alone=True)
+    if kind == "results":
+        raise FormatError(
+            f"'{path}' is a list of detections (COCO results), not ground truth; give the file with images and categories."
+        )
+    return read_coco([path], pictures=pictures)
+
+
+def _read_folder(path: Path, pictures: Path | None, difficult_is_ignored: bool) -> Reading:
+    files = files_below(path)
     if is_yolo(path):
         return read_yolo(path)
-    if voc_files(path):
+    if voc_files(files):
         return read_voc(path, difficult_is_ignored=difficult_is_ignored)
-    coco = [p for p in sorted(path.rglob("*.json")) if _is_coco(p)]
-    if coco:
-        return read_coco(coco, pictures=pictures)
-    raise FormatError(f"'{path}' is in no format we read: {_what_is_there(path)}")
+    cvat = [p for p in files if p.suffix.lower() == ".xml" and is_cvat(p)]
+    if cvat:
+        return read_cvat(cvat, path, pictures=pictures)
+    by_kind: dict[str, list[Path]] = {}
+    for file in files:
+        if file.suffix.lower() == ".json" and file.name != SIDE_FILE:
+            by_kind.setdefault(_json_kind(file), []).append(file)
+    readers: dict[str, Callable[[list[Path]], Reading]] = {
+        "coco": lambda found: read_coco(found, pictures=pictures),
+        "labelstudio": lambda found: read_labelstudio(found, path, pictures=pictures),
+        "labelme": lambda found: read_labelme(found, path, pictures=pictures),
+    }
+    found = [kind for kind in readers if kind in by_kind]
+    if len(found) > 1:
+        listed = ", ".join(f"{kind}: '{by_kind[kind][0].name}'" for kind in found)
+        raise FormatError(f"'{path}' holds more than one format ({listed}); give the file or folder you mean.")
+    if found:
+        return readers[found[0]](by_kind[found[0]])
+    if (told := _told_format(path)) in ("voc", "labelme"):  # nothing is labelled, so there are no label files
+        return read_voc(path, difficult_is_ignored=difficult_is_ignored) if told == "voc" else readers[told]([])
+    if (broken := by_kind.get("broken")) and not by_kind.get("other"):
+        parse_json(read_bytes(broken[0]), broken[0])  # says where it breaks
+    if theirs := formats_of(path):
+        if len(theirs) > 1:
+            options = ", ".join(PREFIX + name for name in theirs)
+            raise FormatError(f"'{path}' may be one of {options}; say which with --format.")
+        return read_datumaro(path, theirs[0], difficult_is_ignored=difficult_is_ignored)
+    raise FormatError(f"'{path}' is in no format we read: {_what_is_there(files)}")
 
 
-def _is_coco(path: Path) -> bool:
-    if b'"images"' not in path.read_bytes()[: 1 << 22]:
-        return False
-    tree = load_json(path)
-    return isinstance(tree, dict) and isinstance(tree.get("images"), list) and "annotations" in tree
+def _told_format(folder: Path) -> str:
+    """The format that the side file says, or empty."""
+    path = folder / SIDE_FILE
+    tree = parse_json(read_bytes(path), path) if path.is_file() and not path.is_symlink() else {}
+    return str(tree.get("format", "")) if isinstance(tree, dict) else ""
 
 
-def _what_is_there(path: Path) -> str:
-    files = [p for p in path.rglob("*") if p.is_file()]
-    pictures = sum(p.suffix.lower() in PICTURE_ENDINGS for p in files)
-    others = sorted({p.suffix.lower() for p in files if p.suffix.lower() not in PICTURE_ENDINGS})
+def _json_kind(path: Path) -> str:
+    """coco, labelstudio, labelme, results, other or broken, by the file's first four megabytes where that will do."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if (
+        start == b"{"
+        and b'"images"' in head
+        and (b'"annotations"' in head or b'"categories"' in head or len(head) == _HEAD)
+    ):
+        return "coco"
+    if start == b"{" and b'"shapes"' in head:
+        return "labelme"
+    if len(head) < _HEAD or start == b"[":
+        return _kind_of(path)
+    if b'"annotations"' in head:
+        return "coco"  # its pictures come after four megabytes of annotations
+    return "labelme" if b'"imageData"' in head else "other"
+
+
+def _kind_of(path: Path) -> str:
+    try:
+        tree: Any = parse_json(read_bytes(path), path)
+    except FormatError:
+        return "broken"
+    if is_labelstudio(tree):
+        return "labelstudio"
+    if is_labelme(tree):
+        return "labelme"
+    if isinstance(tree, list) and tree and isinstance(tree[0], dict) and "image_id" in tree[0]:
+        return "results"
     return (
-        f"it holds {len(files)} files, {pictures} of them pictures, other endings: {', '.join(others) or 'none'}. "
-        f"Expected data.yaml or classes.txt (YOLO), XML with <annotation> (VOC), or JSON with images and annotations (COCO)."
+        "coco" if isinstance(tree, dict) and isinstance(tree.get("images"), list) and "annotations" in tree else "other"
+    )
+
+
+def _what_is_there(files: list[Path]) -> str:
+    pictures = set(pictures_below(files))
+    others = sorted({p.suffix.lower() for p in files if p not in pictures})
+    packed = " Archives are not opened: unpack them." if any(p.suffix.lower() in _PACKED for p in files) else ""
+    return (
+        f"it holds {len(files)} files, {len(pictures)} of them pictures, other endings: {', '.join(others) or 'none'}."
+        f"{packed} Expected {_EXPECTED}.{'' if is_there() else _MORE}"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from boxwright.artifacts import Dataset, Predictions
 from boxwright.boxes import xywh_from_xyxy
+from boxwright.ingestion.formats.coco_write import exact_xywh
 from boxwright.store import write_bytes
 
 
@@ -30,7 +31,7 @@ def write_truth(path: Path, dataset: Dataset, *, picture_prefix: str = "") -> No
     """COCO ground truth of a dataset."""
     ids = dataset.provenance.get("category_ids") or [i + 1 for i in range(len(dataset.class_names))]
     columns = dataset.annotations
-    boxes = xywh_from_xyxy(columns.boxes_xyxy).tolist()
+    boxes = exact_xywh(columns.boxes_xyxy).tolist()
     images = dataset.image_ids[columns.image_index].tolist()
     tree = {
         "images": [

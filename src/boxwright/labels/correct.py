@@ -2,7 +2,8 @@
 
 A reviewed picture that the data set knows gets the reviewer's boxes, in every row that holds it; one it does not know
 (it was seen in production) is added with them. A box that did not move by more than half a pixel keeps its annotation
-id; new boxes get new ids.
+id and its attributes; others get new ids, and the reviewer as their attribute `annotator`. Rows of other pictures are
+carried over as they lie, so that a correction costs what it changes.
 """
 
 from __future__ import annotations
@@ -11,10 +12,17 @@ import json
 from collections import defaultdict
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
 from boxwright.artifacts import Corrections, Dataset
+from boxwright.artifacts.dataset import ROW_SCHEMA
 from boxwright.errors import InputError
 
 _SAME_PX = 0.5
+_CORNERS = ("x1", "y1", "x2", "y2")
 
 
 def correct(dataset: Dataset, corrections: Corrections) -> Dataset:
@@ -34,12 +42,15 @@ def correct(dataset: Dataset, corrections: Corrections) -> Dataset:
         )
     if not len(corrections):
         raise InputError(f"There is no answer to correct dataset '{dataset.name}' with.")
-    rows = dataset.rows.to_pylist()
+    reviewed = dataset.rows.column("picture")
+    at = pc.index_in(reviewed, value_set=corrections.answers.column("picture").combine_chunks())  # pyright: ignore
+    known = np.flatnonzero(at.is_valid().to_numpy())
+    rows = dataset.rows.take(pa.array(known)).to_pylist()
     by_picture: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         by_picture[row["picture"]].append(row)
-    next_image = max((row["image_id"] for row in rows), default=0) + 1
-    next_id = max((i for row in rows for i in row["annotation_id"]), default=0) + 1
+    next_image = int(dataset.image_ids.max(initial=0)) + 1
+    next_id = int(dataset.annotations.annotation_id.max(initial=0)) + 1
     for answer in sorted(corrections.answers.to_pylist(), key=lambda a: (a["file_name"], a["picture"])):
         if answer["picture"] not in by_picture:
             row = _new_row(answer, next_image)
@@ -48,13 +59,23 @@ def correct(dataset: Dataset, corrections: Corrections) -> Dataset:
             next_image += 1
         for row in by_picture[answer["picture"]]:
             next_id = _replace(row, answer, next_id)
-    return Dataset.from_rows(
-        rows,
+    return Dataset(
+        rows=_woven(dataset.rows, known, pa.Table.from_pylist(rows, schema=ROW_SCHEMA)),
         name=dataset.name,
         class_names=dataset.class_names,
         provenance={**dataset.provenance, "corrected_pictures": len(corrections)},
         made_from={"dataset": dataset.digest, "corrections": corrections.digest},
     )
+
+
+def _woven(rows: pa.Table, known: NDArray[np.int64], changed: pa.Table) -> pa.Table:
+    """The rows with those at `known` taken from the beginning of `changed`; what `changed` has more follows at the end."""
+    pieces, begin = [], 0
+    for k, row in enumerate(known.tolist()):
+        pieces += [rows.slice(begin, row - begin), changed.slice(k, 1)]
+        begin = row + 1
+    pieces += [rows.slice(begin), changed.slice(len(known))]
+    return pa.concat_tables([piece for piece in pieces if len(piece)] or [rows]).combine_chunks()
 
 
 def _new_row(answer: dict[str, Any], image_id: int) -> dict[str, Any]:
@@ -76,7 +97,7 @@ def _new_row(answer: dict[str, Any], image_id: int) -> dict[str, Any]:
 def _replace(row: dict[str, Any], answer: dict[str, Any], next_id: int) -> int:
     """Put the answer's boxes into a row; the next free annotation id."""
     free = list(range(len(row["class_id"])))
-    ids = []
+    ids, attributes, crowd, area = [], [], [], []
     for k in range(len(answer["class_id"])):
         same = next((i for i in free if _unchanged(row, i, answer, k)), None)
         if same is None:
@@ -85,18 +106,34 @@ def _replace(row: dict[str, Any], answer: dict[str, Any], next_id: int) -> int:
         else:
             free.remove(same)
             ids.append(row["annotation_id"][same])
+        x1, y1, x2, y2 = (answer[corner][k] for corner in _CORNERS)
+        as_it_was = same is not None and all(row[corner][same] == answer[corner][k] for corner in _CORNERS)
+        area.append(row["area"][same] if as_it_was else (x2 - x1) * (y2 - y1))
+        kept = same is not None and row["ignore"][same] == answer["ignore"][k]
+        attributes.append(_attributes(row["attributes"][same] if kept else None, answer, k))
+        crowd.append(bool(kept and row["crowd"][same]))
     for name in ("class_id", "x1", "y1", "x2", "y2", "ignore"):
         row[name] = list(answer[name])
-    count = len(ids)
     row["annotation_id"] = ids
-    row["area"] = [(row["x2"][k] - row["x1"][k]) * (row["y2"][k] - row["y1"][k]) for k in range(count)]
-    row["crowd"] = [False] * count
-    row["attributes"] = [json.dumps({})] * count
+    row["area"] = area
+    row["crowd"] = crowd
+    row["attributes"] = attributes
     row["labelled"] = True
     return next_id
 
 
+def _attributes(kept: str | None, answer: dict[str, Any], k: int) -> str:
+    """Attributes of box k of an answer: what it had where it was kept, what the answer says, and else who drew it."""
+    said = json.loads(answer["attributes"][k]) if answer.get("attributes") else {}
+    if kept is None:
+        by = {"annotator": answer["reviewer"]} if answer["reviewer"] else {}
+        return json.dumps({**said, **by}, sort_keys=True, ensure_ascii=False)
+    had = json.loads(kept or "{}")
+    both = {**had, **said}
+    return kept if both == had else json.dumps(both, sort_keys=True, ensure_ascii=False)
+
+
 def _unchanged(row: dict[str, Any], i: int, answer: dict[str, Any], k: int) -> bool:
     """Whether box i of a row and box k of an answer are the same class in the same place."""
-    moved = max(abs(row[corner][i] - answer[corner][k]) for corner in ("x1", "y1", "x2", "y2"))
+    moved = max(abs(row[corner][i] - answer[corner][k]) for corner in _CORNERS)
     return row["class_id"][i] == answer["class_id"][k] and moved <= _SAME_PX

@@ -1,110 +1,227 @@
 """What changed between two versions of a data set, to the box.
 
-Pictures are the same when their bytes are (and their names, where one version holds the same bytes twice); annotations
-when their ids are. A box moved when it is the same annotation in another place, was relabelled when its class changed,
-and was rejudged when it is ignored now and was not, or the other way round.
+Pictures are paired first (pair_pictures.py), whole rows of both versions compared column by column, and only where they
+differ annotations are paired (pair_boxes.py). So the cost is one look over the columns plus what changed.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import asdict, dataclass, field
+import json
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
 from boxwright.artifacts import Dataset
+from boxwright.boxes import paired_iou
+from boxwright.detections import rows_of
+from boxwright.labels.changes import CHANGE_SCHEMA, KINDS, Difference
+from boxwright.labels.pair_boxes import LEAST_IOU, By, pair_boxes
+from boxwright.labels.pair_pictures import PicturePairs, pair_pictures
+from boxwright.store import differing, flat_rows
 
 _MOVED_PX = 1e-6
+_OF_PICTURES = ("file_name", "side", "labelled", "conditions")
+_OF_BOXES = ["annotation_id", "class_id", "x1", "y1", "x2", "y2", "area", "crowd", "ignore", "attributes"]
 
 
-@dataclass(frozen=True)
-class Difference:
-    """Changes from one version to the next.
+def diff(before: Dataset, after: Dataset, *, by: By = "auto", least_iou: float = LEAST_IOU) -> Difference:
+    """What `after` has that `before` has not, and the other way round.
 
-    Attributes:
-        pictures_added, pictures_removed: file names.
-        boxes_added, boxes_removed: per picture both versions hold, or new or gone with their picture.
-        boxes_moved, boxes_relabelled, boxes_rejudged: annotations both versions hold.
-        pictures_changed: file name to what happened to its boxes, in words.
+    Args:
+        before, after: two versions, or two data sets with the same pictures.
+        by: how annotations are recognised: `ids`, `place`, or `auto`, which believes ids that prove themselves.
+        least_iou: overlap from which two boxes are recognised as one by their place, in (0, 1].
     """
-
-    pictures_added: list[str] = field(default_factory=list)
-    pictures_removed: list[str] = field(default_factory=list)
-    boxes_added: int = 0
-    boxes_removed: int = 0
-    boxes_moved: int = 0
-    boxes_relabelled: int = 0
-    boxes_rejudged: int = 0
-    pictures_changed: dict[str, list[str]] = field(default_factory=dict)
-
-    @property
-    def nothing(self) -> bool:
-        """Whether both versions say the same."""
-        return self == Difference()
-
-    @property
-    def as_document(self) -> dict[str, Any]:
-        """The difference as a JSON object."""
-        return asdict(self)
-
-
-def diff(before: Dataset, after: Dataset) -> Difference:
-    """What `after` has that `before` has not, and the other way round."""
-    twice = _held_twice(before) | _held_twice(after)
-    old, new = _by_picture(before, twice), _by_picture(after, twice)
-    counts = {"boxes_added": 0, "boxes_removed": 0, "boxes_moved": 0, "boxes_relabelled": 0, "boxes_rejudged": 0}
-    changed: dict[str, list[str]] = {}
-    for picture in {**old, **new}:
-        a, b = old.get(picture, {"boxes": {}}), new.get(picture, {"boxes": {}})
-        lines = _compare(a["boxes"], b["boxes"], before, after, counts)
-        if lines and picture in old and picture in new:
-            changed[b["file_name"]] = lines
+    pairs = pair_pictures(before, after)
+    columns = [c for c in _OF_BOXES if c != "class_id"] if before.class_names != after.class_names else _OF_BOXES
+    unequal = differing(before.rows, after.rows, pairs.before, pairs.after, columns=columns)
+    names = tuple(dict.fromkeys((*before.class_names, *after.class_names)))
+    if before.class_names != after.class_names:
+        unequal |= _classes_differ(before, after, names, pairs)
+    old = _Side(before, names, np.concatenate([pairs.before[unequal], pairs.removed]))
+    new = _Side(after, names, np.concatenate([pairs.after[unequal], pairs.added]))
+    both, gone, come = (np.arange(k) for k in (unequal.sum(), len(pairs.removed), len(pairs.added)))
+    a, b = old.of(both, listed=new), new.of(both)
+    unchanged = int(flat_rows(after.rows.column("class_id"), pairs.after[~unequal])[0].sum())
+    partner, believed = pair_boxes(
+        old.all.take(both), new.all.take(both), by=by, unchanged=unchanged, least_iou=least_iou
+    )
+    pieces = [
+        _table("added", names, None, b.take(np.flatnonzero(partner < 0))),
+        _table("added", names, None, new.of(len(both) + come)),
+        _table("removed", names, a.take(np.setdiff1d(np.arange(len(a.rows)), partner)), None),
+        _table("removed", names, old.of(len(both) + gone), None),
+        *_changes(names, a.take(partner[partner >= 0]), b.take(np.flatnonzero(partner >= 0))),
+    ]
+    boxes = pa.concat_tables(pieces)
+    order = pc.sort_indices(boxes, [("file_name", "ascending"), ("image", "ascending"), ("annotation_id", "ascending")])  # pyright: ignore
     return Difference(
-        pictures_added=sorted(new[p]["file_name"] for p in new.keys() - old.keys()),
-        pictures_removed=sorted(old[p]["file_name"] for p in old.keys() - new.keys()),
-        pictures_changed=dict(sorted(changed.items())),
-        **counts,
+        boxes=boxes.take(order),
+        pictures_added=sorted(after.rows.column("file_name").take(pa.array(pairs.added)).to_pylist()),
+        pictures_removed=sorted(before.rows.column("file_name").take(pa.array(pairs.removed)).to_pylist()),
+        pictures_replaced=sorted(
+            after.rows.column("file_name").take(pa.array(pairs.after[pairs.replaced])).to_pylist()
+        ),
+        pictures_edited=_edited(before, after, pairs),
+        believed_ids=believed,
+        least_iou=least_iou,
+        classes=(before.class_names, after.class_names),
     )
 
 
-def _held_twice(dataset: Dataset) -> set[str]:
-    """Digests of pictures that several rows hold."""
-    return {digest for digest, count in Counter(dataset.picture_digests).items() if count > 1}
+@dataclass(frozen=True)
+class _Boxes:
+    """Some annotations of one side.
+
+    Attributes:
+        side: which.
+        rows: (n,) in its flat columns.
+        listed: the side under whose picture a change is listed.
+        picture: (n,) row of that picture.
+    """
+
+    side: _Side
+    rows: NDArray[np.int64]
+    listed: _Side
+    picture: NDArray[np.int64]
+
+    def take(self, which: NDArray) -> _Boxes:
+        return replace(self, rows=self.rows[which], picture=self.picture[which])
+
+    def column(self, name: str) -> NDArray:
+        return getattr(self.side.all, name)[self.rows]
+
+    @property
+    def attributes(self) -> pa.Array:
+        return self.side.attributes.take(pa.array(self.rows))
 
 
-def _by_picture(dataset: Dataset, twice: set[str]) -> dict[str, dict[str, Any]]:
-    found = {}
-    for row in dataset.rows.to_pylist():
-        corners = zip(row["x1"], row["y1"], row["x2"], row["y2"], strict=True)
-        columns = zip(row["annotation_id"], row["class_id"], corners, row["ignore"], strict=True)
-        boxes = {i: (c, xyxy, ignore) for i, c, xyxy, ignore in columns}
-        key = row["picture"] if row["picture"] and row["picture"] not in twice else row["picture"] + row["file_name"]
-        found[key] = {"file_name": row["file_name"], "boxes": boxes}
+class _Side:
+    """Some pictures of a dataset, their annotations as flat columns, with class_ids of the list both sides share."""
+
+    def __init__(self, dataset: Dataset, names: tuple[str, ...], pictures: NDArray) -> None:
+        self.dataset = replace(dataset, rows=dataset.rows.take(pa.array(pictures, pa.int64())))
+        found = self.dataset.annotations
+        self.all = replace(found, class_id=_lookup(dataset, names)[found.class_id])
+
+    @property
+    def attributes(self) -> pa.Array:
+        column = self.dataset.rows.column("attributes").combine_chunks()
+        return pa.concat_arrays(column.chunks).flatten() if isinstance(column, pa.ChunkedArray) else column.flatten()
+
+    def of(self, pictures: NDArray, *, listed: _Side | None = None) -> _Boxes:
+        """The annotations of some of its pictures, in this order, listed under these or under the other side's."""
+        counts = np.diff(self.all.offsets)[pictures]
+        return _Boxes(self, rows_of(self.all.offsets, pictures), listed or self, np.repeat(pictures, counts))
+
+
+def _lookup(dataset: Dataset, names: tuple[str, ...]) -> NDArray[np.int32]:
+    return np.array([names.index(name) for name in dataset.class_names], np.int32)
+
+
+def _classes_differ(before: Dataset, after: Dataset, names: tuple[str, ...], pairs: PicturePairs) -> NDArray[np.bool_]:
+    """Whether a pair of pictures differs in the names of its classes; other lengths are found elsewhere."""
+    counts_old, at_old = flat_rows(before.rows.column("class_id"), pairs.before)
+    counts_new, at_new = flat_rows(after.rows.column("class_id"), pairs.after)
+    found = counts_old != counts_new
+    of_pair_old, of_pair_new = np.repeat(found, counts_old), np.repeat(found, counts_new)
+    old = _lookup(before, names)[before.annotations.class_id][at_old[~of_pair_old]]
+    new = _lookup(after, names)[after.annotations.class_id][at_new[~of_pair_new]]
+    found[np.repeat(np.arange(len(found)), counts_new)[~of_pair_new][old != new]] = True
     return found
 
 
-def _compare(old: dict, new: dict, before: Dataset, after: Dataset, counts: dict[str, int]) -> list[str]:
-    lines = []
-    for key in sorted({*old, *new}):
-        if key not in old:
-            counts["boxes_added"] += 1
-            lines.append(f"added {after.class_names[new[key][0]]} {_rounded(new[key][1])}")
-        elif key not in new:
-            counts["boxes_removed"] += 1
-            lines.append(f"removed {before.class_names[old[key][0]]} {_rounded(old[key][1])}")
-        else:
-            (class_a, box_a, ignore_a), (class_b, box_b, ignore_b) = old[key], new[key]
-            if ignore_a != ignore_b:
-                counts["boxes_rejudged"] += 1
-                what = "no longer judged" if ignore_b else "judged again"
-                lines.append(f"{what}: {after.class_names[class_b]} {_rounded(box_b)}")
-            if before.class_names[class_a] != after.class_names[class_b]:
-                counts["boxes_relabelled"] += 1
-                lines.append(f"{before.class_names[class_a]} became {after.class_names[class_b]} {_rounded(box_b)}")
-            if max(abs(p - q) for p, q in zip(box_a, box_b, strict=True)) > _MOVED_PX:
-                counts["boxes_moved"] += 1
-                lines.append(f"moved {after.class_names[class_b]} {_rounded(box_a)} to {_rounded(box_b)}")
-    return lines
+def _changes(names: tuple[str, ...], a: _Boxes, b: _Boxes) -> list[pa.Table]:
+    """One table per kind of change of boxes both sides have."""
+    moved = np.abs(a.column("boxes_xyxy") - b.column("boxes_xyxy")).max(axis=1, initial=0.0) > _MOVED_PX
+    relabelled, rejudged, recrowded, other_area = (
+        a.column(name) != b.column(name) for name in ("class_id", "ignore", "crowd", "area")
+    )
+    other_marks = pc.not_equal(a.attributes, b.attributes).to_numpy(zero_copy_only=False)  # pyright: ignore
+    details = other_marks | (recrowded & ~rejudged) | (other_area & ~moved)
+    kinds = {"moved": moved, "relabelled": relabelled, "rejudged": rejudged, "details": details}
+    chosen = {kind: np.flatnonzero(mask) for kind, mask in kinds.items()}
+    return [_table(kind, names, a.take(which), b.take(which)) for kind, which in chosen.items()]
 
 
-def _rounded(box: tuple[float, ...]) -> list[float]:
-    return [round(v, 1) for v in box]
+def _table(kind: str, names: tuple[str, ...], a: _Boxes | None, b: _Boxes | None) -> pa.Table:
+    """Rows of one kind, as CHANGE_SCHEMA; either side may be missing."""
+    one = b if b is not None else a
+    assert one is not None and kind in KINDS
+    count = len(one.rows)
+    of_pictures = one.listed.dataset.rows.select(["image_id", "file_name", "conditions"])
+    rows = of_pictures.take(pa.array(one.picture, pa.int64()))
+    of_class = pa.array(names, pa.string())
+
+    def column(boxes: _Boxes | None, make: Any, kind_of: pa.DataType) -> Any:
+        return pa.nulls(count, kind_of) if boxes is None else make(boxes)
+
+    def box(boxes: _Boxes) -> pa.Array:
+        corners = pa.array(np.ascontiguousarray(boxes.column("boxes_xyxy"), np.float64).reshape(-1))
+        return pa.ListArray.from_arrays(pa.array(np.arange(0, 4 * count + 1, 4), pa.int32()), corners)
+
+    attributes = [column(s, lambda s: s.attributes, pa.string()) for s in (a, b)]
+    iou = pa.nulls(count, pa.float64())
+    if a is not None and b is not None:
+        iou = pa.array(paired_iou(a.column("boxes_xyxy"), b.column("boxes_xyxy")))
+    return pa.table(
+        {
+            "image": rows.column("image_id"),
+            "file_name": rows.column("file_name"),
+            "kind": pa.array([kind] * count, pa.string()),
+            "annotation_id": pa.array(one.column("annotation_id")),
+            "annotation_id_before": column(a, lambda s: pa.array(s.column("annotation_id")), pa.int64()),
+            "class_before": column(a, lambda s: of_class.take(pa.array(s.column("class_id"))), pa.string()),
+            "class_after": column(b, lambda s: of_class.take(pa.array(s.column("class_id"))), pa.string()),
+            "box_before": column(a, box, pa.list_(pa.float64())),
+            "box_after": column(b, box, pa.list_(pa.float64())),
+            "iou": iou,
+            "ignore_before": column(a, lambda s: pa.array(s.column("ignore")), pa.bool_()),
+            "ignore_after": column(b, lambda s: pa.array(s.column("ignore")), pa.bool_()),
+            "attributes_before": attributes[0],
+            "attributes_after": attributes[1],
+            "annotator": _annotators(attributes[1] if b is not None else attributes[0]),
+            "conditions": rows.column("conditions"),
+        },
+        schema=CHANGE_SCHEMA,
+    )
+
+
+def _annotators(attributes: pa.Array) -> pa.Array:
+    """Attribute `annotator` of each; each text is read once."""
+    texts = attributes.dictionary_encode()
+    names = [_annotator(text) for text in texts.dictionary.to_pylist()]
+    return pa.array(names, pa.string()).take(texts.indices)
+
+
+def _annotator(text: str | None) -> str:
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return ""
+    return str(found.get("annotator", "")) if isinstance(found, dict) else ""
+
+
+def _edited(before: Dataset, after: Dataset, pairs: PicturePairs) -> dict[str, list[str]]:
+    """Pictures of both sides whose name, side, conditions or state changed, in words."""
+    unequal = differing(before.rows, after.rows, pairs.before, pairs.after, columns=list(_OF_PICTURES))
+    old, new = (
+        dataset.rows.select(list(_OF_PICTURES)).take(pa.array(rows[unequal])).to_pylist()
+        for dataset, rows in ((before, pairs.before), (after, pairs.after))
+    )
+    return {b["file_name"]: list(_words(a, b)) for a, b in sorted(zip(old, new), key=lambda p: p[1]["file_name"])}
+
+
+def _words(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
+    found = [f"{name}: {a[name]!r} became {b[name]!r}" for name in ("file_name", "side") if a[name] != b[name]]
+    if a["labelled"] != b["labelled"]:
+        found.append("labelled now" if b["labelled"] else "counts as not labelled now")
+    was, now = json.loads(a["conditions"] or "{}"), json.loads(b["conditions"] or "{}")
+    for name in sorted({*was, *now}):
+        if was.get(name) != now.get(name):
+            found.append(f"condition {name}: {was.get(name)!r} became {now.get(name)!r}")
+    return found or ["conditions are written differently"]

@@ -1,17 +1,20 @@
 """The loop. Read `turn.py` first: from data to a judged and promoted bundle, one line per stage.
 
-`traffic.py` is the way back: events, drift, review, corrections. `stages.py` introduces the stages to each other.
+`traffic.py` is the way back: events, drift, what people should look at; `reviewing.py` brings it to them and back.
+`stages.py` introduces the stages to each other.
 """
 
-from boxwright.lifecycle.stages import ROLLOUT, Stages, current_rollout, judged_ids, predict_dataset
-from boxwright.lifecycle.traffic import (
-    Watched,
+from boxwright.lifecycle.reviewing import (
     accept_answers,
+    at_hand,
     export_queue,
-    round_due,
-    select_for_review,
-    watch_traffic,
+    pictures_of,
+    pull_answers,
+    push_queue,
+    read_answer_file,
 )
+from boxwright.lifecycle.stages import ROLLOUT, Stages, current_rollout, judged_ids, predict_dataset
+from boxwright.lifecycle.traffic import Watched, round_due, select_for_review, watch_traffic
 from boxwright.lifecycle.turn import Turned, turn
 
 __all__ = [
@@ -20,10 +23,15 @@ __all__ = [
     "Turned",
     "Watched",
     "accept_answers",
+    "at_hand",
     "current_rollout",
     "export_queue",
     "judged_ids",
+    "pictures_of",
     "predict_dataset",
+    "pull_answers",
+    "push_queue",
+    "read_answer_file",
     "round_due",
     "select_for_review",
     "turn",

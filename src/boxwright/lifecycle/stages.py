@@ -96,7 +96,7 @@ class Stages:
 
     def split(self, dataset: Dataset, keep: Split | None, from_source: bool) -> Split:
         """Whole groups to the sides and the sets, those of an earlier split staying where they were."""
-        return split(dataset, self._spec, from_source=from_source, keep=keep)
+        return split(dataset, self._spec, from_source=from_source, keep=keep, read=self._store.pictures.read)
 
     def train(self, dataset: Dataset, parts: Split) -> Checkpoint:
         """Training, with looks at val through the code that serves."""

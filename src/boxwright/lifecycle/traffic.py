@@ -1,32 +1,27 @@
-"""The second half of the loop: from what was served to what people should look at, and back into the data.
+"""The second half of the loop: from what was served to what people should look at. The way back is in `reviewing.py`.
 
 The reference is the served candidate's own predictions on the pictures that judged it, found through its verdict.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Bundle, Corrections, Dataset, Drift, Events, Matches, Predictions, ReviewQueue, Verdict
 from boxwright.errors import InputError, StoreError
-from boxwright.images import measure, read_header, read_picture
 from boxwright.lifecycle.stages import ROLLOUT, current_rollout
 from boxwright.monitoring import Features, features_of_events, features_of_predictions, watch
-from boxwright.review import Answer, accept, select
+from boxwright.review import select
 from boxwright.serving import kept_picture, read_events
 from boxwright.spec import Spec
 from boxwright.spec.spec import seconds_from
-from boxwright.store import Store, write_bytes
+from boxwright.store import Store
 
-_PLAIN = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _NOVELTY = ("boxes per picture", "best score", "boxes near threshold", "brightness", "contrast", "sharpness")
 
 
@@ -79,15 +74,6 @@ def select_for_review(store: Store, spec: Spec, journal: Path, *, since: float =
     )
 
 
-def accept_answers(
-    store: Store, queue: ReviewQueue, answers: list[Answer], journal: Path, *, reviewer: str
-) -> Corrections:
-    """Corrections from answers; the reviewed pictures are kept in the store from here on."""
-    corrections = accept(queue, answers, look=lambda d: _look(_kept(journal, d)), reviewer=reviewer)
-    store.pictures.add(_kept(journal, digest) for digest in corrections.answers.column("picture").to_pylist())
-    return corrections
-
-
 def round_due(store: Store, spec: Spec, *, now: float | None = None) -> list[str]:
     """Why a new round is due by the spec's retraining clause; empty when it is not."""
     now = time.time() if now is None else now
@@ -105,52 +91,6 @@ def round_due(store: Store, spec: Spec, *, now: float | None = None) -> list[str
     if waiting >= spec.retraining.least_corrections:
         reasons.append(f"{waiting} reviewed pictures wait, {spec.retraining.least_corrections} make a round worthwhile")
     return reasons
-
-
-def export_queue(queue: ReviewQueue, journal: Path, folder: Path) -> int:
-    """Write a queue's pictures and proposed boxes as COCO into a folder; how many.
-
-    Raises:
-        InputError: the folder already holds annotations, which may be somebody's work; or an item's id is no plain name.
-    """
-    if (folder / "annotations.json").exists():
-        raise InputError(f"'{folder / 'annotations.json'}' exists and may hold a reviewer's work; name another folder.")
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    for number, item in enumerate(queue.items.to_pylist(), start=1):
-        if not _PLAIN.fullmatch(item["item"]):
-            raise InputError(
-                f"The item id '{item['item'][:80]}' is no plain name; the queue was not made by Boxwright."
-            )
-        data = _kept(journal, item["picture"])
-        header = read_header(data)
-        name = f"{item['item']}.{header.format.lower()}"
-        write_bytes(folder / "images" / name, data)
-        height, width = header.size_hw
-        images.append(
-            {
-                "id": number,
-                "file_name": name,
-                "width": width,
-                "height": height,
-                "due_at": item["due_at"],
-                "reason": item["reason"],
-            }
-        )
-        proposal = json.loads(item["proposal"])
-        for (x1, y1, x2, y2), class_id, score in zip(
-            proposal["boxes_xyxy"], proposal["class_id"], proposal["score"], strict=True
-        ):
-            annotations.append(
-                {
-                    "id": len(annotations) + 1, "image_id": number, "category_id": class_id + 1,
-                    "bbox": [x1, y1, x2 - x1, y2 - y1], "area": (x2 - x1) * (y2 - y1), "iscrowd": 0, "score": score,
-                }
-            )  # fmt: skip
-    categories = [{"id": i + 1, "name": name} for i, name in enumerate(queue.class_names)]
-    tree = {"images": images, "categories": categories, "annotations": annotations}
-    write_bytes(folder / "annotations.json", json.dumps(tree).encode())
-    return len(images)
 
 
 def _of_bundle(events: Events, digest: str) -> Events:
@@ -184,16 +124,3 @@ def _reference(store: Store, verdict: str, spec: Spec) -> tuple[Predictions, lis
 
 def _table(features: Features) -> NDArray[np.float64]:
     return np.stack([features.values[name] for name in _NOVELTY], axis=1)
-
-
-def _look(data: bytes) -> tuple[tuple[int, int], dict[str, float]]:
-    """Height and width of an encoded picture, and its measured conditions."""
-    picture = read_picture(data)
-    return (picture.shape[0], picture.shape[1]), measure(picture)
-
-
-def _kept(journal: Path, digest: str) -> bytes:
-    path = kept_picture(journal, digest)
-    if not path.is_file():
-        raise InputError(f"Picture {digest[:12]} was not kept in '{path.parent}'; it cannot be reviewed.")
-    return path.read_bytes()

@@ -1,9 +1,8 @@
-"""The page of a review queue: what people should look at, why, by when, and what the bundle proposed."""
+"""The page of a review queue: what people should look at, why, by when, and the boxes to start from."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +10,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from boxwright.artifacts import ReviewQueue
+from boxwright.artifacts import Doubt, Proposal, ReviewQueue
 from boxwright.detections import Detections
-from boxwright.errors import BoxError
 from boxwright.pages.failures import name_of
 from boxwright.pages.page import render
 from boxwright.pages.views import Box, view, whole
@@ -23,6 +21,7 @@ _SHARP_PX = 520
 _REASONS = {
     "uncertain": "a detection near its score threshold",
     "novel": "unlike the reference",
+    "suspect": "an annotation here may be wrong",
     "random": "drawn at random, so that figures may rest on it",
 }
 
@@ -37,6 +36,7 @@ class Item:
         drawing: picture and proposed boxes; empty beyond the first items.
         has_picture: whether pixels were at hand.
         proposed: (class name, score), the surest first; None when the proposal cannot be read.
+        doubts: what may be wrong about the annotations, in words.
     """
 
     row: Mapping[str, Any]
@@ -44,6 +44,7 @@ class Item:
     drawing: Markup
     has_picture: bool
     proposed: list[tuple[str, float]] | None
+    doubts: list[str]
 
 
 def queue_page(queue: ReviewQueue, *, read_picture: Callable[[str], NDArray[np.uint8] | None]) -> str:
@@ -71,32 +72,9 @@ def queue_page(queue: ReviewQueue, *, read_picture: Callable[[str], NDArray[np.u
 
 
 def proposal_of(text: str) -> Detections | None:
-    """The boxes a proposal's JSON holds, as columns or as records; None when it cannot be read.
-
-    Columns: `{"boxes_xyxy": [[x1, y1, x2, y2]], "score": [..], "class_id": [..]}`, boxes also as x1, y1, x2, y2.
-    Records: `[{"box_xyxy": [..], "score": .., "class_id": ..}]`, the box also as x1, y1, x2, y2.
-    """
-    try:
-        found = json.loads(text) if text else []
-        if isinstance(found, dict) and isinstance(found.get("detections"), list):
-            found = found["detections"]
-        records = list(_records(found))
-        boxes = np.array([box for box, _, _ in records], np.float64).reshape(-1, 4)
-        scores, classes = [score for _, score, _ in records], [class_id for _, _, class_id in records]
-        return Detections(boxes, np.array(scores, np.float32), np.array(classes, np.int32))
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError, BoxError):
-        return None
-
-
-def _records(found: Any) -> Iterator[tuple[Sequence[float], float, int]]:
-    corners = ("x1", "y1", "x2", "y2")
-    if isinstance(found, dict):
-        boxes = found["boxes_xyxy"] if "boxes_xyxy" in found else zip(*(found[c] for c in corners), strict=True)
-        yield from zip(boxes, found["score"], found["class_id"], strict=True)
-        return
-    for record in found:
-        box = record["box_xyxy"] if "box_xyxy" in record else [record[c] for c in corners]
-        yield box, record["score"], record["class_id"]
+    """The boxes of an item's proposal, ready to be drawn; None when it cannot be read."""
+    found = Proposal.read(text)
+    return None if found is None else Detections(found.boxes_xyxy, found.score, found.class_id)
 
 
 def _item(
@@ -109,6 +87,8 @@ def _item(
         name, score = name_of(class_names, int(proposal.class_id[i])), float(proposal.score[i])  # type: ignore[union-attr]
         boxes.append(Box("detection", proposal.boxes_xyxy[i].tolist(), f"{name} {score:.2f}"))  # type: ignore[union-attr]
         proposed.append((name, score))
+    doubts = Doubt.read_all(row["proposal"])
+    boxes += [Box("failure", list(doubt.box_xyxy), f"in doubt: {doubt.words(class_names)}") for doubt in doubts]
     size_hw = None if picture is None else (int(picture.shape[0]), int(picture.shape[1]))
     window = whole(size_hw, np.zeros((0, 4)) if proposal is None else proposal.boxes_xyxy)
     label = f"{row['file_name'] or row['picture'][:12]} with the proposed boxes"
@@ -118,6 +98,7 @@ def _item(
         drawing=view(picture, window, boxes, label=label, sharp_px=_SHARP_PX),
         has_picture=picture is not None,
         proposed=None if proposal is None else proposed,
+        doubts=[doubt.words(class_names) for doubt in doubts],
     )
 
 

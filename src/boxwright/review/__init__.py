@@ -2,10 +2,37 @@
 
 Takes events and the reference, returns a `ReviewQueue` with due times; takes answers, returns `Corrections`. Guarantees
 that part of every queue is drawn at random (so that figures may rest on it), that no camera starves the others, and
-that an answer belongs to an item of the queue.
+that an answer belongs to an item of the queue. In between, a queue goes to people as a folder (`hand_out`) or into Label
+Studio (`push`, `pull_tasks`, `answers_of_tasks`); what comes back is checked like any stranger's file.
 """
 
 from boxwright.review.accept import Answer, accept
+from boxwright.review.answer_file import answers_as_coco, beside_coco
+from boxwright.review.connection import Connection
+from boxwright.review.cvat_tags import reviewed_pictures
+from boxwright.review.hand_out import REVIEWED, Form, hand_out
+from boxwright.review.label_studio import Pulled, answers_of_tasks, tasks_of_export
+from boxwright.review.project import Pushed, pull_tasks, push
+from boxwright.review.question import Look, questions
 from boxwright.review.select import select
 
-__all__ = ["Answer", "accept", "select"]
+__all__ = [
+    "REVIEWED",
+    "Answer",
+    "Connection",
+    "Form",
+    "Look",
+    "Pulled",
+    "Pushed",
+    "accept",
+    "answers_as_coco",
+    "answers_of_tasks",
+    "beside_coco",
+    "hand_out",
+    "pull_tasks",
+    "push",
+    "questions",
+    "reviewed_pictures",
+    "select",
+    "tasks_of_export",
+]

@@ -1,8 +1,8 @@
 """Answers of people, as corrections: for each reviewed picture, all the boxes it should have.
 
-Answers come as COCO ground truth (any labelling tool writes it). A picture of the answers belongs to the queue's item
-whose id, file name or picture digest is its file name. An item without an entry stays open; an entry without boxes says
-"nothing here".
+A picture of the answers belongs to the queue's item whose id, file name or picture digest is its file name. An item without an
+entry stays open; an entry without boxes says "nothing here". Where an answer knows who gave it and when, that counts. Tools round:
+a box that came back within a hundredth of a pixel of a proposed one of its class is that one, to the last digit.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from boxwright.artifacts import CORRECTION_SCHEMA, Corrections, ReviewQueue
+from boxwright.artifacts import CORRECTION_SCHEMA, Corrections, Proposal, ReviewQueue
 from boxwright.boxes import clip
 from boxwright.errors import InputError
+
+_ROUNDED_PX = 0.01
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,9 @@ class Answer:
         class_names: (n,).
         ignore: (n,) bool.
         conditions: what the person, or their tool, knows about the picture.
+        attributes: (n,) marks of each box, such as occluded; empty where the tool has none.
+        reviewer: who answered, where the tool says so.
+        answered_at: when, in seconds since 1970, where the tool says so.
     """
 
     file_name: str
@@ -41,6 +46,9 @@ class Answer:
     class_names: list[str]
     ignore: list[bool]
     conditions: dict[str, Any] = field(default_factory=dict)
+    attributes: list[dict[str, Any]] = field(default_factory=list)
+    reviewer: str = ""
+    answered_at: float | None = None
 
 
 def accept(
@@ -48,7 +56,7 @@ def accept(
     answers: list[Answer],
     *,
     look: Callable[[str], tuple[tuple[int, int], dict[str, float]]],
-    reviewer: str,
+    reviewer: str = "",
     now: float | None = None,
 ) -> Corrections:
     """The corrections in some answers.
@@ -57,11 +65,11 @@ def accept(
         queue: what was asked.
         answers: what was answered, in any order.
         look: picture digest to height and width, and measured conditions.
-        reviewer: who answered.
+        reviewer: who answered, where an answer does not say so itself.
         now: seconds since 1970, decides whether an item was answered in time.
 
     Raises:
-        InputError: an answer belongs to no item, or names an unknown class; nothing is accepted then.
+        InputError: an answer belongs to no item, names an unknown class, or nobody gave it; nothing is accepted then.
     """
     now = time.time() if now is None else now
     known = _by_reference(queue)
@@ -87,8 +95,20 @@ def accept(
             raise InputError(
                 f"The answer for '{answer.file_name}' has the class '{unknown[0]}'; known: {', '.join(queue.class_names)}."
             )
+        who = answer.reviewer or reviewer
+        if not who:
+            raise InputError(
+                f"The answer for '{answer.file_name}' does not say who gave it; name them with --reviewer."
+            )
+        at = now if answer.answered_at is None else min(now, answer.answered_at)
         (height, width), measured = look(item["picture"])
         boxes = clip(given, size_hw=(height, width))
+        if (boxes[:, 2:] <= boxes[:, :2]).any():
+            raise InputError(
+                f"The answer for '{answer.file_name}' has a box outside its picture ({width} x {height}); nothing was accepted."
+            )
+        class_id = [queue.class_names.index(c) for c in answer.class_names]
+        boxes = _as_proposed(boxes, np.array(class_id, np.int32), Proposal.read(item["proposal"]))
         rows.append(
             {
                 "item": item["item"],
@@ -97,12 +117,13 @@ def accept(
                 "width": width,
                 "height": height,
                 "conditions": json.dumps({"camera": item["camera"], **answer.conditions, **measured}, sort_keys=True),
-                "reviewer": reviewer,
-                "answered_at": now,
-                "in_time": now <= item["due_at"],
-                "class_id": [queue.class_names.index(c) for c in answer.class_names],
+                "reviewer": who,
+                "answered_at": at,
+                "in_time": at <= item["due_at"],
+                "class_id": class_id,
                 **{name: boxes[:, i].tolist() for i, name in enumerate(("x1", "y1", "x2", "y2"))},
                 "ignore": list(answer.ignore),
+                "attributes": [_marks(marks) for marks in answer.attributes or [{}] * len(boxes)],
             }
         )
     return Corrections(
@@ -110,6 +131,22 @@ def accept(
         answers=pa.Table.from_pylist(rows, schema=CORRECTION_SCHEMA),
         made_from={"review_queue": queue.digest},
     )
+
+
+def _as_proposed(boxes: NDArray, class_id: NDArray, proposal: Proposal | None) -> NDArray[np.float64]:
+    """(n, 4) the boxes, those that only a tool's rounding tells from a proposed one as they were proposed."""
+    boxes = np.asarray(boxes, np.float64)
+    if proposal is None or not len(proposal) or not len(boxes):
+        return boxes
+    apart = np.abs(boxes[:, None] - proposal.boxes_xyxy[None]).max(axis=2)  # (n, m)
+    apart[class_id[:, None] != proposal.class_id[None]] = np.inf
+    nearest = apart.argmin(axis=1)
+    same = apart[np.arange(len(boxes)), nearest] <= _ROUNDED_PX
+    return np.where(same[:, None], proposal.boxes_xyxy[nearest], boxes)
+
+
+def _marks(marks: dict[str, Any]) -> str:
+    return json.dumps(marks, sort_keys=True, ensure_ascii=False)
 
 
 def _by_reference(queue: ReviewQueue) -> dict[str, dict[str, Any]]:

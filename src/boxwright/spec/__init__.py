@@ -5,11 +5,13 @@ requirements at the gate, limits of the monitor, deadlines of the review. Guaran
 and that every complaint names the key's path.
 """
 
+from boxwright.spec.datasheet import DataSheet, read_sheet, sheet_of
 from boxwright.spec.document import Section, parse_document, parse_yaml, read_document
 from boxwright.spec.requirement import Observed, Requirement, figure_key, parse_requirement
 from boxwright.spec.spec import Spec, load_spec, parse_spec
 
 __all__ = [
+    "DataSheet",
     "Observed",
     "Requirement",
     "Section",
@@ -21,4 +23,6 @@ __all__ = [
     "parse_spec",
     "parse_yaml",
     "read_document",
+    "read_sheet",
+    "sheet_of",
 ]

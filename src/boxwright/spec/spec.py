@@ -8,51 +8,24 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from boxwright.errors import SpecError
+from boxwright.spec.clause import GrownSection, Name, Positive, Share, seconds_from
 from boxwright.spec.document import Section, parse_document, read_document
+from boxwright.spec.labels import LabelClause
 from boxwright.spec.requirement import SET, Requirement, parse_requirement
 from boxwright.spec.sets import SetClause, check_named, check_sets
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Name = Annotated[str, Field(min_length=1, max_length=100)]
+from boxwright.spec.split import SplitClause
 
 _PRIORITIES = ("P0", "P1", "P2", "P3")
 OF_OBJECTS = ("box_size", "crowding", "border")  # conditions of an object, not of its picture
 MEASURED = ("box_size", "brightness", "contrast", "sharpness", "resolution", "crowding", "border")
 _OPEN = 100_000  # an upper edge from here on means "and more"
-_DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*(s|min|h|d)$")
-_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def seconds_from(text: str) -> float:
-    """Seconds of a duration such as `15min`, `8h`, `3d`."""
-    match = _DURATION.match(text)
-    if not match:
-        raise ValueError(f"'{text}' is no duration; write a number and s, min, h or d, such as 8h")
-    return float(match[1]) * _SECONDS[match[2]]
-
-
-class GrownSection(Section):
-    """A section that grew keys after documents with a digest had been written.
-
-    At their defaults these keys are left out of the document, so that what was saved before keeps its digest.
-    """
-
-    later: ClassVar[tuple[str, ...]] = ()
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        defaults = {name: type(self).model_fields[name].get_default(call_default_factory=True) for name in self.later}
-        left_out = {name for name, default in defaults.items() if getattr(self, name) == default}
-        return {name: value for name, value in handler(self).items() if name not in left_out}
 
 
 class ClassClause(Section):
@@ -105,26 +78,6 @@ class ConditionClause(Section):
             f"{_short(a)}+" if float(b) >= _OPEN else f"{_short(a)}-{_short(b)}"
             for a, b in zip(self.bins, self.bins[1:], strict=False)
         )
-
-
-class SplitClause(Section):
-    """Who trains, who chooses, who judges."""
-
-    group_by: tuple[Name, ...] = ()  # conditions whose equal values must stay on one side; empty: every picture alone
-    train: Share = 0.7
-    val: Share = 0.15
-    test: Share = 0.15
-    straddling: Literal["refuse", "report"] = "refuse"  # groups that the source files themselves put on two sides
-    stratify_by: Name | None = None  # condition that each side should hold in like shares
-    seed: Annotated[int, Field(ge=0)] = 0
-
-    @model_validator(mode="after")
-    def _whole(self) -> SplitClause:
-        if self.train <= 0:
-            raise ValueError("train must be more than 0: something has to be learnt from")
-        if abs(self.train + self.val + self.test - 1) > 1e-6:
-            raise ValueError(f"train, val and test must add up to 1, found {self.train + self.val + self.test:g}")
-        return self
 
 
 class ConstraintClause(Section):
@@ -215,14 +168,6 @@ class CoverageFigure:
     key: str
     of: str
     least: int
-
-
-class LabelClause(Section):
-    """How annotations are read, and what leaves them true."""
-
-    flips: tuple[Literal["horizontal", "vertical", "transpose"], ...] = ("horizontal",)  # changes labels survive
-    difficult: Literal["ignore", "keep"] = "ignore"  # VOC "difficult": not judged, or judged as any other
-    crowd: Literal["ignore"] = "ignore"  # COCO iscrowd
 
 
 class AcceptanceClause(Section):

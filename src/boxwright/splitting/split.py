@@ -1,26 +1,32 @@
 """Whole groups are dealt to train, val and test so that each side comes near its share.
 
-Groups are the connected sets of pictures that agree in the spec's conditions or hold the same encoded picture. Golden
-and challenge sets take theirs first (`sets.py`). The rest is dealt largest first, each to the side that lacks most,
-counting pictures, every class and every stratum. Pictures the source already put on a side stay there when the spec
+Groups are the connected sets of pictures that agree in the spec's conditions or hold the same encoded picture, and where
+the spec asks for it of near-duplicates and of neighbours in time (`groups.py`). Golden and challenge sets take theirs first
+(`sets.py`). The rest is dealt, counting pictures, every class and every stratum (`deal.py`); what could not be satisfied is
+said (`unmet.py`). Pictures the source already put on a side stay there when the spec
 asks for nothing else (`side` is honoured by `from_source`).
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from boxwright.artifacts import SIDES, Dataset, Split
 from boxwright.errors import SplitError
 from boxwright.spec import Spec
+from boxwright.splitting.deal import balanced, largest_first
+from boxwright.splitting.fingerprint import fingerprints
+from boxwright.splitting.groups import group_names, loads, ties_in_time
+from boxwright.splitting.near import near_pairs
 from boxwright.splitting.sets import take_sets
+from boxwright.splitting.unmet import unmet
 
-_EMPTY = "(none)"
+_MOST_NAMED = 20
 
 
 def split(
@@ -30,6 +36,7 @@ def split(
     from_source: bool = False,
     keep: Split | None = None,
     lists: Mapping[str, Sequence[str]] | None = None,
+    read: Callable[[str], bytes] | None = None,
 ) -> Split:
     """Sides for every picture of a dataset.
 
@@ -39,11 +46,14 @@ def split(
         from_source: take the sides the source files gave; pictures without one are dealt among train and val.
         keep: an earlier version's split: groups it knows stay where they were, so that what judged before still judges.
         lists: set to the file names of its pictures, for sets that `where` does not pick.
+        read: a picture's digest to its bytes, where the spec asks to look for near-duplicates.
 
     Raises:
         SplitError: a group would straddle, or there are too few groups for the sides that are wanted.
     """
-    groups = group_names(dataset, spec.split.group_by)
+    alike = near_duplicates(dataset, read) if spec.split.near_duplicates != "off" else []
+    ties = alike if spec.split.near_duplicates == "together" else []
+    groups = group_names(dataset, spec.split.group_by, ties=[*ties, *ties_in_time(dataset, spec.split)])
     straddling: dict[str, dict[str, int]] = {}
     if from_source and spec.split.straddling == "report":
         groups, straddling = _parted(dataset, groups)
@@ -57,11 +67,12 @@ def split(
     missing = [side for side in wanted if side not in fixed.values()]
     if free < len(missing):
         by = ", ".join(spec.split.group_by) or "picture"
+        by += " and time" if spec.split.time_gap else ""
         raise SplitError(
             f"Dataset '{dataset.name}' has {len(set(groups))} groups by {by}, {free} of them free; {', '.join(missing)} "
             f"need at least one each. Group by something finer in `split.group_by`, or add data."
         )
-    side_of = _deal(dataset, groups, spec, shares, fixed)
+    side_of, told = _deal(dataset, groups, spec, shares, fixed)
     sides = tuple(side_of[group] for group in groups)
     return Split(
         image_ids=dataset.image_ids,
@@ -71,9 +82,41 @@ def split(
             **_summary(dataset, groups, sides, spec, from_source),
             "straddling": straddling,
             **({"sets": dict(taken.told)} if taken.told else {}),
+            **({"unmet": told} if told else {}),
+            **(
+                {"near_duplicates": _alike_summary(dataset, alike, sides)}
+                if spec.split.near_duplicates != "off"
+                else {}
+            ),
         },
         made_from={"dataset": dataset.digest},
     )
+
+
+def near_duplicates(dataset: Dataset, read: Callable[[str], bytes] | None) -> list[tuple[int, int]]:
+    """Pairs of positions of pictures that are near-duplicates.
+
+    Raises:
+        SplitError: the pictures are not at hand.
+    """
+    digests = dataset.picture_digests
+    here = [row for row, digest in enumerate(digests) if digest]
+    if read is None or not here:
+        raise SplitError(
+            "`split.near_duplicates` asks to look at the pictures, but they are not at hand; say `off`, or split a data set "
+            "whose pictures are in the store."
+        )
+    pictures = [partial(read, digests[row]) for row in here]
+    found = near_pairs(fingerprints(pictures), pictures)
+    return [(here[a], here[b]) for a, b in zip(found.a.tolist(), found.b.tolist(), strict=True)]
+
+
+def _alike_summary(dataset: Dataset, alike: list[tuple[int, int]], sides: Sequence[str]) -> dict[str, Any]:
+    """How many near-duplicates there are, and which of them lie on two sides."""
+    apart = [(a, b) for a, b in alike if sides[a] != sides[b]]
+    names = dataset.file_names
+    first = [{"a": names[a], "b": names[b], "side_a": sides[a], "side_b": sides[b]} for a, b in apart[:_MOST_NAMED]]
+    return {"pairs": len(alike), "on_two_sides": len(apart), "first": first}
 
 
 def _parted(dataset: Dataset, groups: list[str]) -> tuple[list[str], dict[str, dict[str, int]]]:
@@ -85,38 +128,6 @@ def _parted(dataset: Dataset, groups: list[str]) -> tuple[list[str], dict[str, d
     straddling = {group: dict(sides) for group, sides in sorted(counts.items()) if len(sides) > 1}
     parted = [f"{group} ({side})" if group in straddling else group for group, side in zip(groups, given, strict=True)]
     return parted, straddling
-
-
-def group_names(dataset: Dataset, group_by: Sequence[str]) -> list[str]:
-    """(n,) group of each picture; pictures with the same bytes are joined, whatever their conditions.
-
-    Raises:
-        SplitError: a picture lacks a condition that groups.
-    """
-    keys = []
-    for name, conditions in zip(dataset.file_names, dataset.conditions, strict=True):
-        missing = [key for key in group_by if conditions.get(key) in (None, "")]
-        if missing:
-            raise SplitError(
-                f"Picture '{name}' has no '{missing[0]}', which `split.group_by` asks for. "
-                f"Give it with `ingest --conditions FILE`, or group by something else."
-            )
-        keys.append("/".join(str(conditions[key]) for key in group_by) if group_by else name)
-    parent: dict[str, str] = {key: key for key in keys}
-
-    def root(key: str) -> str:
-        while parent[key] != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    first: dict[str, str] = {}
-    for key, digest in zip(keys, dataset.picture_digests, strict=True):
-        if digest and digest in first:
-            parent[root(key)] = root(first[digest])
-        elif digest:
-            first[digest] = key
-    return [root(key) for key in keys]
 
 
 def _fixed_sides(
@@ -145,55 +156,23 @@ def _fixed_sides(
 
 def _deal(
     dataset: Dataset, groups: list[str], spec: Spec, shares: dict[str, float], fixed: dict[str, str]
-) -> dict[str, str]:
-    """Group to side, the largest groups first, each to the side that it helps most; groups of sets take no part."""
-    loads = _loads(dataset, spec.split.stratify_by)  # (n, features)
+) -> tuple[dict[str, str], list[str]]:
+    """Group to side, and what could not be satisfied; groups of sets take no part."""
+    searched = spec.split.deal == "balanced"
+    table, features = loads(dataset, spec.split.strata, crossed=searched)  # (n, features)
     dealt = np.array([fixed.get(group, SIDES[0]) in SIDES for group in groups], np.bool_)
     names = sorted({group for group, part in zip(groups, dealt, strict=True) if part})
     index = {name: i for i, name in enumerate(names)}
-    of_group = np.zeros((len(names), loads.shape[1]))
-    np.add.at(of_group, [index[g] for g, part in zip(groups, dealt, strict=True) if part], loads[dealt])
-    total = np.maximum(of_group.sum(axis=0), 1e-9)
-    target = np.array([shares[side] for side in SIDES])[:, None] * total  # (3, features)
-    have = np.zeros_like(target)
-    side_of = dict(fixed)
-    for name in names:
-        if name in fixed:
-            have[SIDES.index(fixed[name])] += of_group[index[name]]
-    free = [name for name in names if name not in fixed]
-    rng = np.random.default_rng(spec.split.seed)
-    order = rng.permutation(len(free))
-    order = sorted(order, key=lambda i: -of_group[index[free[i]], 0])
-    for i in order:
-        load = of_group[index[free[i]]]
-        cost = [_excess(have, target, total, load, s) if shares[SIDES[s]] > 0 else np.inf for s in range(len(SIDES))]
-        empty = [s for s in range(len(SIDES)) if shares[SIDES[s]] > 0 and SIDES[s] not in side_of.values()]
-        left = sum(name not in side_of for name in free)
-        options = empty if empty and left <= len(empty) else range(len(SIDES))
-        best = min(options, key=lambda s: cost[s])
-        side_of[free[i]] = SIDES[best]
-        have[best] += load
-    return side_of
-
-
-def _excess(have: NDArray, target: NDArray, total: NDArray, load: NDArray, side: int) -> float:
-    """How far from the targets all sides would be, if the load went to `side`."""
-    after = have.copy()
-    after[side] += load
-    miss = (after - target) / total
-    return float((np.maximum(miss, 0) ** 2 * 4 + np.maximum(-miss, 0) ** 2).sum())
-
-
-def _loads(dataset: Dataset, stratify_by: str | None) -> NDArray[np.float64]:
-    """(n, features) pictures, annotations per class, and stratum of each picture."""
-    n = len(dataset)
-    columns = dataset.annotations
-    classes = np.zeros((n, len(dataset.class_names)))
-    np.add.at(classes, (columns.image_index, columns.class_id), 1.0)
-    strata = [str(c.get(stratify_by) or _EMPTY) for c in dataset.conditions] if stratify_by else [_EMPTY] * n
-    values = sorted(set(strata))
-    one_hot = np.array([[float(s == v) for v in values] for s in strata]).reshape(n, len(values))
-    return np.concatenate([np.ones((n, 1)), classes, one_hot], axis=1)
+    of_group = np.zeros((len(names), table.shape[1]))
+    np.add.at(of_group, [index[g] for g, part in zip(groups, dealt, strict=True) if part], table[dealt])
+    settled = np.array([SIDES.index(fixed[name]) if name in fixed else -1 for name in names], np.int64)
+    if searched:
+        classes = [f for f, feature in enumerate(features) if feature.startswith("class ") and " with " not in feature]
+        side = balanced(of_group, shares, settled, seed=spec.split.seed, rare=classes)
+    else:
+        side = largest_first(of_group, shares, settled, seed=spec.split.seed)
+    told = unmet(of_group, features, side, shares, searched=searched) if len(names) else []
+    return {**fixed, **{name: SIDES[s] for name, s in zip(names, side.tolist(), strict=True)}}, told
 
 
 def _summary(

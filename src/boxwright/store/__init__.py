@@ -9,6 +9,7 @@ from boxwright.store.atomic import append_line, write_bytes, write_json
 from boxwright.store.digest import canonical_json, digest_of_bytes, digest_of_file
 from boxwright.store.ledger import Steps, identity_of
 from boxwright.store.place import Folder, Place
+from boxwright.store.rows import differing, flat_rows, pair_rows
 from boxwright.store.store import NameEvent, Store, check_name
 
 __all__ = [
@@ -20,9 +21,12 @@ __all__ = [
     "append_line",
     "canonical_json",
     "check_name",
+    "differing",
     "digest_of_bytes",
     "digest_of_file",
+    "flat_rows",
     "identity_of",
+    "pair_rows",
     "write_bytes",
     "write_json",
 ]

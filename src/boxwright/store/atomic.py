@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -64,16 +64,41 @@ def new_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def append_line(path: str | Path, line: str) -> None:
-    """One more line at the end of a history, on the disk when this returns; writers take turns."""
+def append_line(path: str | Path, line: str, *, after: Callable[[str | None], bool] | None = None) -> bool:
+    """One more line at the end of a history, on the disk when this returns; writers take turns.
+
+    Args:
+        path: of the history.
+        line: without its line break.
+        after: given the last line (None for an empty history) while no other can write; the line is only written where
+            it answers True.
+
+    Returns:
+        whether the line was written.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         _drop_torn_line(file)
+        if after is not None and not after(_last_line(file)):
+            return False
         file.write(line.encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
+    return True
+
+
+def _last_line(file: BinaryIO) -> str | None:
+    """The last line of a history whose torn tail is gone; None where there is none."""
+    end = file.seek(0, os.SEEK_END)
+    begin, tail = end, b""
+    while begin > 0 and tail.count(b"\n") < 2:
+        begin = max(0, begin - _BLOCK)
+        file.seek(begin)
+        tail = file.read(end - begin)
+    file.seek(0, os.SEEK_END)
+    return tail.split(b"\n")[-2].decode(errors="replace") if tail else None
 
 
 def _drop_torn_line(file: BinaryIO) -> None:

@@ -7,7 +7,7 @@ artifact becomes a prefix, `fetch` becomes a download, an appended line becomes 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -38,8 +38,8 @@ class Place(Protocol):
         """Put a damaged folder out of the way, without deleting what may still be looked at."""
         ...
 
-    def append(self, key: str, line: str) -> None:
-        """One more line in a history, durable when this returns."""
+    def append(self, key: str, line: str, *, after: Callable[[str | None], bool] | None = None) -> bool:
+        """One more line in a history, durable when this returns; with `after`, only where it accepts the last line."""
         ...
 
     def lines(self, key: str) -> list[str]:
@@ -76,8 +76,8 @@ class Folder:
         path = self.root / key
         path.rename(path.with_name(f".damaged-{time.time_ns()}-{path.name}"))
 
-    def append(self, key: str, line: str) -> None:
-        append_line(self.root / key, line)
+    def append(self, key: str, line: str, *, after: Callable[[str | None], bool] | None = None) -> bool:
+        return append_line(self.root / key, line, after=after)
 
     def lines(self, key: str) -> list[str]:
         path = self.root / key

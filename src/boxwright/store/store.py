@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import pyarrow as pa
 
-from boxwright.errors import StoreError
+from boxwright.errors import NameMoved, StoreError
 from boxwright.store.place import Folder, Place
 from boxwright.store.tables import Pictures, RowTables
 
@@ -29,6 +29,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}(/[a-z0-9][a-z0-9._-]{0,99})*")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SHORT = re.compile(r"[0-9a-f]{6,64}")
 _ROWS = "rows"
+_VERSION = re.compile(r"(?P<name>[^@~]+)(?P<sign>[@~])(?P<number>[0-9]{1,6})")  # NAME@2, NAME~1
 
 
 class HasTables(Protocol):
@@ -97,8 +98,8 @@ class Store:
     def _tables(self) -> RowTables:
         return RowTables(lambda name: self.place.local(f"tables/rows/{check_name(name)}.lance"))
 
-    def put(self, artifact: Storable, *, name: str | None = None, reason: str = "") -> str:
-        """Keep the artifact; its digest. With `name`, the name points to it from now on."""
+    def put(self, artifact: Storable, *, name: str | None = None, reason: str = "", expected: str | None = None) -> str:
+        """Keep the artifact; its digest. With `name`, the name points to it from now on (see `point`)."""
         key = f"artifacts/{artifact.kind}/{artifact.digest}"
         if not self.place.exists(key):
             if artifact.rows_in_table:
@@ -107,7 +108,7 @@ class Store:
             with self.place.new_folder(key) as folder:
                 artifact.save(folder, leave_out=(_ROWS,) if artifact.rows_in_table else ())
         if name is not None:
-            self.point(name, artifact.digest, reason=reason)
+            self.point(name, artifact.digest, reason=reason, expected=expected)
         return artifact.digest
 
     def get(self, reference: str, kind: type[A]) -> A:
@@ -145,11 +146,12 @@ class Store:
     def resolve(self, reference: str, *, kind: str | None = None) -> str:
         """The full digest that a digest, a unique beginning of one, or a name stands for."""
         kinds = [kind] if kind else self.kinds()
-        if _NAME.fullmatch(reference) and (history := self.history(reference)):
-            latest = history[-1]
-            if kind and latest.kind != kind:
-                raise StoreError(f"'{reference}' names a {latest.kind}; expected a {kind}.")
-            return latest.digest
+        if _VERSION.fullmatch(reference) or (_NAME.fullmatch(reference) and self.history(reference)):
+            _, history, position = self.versions(reference)
+            meant = history[position]
+            if kind and meant.kind != kind:
+                raise StoreError(f"'{reference}' names a {meant.kind}; expected a {kind}.")
+            return meant.digest
         if _SHORT.fullmatch(reference):
             found = [d for k in kinds for d in self.digests(k) if d.startswith(reference)]
             if len(found) == 1:
@@ -160,21 +162,65 @@ class Store:
         known = ", ".join(n for n in self.names() if not kind or self.history(n)[-1].kind == kind) or "none"
         raise StoreError(f"No {wanted} is called '{reference}' in the store (names known: {known}).")
 
-    def point(self, name: str, digest: str, *, reason: str = "") -> None:
-        """From now on `name` stands for `digest`; what it stood for before stays in its history."""
+    def point(self, name: str, digest: str, *, reason: str = "", expected: str | None = None) -> None:
+        """From now on `name` stands for `digest`; what it stood for before stays in its history.
+
+        Args:
+            name: of the artifact.
+            digest: of something stored.
+            reason: why, for those who read the history.
+            expected: digest the name must stand for until now. Two who set out from the same version cannot both move
+                the name: the second is told, and nothing is lost.
+
+        Raises:
+            NameMoved: the name stands for something else than expected.
+            StoreError: no name can be written so, or nothing stored has the digest.
+        """
         check_name(name)
-        history = self.history(name)
-        if history and history[-1].digest == digest:
-            return
         event = NameEvent(time.time(), digest, self.kind_of(digest), _actor(), reason)
-        self.place.append(f"names/{name}.jsonl", json.dumps(asdict(event)))
+
+        def news(last: str | None) -> bool:
+            now = self._event(name, last).digest if last else None
+            if expected is not None and now not in (expected, digest):
+                raise NameMoved(
+                    f"'{name}' stands for {(now or 'nothing')[:12]} by now, and not for {expected[:12]}: someone else was "
+                    f"faster. {digest[:12]} is kept; make it again from '{name}', or point to it by its digest."
+                )
+            return now != digest
+
+        self.place.append(f"names/{name}.jsonl", json.dumps(asdict(event)), after=news)
 
     def history(self, name: str) -> list[NameEvent]:
         """What a name stood for, oldest first; empty for an unknown name."""
+        return [self._event(name, line) for line in self.place.lines(f"names/{name}.jsonl")]
+
+    def _event(self, name: str, line: str) -> NameEvent:
         try:
-            return [NameEvent(**json.loads(line)) for line in self.place.lines(f"names/{name}.jsonl")]
+            return NameEvent(**json.loads(line))
         except (ValueError, TypeError) as error:
             raise StoreError(f"The history of the name '{name}' is damaged: {error}.") from error
+
+    def versions(self, reference: str) -> tuple[str, list[NameEvent], int]:
+        """The name in a reference to a name or one of its versions, its history, and which entry is meant (0-based).
+
+        `NAME` is the newest entry, `NAME@2` the second of the history, `NAME~1` the one before the newest.
+
+        Raises:
+            StoreError: there is no such name, or no such entry in its history.
+        """
+        found = _VERSION.fullmatch(reference)
+        name = found["name"] if found else reference
+        history = self.history(name) if _NAME.fullmatch(name) else []
+        number = int(found["number"]) if found else 0
+        position = number - 1 if found and found["sign"] == "@" else len(history) - 1 - number
+        if not history:
+            raise StoreError(f"Nothing in the store is called '{name}'; `boxwright show` lists the names.")
+        if not 0 <= position < len(history):
+            raise StoreError(
+                f"'{name}' has {len(history)} versions, so there is no '{reference}'; give {name}@1 to "
+                f"{name}@{len(history)}, or {name}~{len(history) - 1} to {name}~0."
+            )
+        return name, history, position
 
     def names(self) -> list[str]:
         """All names in use, sorted."""
@@ -201,6 +247,11 @@ class Store:
                 if digest in self._manifest(other, kind)["made_from"].values():
                     users.append((kind, other))
         return users
+
+    def counts(self, digest: str, *, kind: str) -> dict[str, int]:
+        """How much a stored artifact holds, as its manifest says; empty where that was not written down."""
+        found = self._manifest(digest, kind).get("counts", {})
+        return {str(k): int(v) for k, v in found.items()} if isinstance(found, dict) else {}
 
     def retire(self, digest: str, *, kind: str) -> None:
         """Put a damaged artifact out of the way, so that it can be made again."""

@@ -12,10 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from boxwright.errors import StoreError
-from boxwright.store.digest import digest_of_bytes, digest_of_table
+from boxwright.store.digest import digest_of_bytes
+from boxwright.store.rows import differing, pair_rows
 
 if TYPE_CHECKING:
     import lance
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 STORAGE_VERSION = "2.2"
 _PICTURE_SCHEMA = pa.schema([("digest", pa.string()), ("data", pa.large_binary())])
 _ADD_BYTES = 64 << 20
+_DELETE_AT_ONCE = 10_000  # keys named in one filter
 
 
 def _lance() -> Any:
@@ -44,7 +48,11 @@ class RowTables:
         self._locate = locate
 
     def snapshot(self, name: str, rows: pa.Table, *, key: str, tag: str) -> None:
-        """Make `rows` the newest version of the table and tag it; rows that did not change are not written again."""
+        """Make `rows` the newest version of the table and tag it; rows that did not change are not written again.
+
+        A process that dies here leaves at most a version without a tag: nothing refers to it, and the next snapshot is
+        compared with whatever the newest version holds.
+        """
         lance = _lance()
         address = self._locate(name)
         address.parent.mkdir(parents=True, exist_ok=True)
@@ -54,9 +62,7 @@ class RowTables:
             else:
                 table = lance.dataset(str(address))
                 tagged = tag in table.tags.list()
-                if tagged and digest_of_table(self.read(name, tag=tag).sort_by(key)) == digest_of_table(
-                    rows.sort_by(key)
-                ):
+                if tagged and _nothing_changed(self.read(name, tag=tag), rows, key):
                     return
                 table = self._replace(lance, table, rows, key)
                 if tagged:
@@ -64,17 +70,16 @@ class RowTables:
             table.tags.create(tag, table.version)
 
     def _replace(self, lance: Any, table: lance.LanceDataset, rows: pa.Table, key: str) -> lance.LanceDataset:
+        """Make the newest version hold exactly `rows`; what it holds already is left where it lies."""
         if table.schema != rows.schema:
             return lance.write_dataset(rows, table.uri, mode="overwrite", data_storage_version=STORAGE_VERSION)
-        before = {row[key]: row for row in table.to_table().to_pylist()}
-        changed = [i for i, row in enumerate(rows.to_pylist()) if before.get(row[key]) != row]
-        gone = set(before) - set(rows.column(key).to_pylist())
-        if changed:
+        changed, gone = _changes(table.to_table(), rows, key)
+        if len(changed):
             merge = table.merge_insert(key).when_matched_update_all().when_not_matched_insert_all()
-            merge.execute(rows.take(changed))
-        if gone:
-            table = lance.dataset(table.uri)
-            table.delete(f"{key} in ({', '.join(_quoted(value) for value in sorted(gone))})")
+            merge.execute(rows.take(pa.array(changed)))
+        for begin in range(0, len(gone), _DELETE_AT_ONCE):
+            some = gone[begin : begin + _DELETE_AT_ONCE]
+            lance.dataset(table.uri).delete(f"{key} in ({', '.join(str(value) for value in some.tolist())})")
         return lance.dataset(table.uri)
 
     def read(self, name: str, *, tag: str) -> pa.Table:
@@ -101,8 +106,18 @@ def _is_table(address: Path) -> bool:
     return (address / "_versions").is_dir() and any((address / "_versions").iterdir())
 
 
-def _quoted(value: object) -> str:
-    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
+def _changes(before: pa.Table, after: pa.Table, key: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions in `after` of rows that are new or differ, and the keys that only `before` has."""
+    keys_before, keys_after = before.column(key).to_numpy(), after.column(key).to_numpy()
+    partner = pair_rows(keys_before, keys_after)
+    known = np.flatnonzero(partner >= 0)
+    unequal = differing(before, after, partner[known], known, columns=after.column_names)
+    changed = np.sort(np.concatenate([np.flatnonzero(partner < 0), known[unequal]]))
+    return changed, np.sort(np.delete(keys_before, partner[known]))
+
+
+def _nothing_changed(before: pa.Table, after: pa.Table, key: str) -> bool:
+    return before.schema == after.schema and not any(map(len, _changes(before, after, key)))
 
 
 class Pictures:
@@ -173,7 +188,12 @@ class Pictures:
             return
         self._address.parent.mkdir(parents=True, exist_ok=True)
         with _alone(self._address.with_suffix(".lock")):
-            self._append(waiting)
+            if self._table is not None and _lance().dataset(str(self._address)).version != self._table.version:
+                self._rows = None  # another process has written since the index was read
+            known = self._index()
+            fresh = {digest: data for digest, data in waiting.items() if digest not in known}
+            if fresh:
+                self._append(fresh)
 
     def _append(self, waiting: dict[str, bytes]) -> None:
         rows = pa.table({"digest": list(waiting), "data": list(waiting.values())}, schema=_PICTURE_SCHEMA)

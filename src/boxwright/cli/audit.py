@@ -1,0 +1,269 @@
+"""`boxwright audit`: labels that are probably wrong, from a results file, a bundle, or models trained out of fold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from boxwright.artifacts import Bundle, Dataset, Predictions, Suspects
+from boxwright.boxes import xyxy_from_xywh
+from boxwright.cli.pictures import picture_reader
+from boxwright.cli.terminal import (
+    STORE,
+    Bars,
+    JsonOption,
+    StoreOption,
+    find,
+    give,
+    open_store,
+    save_artifact,
+    say,
+    write_page,
+)
+from boxwright.detections import AnnotationColumns, DetectionColumns, offsets_from_counts
+from boxwright.errors import InputError
+from boxwright.images import read_picture
+from boxwright.ingestion import TruthColumns, read_conditions, read_results, read_truth
+from boxwright.ingestion.json_text import load_json
+from boxwright.labels.audit import SURE_FROM, answer_sheet, apply_answers, read_sheet, sheet_text, suspects
+from boxwright.lifecycle import Stages, predict_dataset
+from boxwright.lifecycle.out_of_fold import out_of_fold
+from boxwright.lifecycle.suspected import axes_of, suspect_queue, suspects_of
+from boxwright.pages import suspects_page
+from boxwright.spec import load_spec
+from boxwright.spec.spec import seconds_from
+from boxwright.store import Steps, Store, write_bytes
+
+_SHOWN = 20
+_DUE_IN = 3 * 86400.0
+_FOLDS = 3
+
+Reader = Callable[[int], NDArray | None]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("audit")(audit)
+
+
+def audit(
+    truth: Annotated[str, typer.Argument(help="COCO ground truth, or data set of the store.")],
+    detections: Annotated[
+        str | None, typer.Argument(help="COCO results of a detector that did not learn these labels, or a bundle.")
+    ] = None,
+    spec: Annotated[Path | None, typer.Option("--spec", help="With a data set: due times; needed to train.")] = None,
+    recipe: Annotated[
+        Path | None, typer.Option("--recipe", help="Without detections: how to train, out of fold.")
+    ] = None,
+    folds: Annotated[int, typer.Option("--folds", min=2, help="Without detections: parts.")] = _FOLDS,
+    conditions: Annotated[
+        Path | None, typer.Option("--conditions", help="COCO files: CSV or Parquet to group by; file name first.")
+    ] = None,
+    pictures: Annotated[Path | None, typer.Option("--pictures", help="COCO files: folder of the pictures.")] = None,
+    page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
+    queue: Annotated[bool, typer.Option("--queue", help="With a data set: also make a review queue.")] = False,
+    least_score: Annotated[
+        float, typer.Option("--least-score", min=0, max=1, help="Suspects that go to the queue or the answer sheet.")
+    ] = SURE_FROM,
+    answers_to: Annotated[
+        Path | None, typer.Option("--answers-to", help="COCO files: sheet for answers, .csv or .json.")
+    ] = None,
+    answers: Annotated[
+        Path | None, typer.Option("--answers", help="COCO files: the sheet with a person's answers.")
+    ] = None,
+    corrected: Annotated[
+        Path | None, typer.Option("--corrected", help="With --answers: ground truth with what was answered.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the planted errors it learns from.")] = 0,
+    out: Annotated[Path | None, typer.Option("--out", help="Also save the suspects into this folder.")] = None,
+    store: StoreOption = STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """List boxes that are probably labelled wrong, most suspicious first; nothing is changed without an answer."""
+    if (answers is None) != (corrected is None):
+        raise InputError("--answers FILE and --corrected OUT go together: what was answered, and where to write it.")
+    queued: dict[str, Any] = {}
+    if Path(truth).is_file():
+        if queue:
+            raise InputError("--queue is for a data set of the store; for COCO files use --answers-to FILE.")
+        if answers and corrected:
+            _correct(Path(truth), answers, corrected, as_json=as_json)
+            return
+        if detections is None:
+            raise InputError("COCO ground truth is audited with a results file; give it after the ground truth.")
+        columns = read_truth(Path(truth))
+        found = _of_files(columns, Path(detections), conditions, seed)
+        read: Reader = _by_id(columns, picture_reader(columns, pictures or Path(truth).parent))
+    else:
+        if answers_to or answers or pictures or conditions:
+            raise InputError(
+                "--answers-to, --answers, --pictures and --conditions are for COCO files; a data set of the store has its own "
+                "pictures and conditions, and its answers come through --queue and `boxwright review`."
+            )
+        opened, data = open_store(store), find(store, truth, Dataset)
+        found = _of_store(opened, store, data, detections, spec, recipe, folds, seed)
+        opened.put(found, name=f"suspects/{data.name}", reason="audit")
+        read = _of_pictures(opened, data)
+        if queue:
+            due_in = seconds_from(load_spec(spec).review.due["P2"]) if spec else _DUE_IN
+            made = suspect_queue(found, data, due_in=due_in, least_score=least_score)
+            queued = {
+                "review_queue": opened.put(made, name=f"review/suspects-{data.name}", reason="audit"),
+                "queued": len(made),
+            }
+    if out:
+        save_artifact(found, out)
+    if answers_to:
+        sheet = answer_sheet(found, least_score=least_score)
+        write_bytes(answers_to, sheet_text(sheet, as_csv=answers_to.suffix.lower() == ".csv").encode())
+        say(f"answers: {answers_to} ({len(sheet)} suspects)")
+    if page:
+        write_page(page, suspects_page(found, read_picture=read))
+    lines = [*as_lines(found), *([f"queue: {queued['queued']} pictures"] if queued else []), found.digest]
+    give({**as_document(found), **queued}, as_json=as_json, lines=lines)
+
+
+def as_document(found: Suspects) -> dict[str, Any]:
+    """The suspects as one JSON object: what `--json` prints."""
+    return {
+        "suspects": [_record(row, found.class_names) for row in found.rows.to_pylist()],
+        "groups": [dict(record) for record in found.groups],
+        **dict(found.summary),
+        "digest": found.digest,
+        "made_from": dict(found.made_from),
+    }
+
+
+def _record(row: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    record = {
+        "image": row["image_id"],
+        "file_name": row["file_name"],
+        "annotation_id": row["annotation_id"],
+        "detection": row["detection"],
+        "kind": row["kind"],
+        "score": round(row["score"], 6),
+        "box_xyxy": [row[corner] for corner in ("x1", "y1", "x2", "y2")],
+    }
+    if row["class_id"] is not None:
+        record["class_name"] = names[row["class_id"]]
+    if row["proposed_class_id"] is not None:
+        record["proposed_class_name"] = names[row["proposed_class_id"]]
+    if row["proposed_box"] is not None:
+        record["proposed_box_xyxy"] = row["proposed_box"]
+    return record
+
+
+def as_lines(found: Suspects) -> list[str]:
+    """The suspects for people."""
+    summary = found.summary
+    sure = ", ".join(f"{count} {kind}" for kind, count in summary["sure"].items())
+    lines = [
+        f"{summary['pictures']} pictures, {summary['annotations']} annotations, {summary['detections']} detections",
+        f"suspects at {summary['sure_from']} or more: {sure}",
+        f"{'score':>5} {'kind':9} {'what':34} {'annotation':>10} {'image':>10}  file",
+    ]
+    for row in found.rows.slice(0, _SHOWN).to_pylist():
+        said = found.class_names[row["class_id"]] if row["class_id"] is not None else ""
+        other = found.class_names[row["proposed_class_id"]] if row["proposed_class_id"] is not None else ""
+        what = f"{said} -> {other}" if said and other else said or other
+        known = "-" if row["annotation_id"] is None else row["annotation_id"]
+        lines.append(
+            f"{row['score']:5.2f} {row['kind']:9} {what[:34]:34} {known:>10} {row['image_id']:>10}  {row['file_name']}"
+        )
+    if len(found) > _SHOWN:
+        lines.append(f"... and {len(found) - _SHOWN} less suspicious; --json lists all")
+    systematic = [record["sentence"] for record in found.groups if record["systematic"]]
+    return lines + [f"systematic: {sentence}" for sentence in systematic]
+
+
+def _of_files(truth: TruthColumns, results: Path, conditions: Path | None, seed: int) -> Suspects:
+    if not truth.file_names:
+        raise InputError("The ground truth lists no image; there is nothing to audit.")
+    found = read_results(results, truth)
+    extra = read_conditions(conditions) if conditions else {}
+    told = [extra.get(name) or extra.get(Path(name).name) or {} for name in truth.file_names]
+    if extra and not any(told):
+        raise InputError(
+            f"'{conditions}' holds none of the pictures; its first column must be their file name, such as "
+            f"'{truth.file_names[0]}'."
+        )
+    pictures = len(truth.file_names)
+    order, rows = np.argsort(truth.image, kind="stable"), np.argsort(found.image, kind="stable")
+    boxes = _upright(xyxy_from_xywh(truth.boxes_xywh))
+    annotations = AnnotationColumns(
+        offsets=offsets_from_counts(np.bincount(truth.image, minlength=pictures)),
+        boxes_xyxy=boxes[order], class_id=truth.class_id[order], area=truth.area[order], crowd=truth.crowd[order],
+        ignore=truth.crowd[order], annotation_id=truth.annotation_id[order],
+    )  # fmt: skip
+    detections = DetectionColumns(
+        offsets=offsets_from_counts(np.bincount(found.image, minlength=pictures)),
+        boxes_xyxy=_upright(xyxy_from_xywh(found.boxes_xywh))[rows], score=found.score[rows],
+        class_id=found.class_id[rows],
+    )  # fmt: skip
+    return suspects(
+        annotations, detections, class_names=truth.class_names, image_ids=truth.image_ids, file_names=truth.file_names,
+        sizes_hw=truth.sizes_hw, conditions=axes_of(truth.file_names, told), detection_rows=rows, seed=seed,
+    )  # fmt: skip
+
+
+def _upright(boxes: NDArray) -> NDArray:
+    """Boxes with x1 <= x2 and y1 <= y2; one of negative size has none."""
+    return np.concatenate([boxes[:, :2], np.maximum(boxes[:, :2], boxes[:, 2:])], axis=1)
+
+
+def _of_store(
+    opened: Store, place: Path, data: Dataset, bundle: str | None, spec: Path | None, recipe: Path | None, folds: int,
+    seed: int,
+) -> Suspects:  # fmt: skip
+    with Bars().shown() as bars:
+        do = Steps(opened, say)
+        if bundle is not None:
+            loaded = find(place, bundle, Bundle)
+            ids = data.image_ids[data.rows.column("labelled").to_numpy(zero_copy_only=False)]
+
+            def predict(bundle: Bundle, data: Dataset) -> Predictions:
+                return predict_dataset(opened, bundle, data, ids, lambda done, of: bars("predict", done, of))
+
+            return suspects_of(data, [do(Predictions, "predict to audit", predict, loaded, data)], seed=seed)
+        if spec is None or recipe is None:
+            raise InputError(
+                "A data set is audited with a bundle that did not learn these labels, or with --spec and --recipe, to train "
+                "out of fold."
+            )
+        from boxwright.training import load_recipe  # torch is not needed to audit with a bundle
+
+        promise = load_spec(spec)
+        stages = Stages(opened, promise, load_recipe(recipe), place / "work", bars)
+        return suspects_of(data, out_of_fold(do, stages, data, promise, folds=folds, say=say), seed=seed)
+
+
+def _correct(truth: Path, answers: Path, corrected: Path, *, as_json: bool) -> None:
+    if corrected.exists() and corrected.samefile(truth):
+        raise InputError(f"--corrected '{corrected}' is the ground truth itself; name another file.")
+    read_truth(truth)  # complains of what is wrong with it
+    made = apply_answers(load_json(truth), read_sheet(answers))
+    write_bytes(corrected, (json.dumps(made.tree, ensure_ascii=False) + "\n").encode())
+    counts = {name: getattr(made, name) for name in ("added", "removed", "relabelled", "moved", "left")}
+    line = f"added {made.added}, removed {made.removed}, relabelled {made.relabelled}, moved {made.moved}, left as is {made.left}"
+    give({"corrected": str(corrected), **counts}, as_json=as_json, lines=[line, str(corrected)])
+
+
+def _by_id(truth: TruthColumns, at: Reader) -> Reader:
+    position = {int(image): row for row, image in enumerate(truth.image_ids)}
+    return lambda image: at(position[image])
+
+
+def _of_pictures(store: Store, data: Dataset) -> Reader:
+    digest_of = dict(zip(data.image_ids.tolist(), data.picture_digests, strict=True))
+
+    def read(image: int) -> NDArray | None:
+        digest = digest_of[image]
+        return read_picture(store.pictures.read(digest), name=digest[:12]) if digest in store.pictures else None
+
+    return read

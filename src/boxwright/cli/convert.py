@@ -1,0 +1,163 @@
+"""`boxwright convert`: a data set as another tool's files; also the export of any stored version."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from boxwright.artifacts import SIDES
+from boxwright.cli.terminal import (
+    STORE,
+    Bars,
+    FormatOption,
+    JsonOption,
+    StoreOption,
+    find_dataset,
+    give,
+    is_source,
+    open_store,
+    say,
+)
+from boxwright.errors import InputError
+from boxwright.images import read_header
+from boxwright.ingestion import TARGETS, PictureRecord, Reading, look, of_dataset, read_source, write_source
+from boxwright.store.atomic import new_folder, write_bytes
+
+Put = Callable[[PictureRecord, Path], None]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("convert")(convert)
+
+
+def convert(
+    source: Annotated[str, typer.Argument(help="An annotation file, a folder, or a dataset of the store.")],
+    out: Annotated[Path, typer.Argument(help="Folder to make; must not be there, or be empty.")],
+    to: Annotated[str, typer.Option("--to", help=f"Format: {', '.join(TARGETS)}.")],
+    pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder that file names are relative to.")] = None,
+    copy: Annotated[bool, typer.Option("--copy", help="Copy the pictures (as is done when nothing is said).")] = False,
+    link: Annotated[bool, typer.Option("--link", help="Hard links to the pictures instead of copies.")] = False,
+    no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Write labels alone.")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="A side (train, val, test) to write; can be given again.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 when records were refused.")] = False,
+    format: FormatOption = None,
+    store: StoreOption = STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a data set in another format, with a list of what that format cannot hold."""
+    if to not in TARGETS:
+        raise InputError(f"--to takes one of {', '.join(TARGETS)}; found '{to}'.")
+    if copy + link + no_pictures > 1:
+        raise InputError("Give one of --copy, --link and --no-pictures.")
+    if unknown := set(only or ()) - set(SIDES):
+        raise InputError(f"--only takes a side, one of {', '.join(SIDES)}; found '{unknown.pop()}'.")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"'{out}' exists and is not an empty folder; nothing is written over it. Name another folder.")
+    with Bars().shown() as bars:
+        if is_source(source):
+            reading, turned = _of_files(Path(source), pictures, bars, format=format, labels_alone=no_pictures)
+            put = _of_disk(link=link)
+        else:
+            reading, turned, put = _of_store(source, store)
+        whole = len(reading.pictures)
+        reading.pictures = [record for record in reading.pictures if not only or record.side in only]
+        if not reading.pictures:
+            why = (
+                f"none of {whole} pictures is on the side {' or '.join(only)}" if only else "it holds no usable picture"
+            )
+            raise InputError(f"'{source}' has nothing to write: {why} ({sum(reading.counts.values())} problems).")
+        with new_folder(out.resolve()) as folder:
+            lost = write_source(
+                reading, folder, format=to, put=None if no_pictures else _counted(put, bars, len(reading.pictures))
+            )
+    errors = sum(n for (_, severity), n in reading.counts.items() if severity == "error")
+    annotations = sum(len(record.boxes) for record in reading.pictures)
+    result = {
+        "out": str(out), "from": reading.format, "to": to, "images": len(reading.pictures), "annotations": annotations,
+        "unlabelled": sum(not record.labelled for record in reading.pictures), "lost": [asdict(one) for one in lost],
+        "turned_upright": dict(reading.turned), "turned_by_exif": turned, "refused": errors,
+        "warnings": sum(reading.counts.values()) - errors, "problems": [asdict(p) for p in reading.problems],
+    }  # fmt: skip
+    for problem in reading.problems[:20]:
+        say(f"{problem.severity}: {problem.where}: {problem.message}")
+    if len(reading.problems) > 20:
+        say(f"... and {sum(reading.counts.values()) - 20} more; `boxwright check` lists all")
+    lines = [
+        f"{to} cannot hold: {one.what} ({one.count}){f'; kept in {one.kept_in}' if one.kept_in else ''}" for one in lost
+    ]
+    if turned:
+        lines.append(
+            f"{turned} pictures are turned by EXIF; boxes are of the upright picture, so tools must honour EXIF"
+        )
+    lines.append(
+        f"{reading.format} to {to}: {len(reading.pictures)} pictures, {annotations} annotations, {errors} records refused"
+    )
+    give(result, as_json=as_json, lines=[*lines, str(out)])
+    raise typer.Exit(1 if strict and errors else 0)
+
+
+def _of_files(
+    source: Path, pictures: Path | None, bars: Bars, *, format: str | None, labels_alone: bool
+) -> tuple[Reading, int]:
+    """A source of files, its boxes brought to the upright pictures, and how many of these EXIF turns."""
+    reading = read_source(source, pictures=pictures, format=format)
+    at_hand = any(_is_file(record.path) for record in reading.pictures[:100])
+    depth = "nothing" if labels_alone and not at_hand else "header"
+    kept, turned = [], 0
+    for seen in look(reading, depth=depth, progress=lambda done, of: bars("read", done, of)):
+        turned += bool(seen.data) and read_header(seen.data).orientation != 1
+        kept.append(seen.record)
+    return replace(reading, pictures=kept), turned
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (ValueError, OSError):
+        return False
+
+
+def _of_disk(*, link: bool) -> Put:
+    def put(record: PictureRecord, path: Path) -> None:
+        if link:
+            try:
+                os.link(record.path.resolve(), path)
+                return
+            except OSError:
+                pass  # another disk: copied below
+        shutil.copyfile(record.path, path)
+
+    return put
+
+
+def _of_store(reference: str, store: Path) -> tuple[Reading, int, Put]:
+    """A stored version, and the way to its pictures."""
+    reading = of_dataset(find_dataset(store, reference))
+    opened = open_store(store) if store.is_dir() else None
+
+    def put(record: PictureRecord, path: Path) -> None:
+        if opened is not None and record.digest:
+            write_bytes(path, opened.pictures.read(record.digest))
+
+    return reading, 0, put
+
+
+def _counted(put: Put, bars: Bars, of: int) -> Put:
+    done = 0
+
+    def counted(record: PictureRecord, path: Path) -> None:
+        nonlocal done
+        put(record, path)
+        done += 1
+        bars("write", done, of)
+
+    return counted

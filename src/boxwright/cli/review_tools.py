@@ -1,0 +1,146 @@
+"""The parts of `boxwright review` that hand a queue to another tool: export, push, pull."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from boxwright.artifacts import ReviewQueue
+from boxwright.cli.terminal import STORE, Bars, JsonOption, StoreOption, find, give, open_store, say
+from boxwright.errors import InputError
+from boxwright.lifecycle import export_queue, pull_answers, push_queue
+from boxwright.review import Connection
+
+JOURNAL = Annotated[Path | None, typer.Option("--journal", help="Folder of the journal; default STORE/journal.")]
+QUEUE = Annotated[str, typer.Argument(help="Review queue: name or digest.")]
+_SHOWN = 5
+
+
+class Form(StrEnum):
+    """Files a queue can be written as."""
+
+    coco = "coco"
+    cvat = "cvat"
+    labelstudio = "labelstudio"
+
+
+class Tool(StrEnum):
+    """Tools with a REST interface that we speak."""
+
+    labelstudio = "labelstudio"
+
+
+_LEAST = Annotated[float, typer.Option("--least-score", min=0, max=1, help="Proposals below are left out.")]
+_URL = Annotated[str, typer.Option("--url", help="Address of the tool, such as https://labels.example.org.")]
+_PROJECT = Annotated[str, typer.Option("--project", help="Title of the project.")]
+_TOKEN = Annotated[str, typer.Option("--token-env", help="Environment variable that holds the token.")]
+_INSECURE = Annotated[bool, typer.Option("--insecure", help="Send the token unencrypted to another machine.")]
+_TIMEOUT = Annotated[float, typer.Option("--timeout", min=1, help="Seconds to wait for an answer to begin.")]
+_TOKEN_ENV = "LABEL_STUDIO_API_KEY"
+
+
+def export(
+    queue: QUEUE,
+    out: Annotated[Path, typer.Argument(help="Folder to write pictures and proposed boxes into.")],
+    to: Annotated[Form, typer.Option("--to", help="Form of the annotation file.")] = Form.coco,
+    least_score: _LEAST = 0.0,
+    local_files: Annotated[
+        str | None, typer.Option("--local-files", help="Label Studio: the folder's path below its local files root.")
+    ] = None,
+    journal: JOURNAL = None,
+    store: StoreOption = STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the queue's pictures and proposed boxes as files for a labelling tool."""
+    if local_files is not None and to is not Form.labelstudio:
+        raise InputError("--local-files is for `--to labelstudio` only.")
+    items = find(store, queue, ReviewQueue)
+    count = export_queue(
+        open_store(store, must_exist=False),
+        items,
+        journal or store / "journal",
+        out,
+        form=to.value,
+        least_score=least_score,
+        local_files=local_files,
+    )
+    give({"items": count, "to": to.value, "out": str(out)}, as_json=as_json, lines=[f"{count} pictures in {out}"])
+
+
+def push(
+    queue: QUEUE,
+    url: _URL,
+    project: _PROJECT,
+    to: Annotated[Tool, typer.Option("--to", help="The tool.")] = Tool.labelstudio,
+    token_env: _TOKEN = _TOKEN_ENV,
+    least_score: _LEAST = 0.0,
+    insecure: _INSECURE = False,
+    timeout: _TIMEOUT = 60.0,
+    journal: JOURNAL = None,
+    store: StoreOption = STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the queue's questions in a Label Studio project; what is there already is not sent again."""
+    items = find(store, queue, ReviewQueue)
+    connection = _connection(url, token_env, insecure=insecure, timeout=timeout)
+    with Bars().shown() as bars:
+        done = push_queue(
+            open_store(store, must_exist=False),
+            items,
+            journal or store / "journal",
+            connection,
+            title=project,
+            least_score=least_score,
+            progress=lambda k, of: bars("pushed", k, of),
+        )
+    result = {"items": len(items), **vars(done)}
+    line = f"{done.new} new tasks, {done.known} already there, {done.uploaded} pictures sent; project {done.project}"
+    give(result, as_json=as_json, lines=[line])
+
+
+def pull(
+    queue: QUEUE,
+    out: Annotated[Path, typer.Argument(help="File to write; `review accept` takes it.")],
+    url: _URL,
+    project: _PROJECT,
+    from_: Annotated[Tool, typer.Option("--from", help="The tool.")] = Tool.labelstudio,
+    token_env: _TOKEN = _TOKEN_ENV,
+    insecure: _INSECURE = False,
+    timeout: _TIMEOUT = 60.0,
+    journal: JOURNAL = None,
+    store: StoreOption = STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch what people answered in a Label Studio project, as a file for `review accept`."""
+    items = find(store, queue, ReviewQueue)
+    connection = _connection(url, token_env, insecure=insecure, timeout=timeout)
+    opened = open_store(store, must_exist=False)
+    found = pull_answers(opened, items, journal or store / "journal", connection, out, title=project)
+    for item, why in found.refused[:_SHOWN]:
+        say(f"item {item} stays open: {why}")
+    if len(found.refused) > _SHOWN:
+        say(f"and {len(found.refused) - _SHOWN} more; --json lists them")
+    result = {
+        "out": str(out),
+        "answered": len(found.answers),
+        "skipped": found.skipped,
+        "waiting": len(found.waiting),
+        "missing": found.missing,
+        "refused": [{"item": item, "why": why} for item, why in found.refused],
+    }
+    line = (
+        f"{len(found.answers)} answered, {len(found.skipped)} skipped, {len(found.waiting)} waiting, "
+        f"{len(found.refused)} refused, {len(found.missing)} without a task"
+    )
+    give(result, as_json=as_json, lines=[line, str(out)])
+
+
+def _connection(url: str, token_env: str, *, insecure: bool, timeout: float) -> Connection:
+    token = os.environ.get(token_env, "")
+    if not token:
+        raise InputError(f"The environment variable {token_env} holds no token; take one from the tool's account page.")
+    return Connection(url, token, insecure=insecure, timeout_s=timeout)

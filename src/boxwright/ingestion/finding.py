@@ -1,0 +1,145 @@
+"""What lies below a folder, and what its names tell; never through a link that leaves the folder.
+
+Also the door through which every annotation file is read: as a whole, up to a size, as UTF-8.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from boxwright.errors import FormatError
+from boxwright.ingestion.reading import PictureRecord, Reading
+
+PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+SIDES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+SIDE_FILE = "boxwright.json"
+MOST_BYTES = 4 << 30  # of an annotation file
+_LONGEST_NAME = 200  # of a class
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All plain files, sorted; links to folders are not entered, links to files only where they stay in the folder."""
+    found: list[Path] = []
+    inside = folder.resolve()
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for name in names:
+            path = Path(place) / name
+            if path.is_symlink() and not path.resolve().is_relative_to(inside):
+                continue
+            if path.is_file():
+                found.append(path)
+    return sorted(found)
+
+
+def pictures_below(files: Iterable[Path]) -> list[Path]:
+    """Those that end like pictures."""
+    return [path for path in files if path.suffix.lower() in PICTURE_ENDINGS]
+
+
+def read_bytes(path: Path, *, most: int = MOST_BYTES) -> bytes:
+    """A file's content; FormatError when it cannot be read or is larger than `most` bytes."""
+    try:
+        size = path.stat().st_size
+        if size > most:
+            raise FormatError(f"'{path}' has {size} bytes; at most {most} are read. Split it into several files.")
+        return path.read_bytes()
+    except OSError as error:
+        raise FormatError(f"Cannot read '{path}': {error.strerror or error}.") from error
+
+
+def read_lines(path: Path, *, most: int = 1 << 28) -> list[str]:
+    """The lines of a text file in UTF-8, with or without a byte-order mark."""
+    return read_bytes(path, most=most).decode("utf-8-sig", errors="replace").splitlines()
+
+
+def side_of_folders(folder: Path, path: Path) -> str:
+    """The side that a folder on the way from `folder` to the file is named after, or empty."""
+    parts = path.relative_to(folder).parts[:-1] if path.is_relative_to(folder) else ()
+    return next((SIDES[part.lower()] for part in parts if part.lower() in SIDES), "")
+
+
+def stays_inside(name: str) -> bool:
+    """Whether a listed name, as it is spelled, stays under the folder of the pictures."""
+    return "\0" not in name and not os.path.isabs(name) and ".." not in PurePosixPath(name.replace("\\", "/")).parts
+
+
+def class_names(names: Iterable[object], where: str, reading: Reading) -> list[str]:
+    """Class names as texts; FormatError for one that is empty, endless, unprintable or given twice.
+
+    Names that differ only by case or blanks are told: they are often one class.
+    """
+    found: list[str] = []
+    for name in names:
+        text = str(name) if isinstance(name, str | int | float) and not isinstance(name, bool) else ""
+        if not text.strip() or len(text) > _LONGEST_NAME or any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in text):
+            raise FormatError(
+                f"{where}: a class needs a name of 1 to {_LONGEST_NAME} printable characters; found {name!r:.60}."
+            )
+        if text in found:
+            raise FormatError(f"{where}: a class name is listed twice: two are called '{text}'; names must differ.")
+        found.append(text)
+    alike: dict[str, str] = {}
+    for text in found:
+        other = alike.setdefault(" ".join(text.lower().split()), text)
+        if other != text:
+            reading.problem(
+                "alike-classes", "warning", where,
+                f"the classes '{other}' and '{text}' differ only by case or blanks; both are kept. Are they one class?",
+            )  # fmt: skip
+    return found
+
+
+class Finder:
+    """Pictures below a folder by the names that annotation files give them."""
+
+    def __init__(self, folder: Path, files: Iterable[Path]) -> None:
+        self.folder = folder
+        self.pictures = pictures_below(files)
+        self._by_path = {p.relative_to(folder).as_posix(): p for p in self.pictures}
+        self._by_name: dict[str, list[Path]] = {}
+        for path in self.pictures:
+            self._by_name.setdefault(path.name, []).append(path)
+
+    def find(self, name: str, *, near: Path | None = None) -> Path | None:
+        """The picture called so: by its path, else by the end of its path, else by its name; None where there is none.
+
+        Args:
+            name: as the annotation file gives it.
+            near: the annotation file; of several pictures the one whose folders are most like its own is taken.
+        """
+        name = name.replace("\\", "/")
+        if near is not None and (beside := (near.parent / name)).is_relative_to(self.folder):
+            at = self._by_path.get(os.path.normpath(beside.relative_to(self.folder).as_posix()))
+            if at is not None:
+                return at
+        if name in self._by_path:
+            return self._by_path[name]
+        parts = [part for part in name.split("/") if part not in ("", ".", "..")]
+        options = self._by_name.get(parts[-1] if parts else "", [])
+        wanted = parts[-2:] if len(parts) > 1 else parts
+        exact = [p for p in options if list(p.relative_to(self.folder).parts[-len(wanted) :]) == wanted] or options
+        if near is not None:
+            exact = sorted(exact, key=lambda p: len(set(p.parts) ^ set(near.parts)))
+        return exact[0] if exact else None
+
+
+def add_unlabelled(reading: Reading, folder: Path, pictures: Iterable[Path], *, lacking: str) -> None:
+    """Pictures that no annotation file speaks of, kept as not labelled."""
+    seen = {record.path for record in reading.pictures}
+    for path in pictures:
+        if path not in seen:
+            name = path.relative_to(folder).as_posix()
+            side = side_of_folders(folder, path)
+            reading.pictures.append(PictureRecord(name, path, side=side, labelled=False, root=folder))
+            unlabelled(reading, name, lacking)
+
+
+def unlabelled(reading: Reading, name: str, lacking: str) -> None:
+    """Tell of a picture nobody has looked at."""
+    reading.problem(
+        "unlabelled", "warning", name,
+        f"has no {lacking}; it is kept as not labelled, which is not the same as empty",
+    )  # fmt: skip

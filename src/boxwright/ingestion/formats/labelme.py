@@ -1,0 +1,182 @@
+"""LabelMe: one JSON file per picture, with `shapes` in pixels of the picture as it is seen, upright.
+
+LabelMe's way to outline an object is the polygon; the box of a polygon, circle or mask is the upright one around it, counted
+but not complained of. Shapes of one label that share a `group_id` are one object. Lines and points hold no box. The picture
+inside a file (`imageData`) is not read; `imagePath` is.
+https://github.com/wkentaro/labelme
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from boxwright.errors import FormatError
+from boxwright.ingestion.attributes import cleaned
+from boxwright.ingestion.finding import (
+    Finder,
+    add_unlabelled,
+    class_names,
+    files_below,
+    read_bytes,
+    side_of_folders,
+    stays_inside,
+)
+from boxwright.ingestion.formats.outline import Corners, around
+from boxwright.ingestion.json_text import parse_json
+from boxwright.ingestion.reading import BoxRecord, PictureRecord, Reading
+
+_MOST_BYTES = 1 << 28  # with the picture inside
+_AROUND = ("polygon", "mask", "rotation")
+
+
+def is_labelme(tree: Any) -> bool:
+    """Whether parsed JSON is a LabelMe file."""
+    return isinstance(tree, dict) and isinstance(tree.get("shapes"), list) and "imagePath" in tree
+
+
+def read_labelme(files: list[Path], folder: Path, *, pictures: Path | None = None, alone: bool = False) -> Reading:
+    """The annotations of LabelMe files; class names in alphabetical order.
+
+    Args:
+        files: JSON, one per picture.
+        folder: the source.
+        pictures: folder of the pictures; looked for below `folder` when None.
+        alone: other pictures below the folder are not looked for.
+    """
+    reading = Reading("labelme", [])
+    root = pictures or folder
+    finder = Finder(root, files_below(root))
+    names: dict[str, int] = {}
+    for path in files:
+        try:
+            tree = parse_json(read_bytes(path, most=_MOST_BYTES), path, strict=True)
+        except FormatError as error:
+            reading.problem("broken-file", "error", path.name, f"{error} It was left out.")
+            continue
+        if is_labelme(tree):
+            _read_file(reading, tree, path, finder, names)
+        else:
+            reading.problem("broken-file", "error", path.name, "has no list 'shapes' and 'imagePath'; it was left out")
+    reading.sort_classes()
+    class_names(reading.class_names, f"'{folder}'", reading)
+    if not alone:
+        add_unlabelled(reading, root, finder.pictures, lacking="JSON file")
+    return reading
+
+
+def _read_file(reading: Reading, tree: dict[str, Any], path: Path, finder: Finder, names: dict[str, int]) -> None:
+    name = str(tree["imagePath"] or "").replace("\\", "/")
+    at = finder.find(name, near=path) if name and "\0" not in name and len(name) < 1000 else None
+    if at is None and not (name and stays_inside(name.removeprefix("../"))):
+        reading.problem(
+            "outside-folder", "error", path.name, f"its imagePath {name!r:.80} is no picture below the folder; left out"
+        )
+        return
+    height, width = tree.get("imageHeight"), tree.get("imageWidth")
+    sized = all(isinstance(v, int) and not isinstance(v, bool) and 0 < v < 1 << 31 for v in (height, width))
+    record = PictureRecord(
+        file_name=at.relative_to(finder.folder).as_posix() if at else name,
+        path=at or path.parent / name,
+        size_hw=(height, width) if sized else None,  # type: ignore[arg-type]
+        side=side_of_folders(finder.folder, at or path),
+        conditions=cleaned(tree.get("conditions"), reading, path.name),
+        root=finder.folder,
+    )
+    groups: dict[tuple[str, Any], BoxRecord] = {}
+    found = []
+    for number, shape in enumerate(tree["shapes"], start=1):
+        box = _read_shape(reading, shape, f"{path.name} shape {number}")
+        if box is None:
+            continue
+        group = shape.get("group_id")
+        key = (box.class_name, group)
+        if isinstance(group, int) and key in groups:
+            first = groups[key]
+            first.box_xyxy = around([first.box_xyxy[:2], first.box_xyxy[2:], box.box_xyxy[:2], box.box_xyxy[2:]])
+            continue
+        if isinstance(group, int):
+            groups[key] = box
+        found.append(box)
+    record.boxes = reading.boxes(found, names=names)
+    reading.pictures.append(record)
+
+
+def _read_shape(reading: Reading, shape: Any, where: str) -> BoxRecord | None:
+    if not isinstance(shape, dict) or not isinstance(shape.get("label"), str) or not shape["label"].strip():
+        reading.problem("unknown-class", "error", where, "has no label; it was left out")
+        return None
+    kind = shape.get("shape_type") or "polygon"
+    try:
+        corners = _corners(kind, shape.get("points"))
+    except (TypeError, ValueError, OverflowError, IndexError):
+        corners = (math.nan, math.nan, math.nan, math.nan)
+    if corners is None:
+        reading.problem("no-box", "warning", where, f"is a {kind!s:.40}, which holds no box; it was left out")
+        return None
+    if (
+        not all(math.isfinite(v) and abs(v) < 1e300 for v in corners)
+        or corners[0] >= corners[2]
+        or corners[1] >= corners[3]
+    ):
+        reading.problem("bad-box", "error", where, "needs finite points that span a box; it was left out")
+        return None
+    if kind != "rectangle":
+        reading.turned[str(kind)] += 1
+    flags = cleaned(shape.get("flags"), reading, where)
+    attributes = {**flags, **cleaned(shape.get("attributes"), reading, where)}
+    if isinstance(shape.get("description"), str) and shape["description"]:
+        attributes.setdefault("description", shape["description"][:1000])
+    crowd, ignore = (attributes.pop(flag, None) is True for flag in ("crowd", "ignore"))
+    return BoxRecord(None, shape["label"].strip(), corners, where, crowd=crowd, ignore=ignore, attributes=attributes)
+
+
+def _corners(kind: Any, points: Any) -> Corners | None:
+    if kind not in ("rectangle", "circle", *_AROUND):
+        return None
+    pairs = [(float(x), float(y)) for x, y in points]
+    if kind == "circle":
+        (cx, cy), (x, y) = pairs
+        r = math.hypot(x - cx, y - cy)
+        return (cx - r, cy - r, cx + r, cy + r)
+    return around(pairs)
+
+
+def write_labelme(reading: Reading, out: Path, paths: list[str]) -> None:
+    """STEM.json beside each picture; a picture nobody has looked at gets none.
+
+    Attributes that are true or false become a shape's flags, others its `attributes`, which LabelMe keeps.
+
+    Args:
+        reading: what to write.
+        out: folder.
+        paths: of the pictures under `out`, by position.
+    """
+    for record, path in zip(reading.pictures, paths, strict=True):
+        if not record.labelled:
+            continue
+        height, width = record.size_hw or (None, None)
+        tree: dict[str, Any] = {"version": "5.5.0", "flags": {}, "shapes": _shapes(reading, record)}
+        tree |= {"imagePath": Path(path).name, "imageData": None, "imageHeight": height, "imageWidth": width}
+        if record.conditions:
+            tree["conditions"] = record.conditions
+        place = (out / path).with_suffix(".json")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(json.dumps(tree, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def _shapes(reading: Reading, record: PictureRecord) -> list[dict[str, Any]]:
+    boxes, found = record.boxes, []
+    for k, (x1, y1, x2, y2) in enumerate(boxes.boxes_xyxy.tolist()):
+        attributes = boxes.attributes_of(k)
+        flags = {name: value for name, value in attributes.items() if isinstance(value, bool)}
+        flags |= {name: True for name in ("crowd", "ignore") if getattr(boxes, name)[k]}
+        others = {name: value for name, value in attributes.items() if not isinstance(value, bool)}
+        shape = {
+            "label": reading.class_names[boxes.class_id[k]], "points": [[x1, y1], [x2, y2]], "group_id": None,
+            "description": "", "shape_type": "rectangle", "flags": flags,
+        }  # fmt: skip
+        found.append({**shape, **({"attributes": others} if others else {})})
+    return found

@@ -1,0 +1,105 @@
+"""How sure a figure of agreement is: groups of pictures are resampled, since frames of one clip quarrel alike.
+
+Labels and evaluation are strangers; the arithmetic of intervals is evaluation's and is handed in (lifecycle/annotators.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_FEW = 400  # groups
+
+
+@dataclass(frozen=True)
+class Sureness:
+    """The groups of the pictures, and how intervals and tails are reckoned.
+
+    Attributes:
+        group: (P,) number of each picture's group, from 0.
+        unit: what a group is: picture, group or block.
+        drawn: (r, groups) float32, how often each group was drawn in a replicate; None for too few groups.
+        confidence: of the intervals.
+        effective: (groups, n) sizes to (n,) groups they are worth.
+        of_shares: value, spread, objects, groups, confidence to the ends of intervals inside [0, 1].
+        of_amounts: value, spread, groups, confidence to the ends of any other.
+        of_certain: a share that never varies and its groups to the ends of an interval (Wilson).
+        upper_tail: (n,) t values and degrees of freedom to the share of Student's t above.
+    """
+
+    group: NDArray
+    unit: str
+    drawn: NDArray | None
+    confidence: float
+    effective: Callable[[NDArray], NDArray]
+    of_shares: Callable[..., tuple[NDArray, NDArray]]
+    of_amounts: Callable[..., tuple[NDArray, NDArray]]
+    of_certain: Callable[..., tuple[float, float]]
+    upper_tail: Callable[[NDArray, NDArray], NDArray]
+
+    @property
+    def groups(self) -> int:
+        """How many groups there are."""
+        return int(self.group.max(initial=-1)) + 1
+
+    @property
+    def as_document(self) -> dict[str, Any]:
+        """What the intervals rest on."""
+        replicates = 0 if self.drawn is None else len(self.drawn)
+        return {"unit": self.unit, "groups": self.groups, "replicates": replicates, "confidence": self.confidence}
+
+    def resampled(self, columns: NDArray) -> NDArray[np.float64] | None:
+        """(r, c) sums of (P, c) columns in every replicate; None for too few groups. Whole numbers below 2^24 stay exact."""
+        if self.drawn is None:
+            return None
+        of_group = np.empty((self.groups, columns.shape[1]), np.float32)
+        for c, column in enumerate(columns.T):
+            of_group[:, c] = np.bincount(self.group, column, self.groups)
+        if self.groups <= _FEW:  # threads cost more than they save
+            return np.einsum("rg,gc->rc", self.drawn, of_group).astype(np.float64)
+        return (self.drawn @ of_group).astype(np.float64)
+
+    def figure(self, value: Any, spread: Any, sizes: NDArray, *, share: bool = False) -> dict[str, Any]:
+        """One figure as a record: value, low, high, support; None where it is undefined.
+
+        Args:
+            value: the figure; NaN where undefined.
+            spread: (r,) its replicates, or None.
+            sizes: (P,) what it rests on, per picture.
+            share: the figure lies in [0, 1].
+        """
+        value, support = float(value), float(np.sum(sizes))
+        record: dict[str, Any] = {"value": None, "low": None, "high": None, "support": round(support)}
+        if not np.isfinite(value):
+            return record
+        record["value"] = value
+        if spread is None:
+            return record
+        held = self.effective(np.bincount(self.group, sizes, self.groups)[:, None])
+        values, spreads = np.array([value]), np.asarray(spread, np.float64)[:, None]
+        if share:
+            low, high = self.of_shares(
+                values, spreads, objects=np.array([support]), groups=held, confidence=self.confidence
+            )
+        else:
+            low, high = self.of_amounts(values, spreads, groups=held, confidence=self.confidence)
+            low, high = np.maximum(low, -1.0), np.minimum(high, 1.0)
+        if low[0] == high[0] and 0 <= value <= 1:  # the same in every replicate: what as many groups could hide
+            low, high = ([end] for end in self.of_certain(value, max(round(held[0]), 1), confidence=self.confidence))
+        if np.isfinite(low[0]) and np.isfinite(high[0]):
+            record |= {"low": min(float(low[0]), value), "high": max(float(high[0]), value)}
+        return record
+
+    def mean_over_error(self, values: NDArray, group: NDArray) -> tuple[float, float, int]:
+        """Mean of (n,) values, the mean over its standard error from the groups' sums, and how many groups hold any."""
+        if not len(values):
+            return 0.0, 0.0, 0
+        sums = np.bincount(group, values - values.mean(), self.groups)
+        holding = int((np.bincount(group, minlength=self.groups) > 0).sum())
+        error = np.sqrt(holding / max(holding - 1, 1) * np.square(sums).sum()) / len(values)
+        floor = 0.5 / max(holding, 1) if error == 0 else 0.0  # all alike: what as many groups could hide
+        return float(values.mean()), float(values.mean() / max(error, floor, 1e-12)), holding

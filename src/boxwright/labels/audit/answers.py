@@ -1,0 +1,211 @@
+"""A person's answers to suspects, and the COCO file with exactly what was answered.
+
+An answer is `yes` (do as proposed), `no` (leave it), four numbers `x1 y1 x2 y2` (this is the box), or the name of a class
+(this is the class; may be followed by four numbers). Without an answer nothing is done. Yes to a missing box adds it, to a
+spurious one removes it, to a class or a place changes that and nothing else. All other records of the file, their ids and
+whatever else they hold stay as they are. A polygon or mask of a box that was moved no longer fits it and is left out.
+"""
+
+from __future__ import annotations
+
+import copy
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from boxwright.artifacts import Suspects
+from boxwright.errors import FormatError, InputError
+
+COLUMNS = (
+    "image", "file_name", "annotation_id", "kind", "score", "class_name", "box_xyxy", "proposed_class_name",
+    "proposed_box_xyxy", "answer",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A corrected tree and what was done to it."""
+
+    tree: dict[str, Any]
+    added: int
+    removed: int
+    relabelled: int
+    moved: int
+    left: int
+
+
+def answer_sheet(found: Suspects, *, least_score: float) -> list[dict[str, Any]]:
+    """One record per suspect from `least_score` on, with an empty answer."""
+    return [
+        {
+            "image": row["image_id"],
+            "file_name": row["file_name"],
+            "annotation_id": row["annotation_id"],
+            "kind": row["kind"],
+            "score": round(row["score"], 4),
+            "class_name": _name(found.class_names, row["class_id"]),
+            "box_xyxy": [row[corner] for corner in ("x1", "y1", "x2", "y2")],
+            "proposed_class_name": _name(found.class_names, row["proposed_class_id"]),
+            "proposed_box_xyxy": row["proposed_box"],
+            "answer": "",
+        }
+        for row in found.rows.to_pylist()
+        if row["score"] >= least_score
+    ]
+
+
+def sheet_text(sheet: Sequence[Mapping[str, Any]], *, as_csv: bool) -> str:
+    """The sheet as CSV (boxes as four numbers with blanks between) or as JSON."""
+    if not as_csv:
+        return json.dumps(list(sheet), indent=1, ensure_ascii=False) + "\n"
+    out = io.StringIO()
+    writer: csv.DictWriter[str] = csv.DictWriter(out, list(COLUMNS), lineterminator="\n")
+    writer.writeheader()
+    for row in sheet:
+        boxes = {key: " ".join(map(repr, row[key])) if row[key] else "" for key in ("box_xyxy", "proposed_box_xyxy")}
+        writer.writerow({**row, **boxes})
+    return out.getvalue()
+
+
+def read_sheet(path: Path) -> list[dict[str, Any]]:
+    """A sheet that was written by `sheet_text` and filled in.
+
+    Raises:
+        FormatError: it is neither, or lacks a column.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        rows = list(csv.DictReader(io.StringIO(text))) if path.suffix.lower() == ".csv" else json.loads(text)
+    except (ValueError, csv.Error, RecursionError) as error:
+        raise FormatError(f"'{path}' is not a sheet of answers: {error}.") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise FormatError(f"'{path}' must be a list of suspects with their answers, as `--answers-to` writes it.")
+    for number, row in enumerate(rows):
+        missing = [name for name in ("image", "annotation_id", "kind", "box_xyxy", "answer") if name not in row]
+        if missing:
+            raise FormatError(f"'{path}' row {number + 1}: the column '{missing[0]}' is missing.")
+    return rows
+
+
+def apply_answers(tree: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Applied:
+    """A COCO tree with what people answered, and nothing else.
+
+    Args:
+        tree: parsed ground truth; left as it is.
+        rows: as `read_sheet` gives them.
+
+    Raises:
+        InputError: an answer cannot be understood, or speaks of a box that the file does not hold like that.
+    """
+    made = copy.deepcopy(dict(tree))
+    annotations = made.setdefault("annotations", [])
+    names = {str(entry["name"]): entry["id"] for entry in made.get("categories", [])}
+    images = {entry["id"] for entry in made.get("images", [])}
+    by_id = {int(entry.get("id", number)): entry for number, entry in enumerate(annotations)}
+    next_id = max(by_id, default=0) + 1
+    gone: set[int] = set()
+    counts = dict.fromkeys(("added", "removed", "relabelled", "moved", "left"), 0)
+    for number, row in enumerate(rows, start=1):
+        answer = _answer(row.get("answer"), names, number)
+        if answer is None:
+            continue
+        if answer == (False, None, None):
+            counts["left"] += 1
+            continue
+        _, said_class, said_box = answer
+        kind = str(row["kind"])
+        if kind == "missing":
+            category = said_class if said_class is not None else names.get(str(row.get("proposed_class_name")))
+            box = said_box or _box(row.get("proposed_box_xyxy") or row["box_xyxy"], number)
+            if category is None or int(row["image"]) not in images:
+                raise InputError(f"Answer {number}: class or picture of the missing box is not in the ground truth.")
+            annotations.append({"id": next_id, "image_id": int(row["image"]), "category_id": category, **_place(box)})
+            next_id += 1
+            counts["added"] += 1
+            continue
+        entry = _entry(row, by_id, names, number)
+        if kind == "spurious" and said_class is None and said_box is None:
+            gone.add(id(entry))
+            counts["removed"] += 1
+            continue
+        if kind == "class" and said_class is None and said_box is None:
+            said_class = names.get(str(row.get("proposed_class_name")))
+        if kind == "location" and said_class is None and said_box is None:
+            said_box = _box(row.get("proposed_box_xyxy"), number)
+        if said_class is not None:
+            entry["category_id"] = said_class
+            counts["relabelled"] += 1
+        if said_box is not None:
+            entry.update(_place(said_box))
+            entry.pop("segmentation", None)
+            counts["moved"] += 1
+    made["annotations"] = [entry for entry in annotations if id(entry) not in gone]
+    return Applied(made, **counts)
+
+
+def _entry(row: Mapping[str, Any], by_id: Mapping[int, dict], names: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """The annotation a row speaks of, as the row has it."""
+    try:
+        entry = by_id.get(int(row["annotation_id"]))
+    except (TypeError, ValueError):
+        entry = None
+    box = _box(row["box_xyxy"], number)
+    same = (
+        entry is not None
+        and entry["image_id"] == int(row["image"])
+        and entry["category_id"] == names.get(str(row.get("class_name")))
+        and all(abs(a - b) < 1e-6 * max(1.0, abs(b)) for a, b in zip(_corners(entry["bbox"]), box, strict=True))
+    )
+    if entry is None or not same:
+        raise InputError(
+            f"Answer {number} is about annotation {row['annotation_id']} of image {row['image']}, which this ground truth "
+            f"does not hold with that class and box; apply answers to the file that was audited."
+        )
+    return entry
+
+
+def _answer(text: Any, names: Mapping[str, Any], number: int) -> tuple[bool, Any, list[float] | None] | None:
+    """(do it, class, box) or None where nobody answered."""
+    if isinstance(text, list):
+        return True, None, _box(text, number)
+    said = str(text or "").strip()
+    if not said:
+        return None
+    if said.lower() in ("yes", "no"):
+        return said.lower() == "yes", None, None
+    name = next((n for n in sorted(names, key=len, reverse=True) if said == n or said.startswith(n + " ")), None)
+    rest = said[len(name) :].strip() if name else said
+    return True, names[name] if name else None, _box(rest, number) if rest else None
+
+
+def _box(value: Any, number: int) -> list[float]:
+    """Four numbers x1 y1 x2 y2."""
+    parts = value.strip("[]() ").replace(",", " ").split() if isinstance(value, str) else value or []
+    try:
+        box = [float(part) for part in parts]
+    except (TypeError, ValueError):
+        box = []
+    if len(box) != 4 or not all(map(math.isfinite, box)) or box[2] <= box[0] or box[3] <= box[1]:
+        raise InputError(
+            f"Answer {number} must be yes, no, a class, or a box 'x1 y1 x2 y2' with x1 < x2 and y1 < y2; found '{value}'."
+        )
+    return box
+
+
+def _corners(bbox: Sequence[float]) -> list[float]:
+    x, y, w, h = map(float, bbox)
+    return [x, y, x + w, y + h]
+
+
+def _place(box: Sequence[float]) -> dict[str, Any]:
+    x1, y1, x2, y2 = box
+    return {"bbox": [x1, y1, x2 - x1, y2 - y1], "area": (x2 - x1) * (y2 - y1), "iscrowd": 0}
+
+
+def _name(names: Sequence[str], class_id: int | None) -> str | None:
+    return None if class_id is None else names[class_id]

@@ -1,0 +1,144 @@
+"""Where suspects gather: kinds, classes and conditions that hold more of them than their share.
+
+A group is a kind and a class (for a wrong class also the class proposed), alone or within one value of a condition. Were
+errors spread evenly, a class would hold as many of a kind as its share of the labels, and a value of a condition as many
+of a class's as its share of that class. The chance of so many or more is the upper tail of a binomial; Benjamini and
+Hochberg (JRSS B 57, 1995) at a rate of 0.1 over all groups looked at. What is called systematic has a cause worth finding:
+a guideline that is read in two ways, a tool, a person, a site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+RATE = 0.1
+LEAST = 5  # suspects in a group that is looked at
+_MOST_VALUES = 60
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What is counted: surely enough suspected boxes, and the labels they came from.
+
+    Attributes:
+        kind: (n,) name of the kind of each suspect.
+        class_id: (n,) as labelled, or of the missing object.
+        proposed: (n,) class proposed where the kind is `class`, else -1.
+        image: (n,) picture.
+        label_class, label_image: (m,) of all labels.
+    """
+
+    kind: NDArray
+    class_id: NDArray
+    proposed: NDArray
+    image: NDArray
+    label_class: NDArray
+    label_image: NDArray
+
+
+def groups(tally: Tally, class_names: Sequence[str], conditions: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """Records of the groups, systematic ones first, then the larger; see Suspects.groups.
+
+    Args:
+        tally: what is counted.
+        class_names: by class_id.
+        conditions: name to the value of each picture; those of one value, or of very many, say nothing.
+    """
+    axes = {name: np.asarray(values, dtype=object).astype(str) for name, values in conditions.items()}
+    axes = {name: values for name, values in axes.items() if 1 < len(np.unique(values)) <= _MOST_VALUES}
+    records = []
+    class_share = np.bincount(tally.label_class, minlength=len(class_names)) / max(len(tally.label_class), 1)
+    for kind in dict.fromkeys(tally.kind.tolist()):
+        of_kind = tally.kind == kind
+        pairs, counts = np.unique(
+            np.stack([tally.class_id[of_kind], tally.proposed[of_kind]]), axis=1, return_counts=True
+        )
+        for (c, k), count in zip(pairs.T.tolist(), counts.tolist(), strict=True):
+            if count < LEAST:
+                continue
+            share = float(class_share[c]) * (_share_among_others(class_share, c, k) if k >= 0 else 1.0)
+            mine = of_kind & (tally.class_id == c) & (tally.proposed == k)
+            labels = tally.label_class == c
+            records.append(
+                _record(kind, c, k, "", "", count, int(of_kind.sum()), share, int(labels.sum()), class_names)
+            )
+            for name, values in axes.items():
+                for value in np.unique(values[tally.image[mine]]):
+                    inside = int((values[tally.image[mine]] == value).sum())
+                    held = int((values[tally.label_image[labels]] == value).sum())
+                    if inside >= LEAST and held:
+                        part = held / max(int(labels.sum()), 1)
+                        records.append(_record(kind, c, k, name, value, inside, count, part, held, class_names))
+    for record, found in zip(records, _discoveries(np.array([r["p"] for r in records])), strict=True):
+        record["systematic"] = bool(found)
+        record["sentence"] = _sentence(record)
+    return sorted(records, key=lambda r: (not r["systematic"], -(r["suspects"] - r["expected"]), -r["suspects"]))
+
+
+def _share_among_others(class_share: NDArray, c: int, k: int) -> float:
+    """Share of class k among the classes other than c, half even and half by how frequent they are."""
+    others = max(len(class_share) - 1, 1)
+    rest = 1 - class_share[c]
+    return float(0.5 / others + 0.5 * (class_share[k] / rest if rest > 0 else 1 / others))
+
+
+def _record(
+    kind: str, c: int, k: int, condition: str, value: str, count: int, of: int, share: float, labels: int,
+    class_names: Sequence[str],
+) -> dict[str, Any]:  # fmt: skip
+    return {
+        "kind": kind,
+        "class_name": class_names[c],
+        "proposed_class_name": class_names[k] if k >= 0 else None,
+        "condition": condition or None,
+        "value": str(value) if condition else None,
+        "suspects": count,
+        "labels": labels,
+        "expected": round(of * share, 2),
+        "p": _upper_tail(count, of, min(share, 1.0)),
+        "systematic": False,
+        "sentence": "",
+    }
+
+
+def _sentence(record: Mapping[str, Any]) -> str:
+    what = {
+        "missing": f"{record['class_name']} left out",
+        "spurious": f"{record['class_name']} on nothing",
+        "class": f"{record['proposed_class_name']} labelled as {record['class_name']}",
+        "location": f"{record['class_name']} in a wrong place",
+    }[record["kind"]]
+    where = f" where {record['condition']} is {record['value']}" if record["condition"] else ""
+    share = record["suspects"] / max(record["labels"], 1)
+    of = f"{share:.1%} as many as" if record["kind"] == "missing" else f"{share:.1%} of"
+    return (
+        f"{what}{where}: {record['suspects']} suspects, {of} the {record['labels']} labels of "
+        f"{record['class_name']} there, {record['expected']:.1f} expected"
+    )
+
+
+def _upper_tail(count: int, of: int, share: float) -> float:
+    """Chance that a binomial of `of` draws at `share` is `count` or more."""
+    if share >= 1 or count <= 0:
+        return 1.0
+    if share <= 0:
+        return 0.0
+    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, of + 1)))])
+    k = np.arange(count, of + 1)
+    terms = logs[of] - logs[k] - logs[of - k] + k * np.log(share) + (of - k) * np.log1p(-share)
+    return float(min(1.0, np.exp(terms).sum()))
+
+
+def _discoveries(p: NDArray) -> NDArray[np.bool_]:
+    """Which hypotheses Benjamini and Hochberg reject."""
+    kept = np.zeros(len(p), np.bool_)
+    order = np.argsort(p, kind="stable")
+    passing = np.flatnonzero(p[order] <= RATE * np.arange(1, len(p) + 1) / max(len(p), 1))
+    if len(passing):
+        kept[order[: passing[-1] + 1]] = True
+    return kept

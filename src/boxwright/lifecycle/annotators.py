@@ -1,0 +1,247 @@
+"""Files of several annotators become one set of ratings: the same pictures, the same classes, one column for each person.
+
+Pictures are the same when their file names are; where the names share nothing, when the last parts of the names are; else
+when their ids are. Classes are the same when their names are. What only one annotator has is counted and said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boxwright.errors import InputError
+from boxwright.evaluation.bootstrap import effective_groups, group_weights, plain_intervals, share_intervals, wilson
+from boxwright.evaluation.student import t_upper_tail
+from boxwright.ingestion.reading import Boxes, PictureRecord, Reading
+from boxwright.ingestion.source import read_source
+from boxwright.labels.agreement.ratings import Ratings
+from boxwright.labels.agreement.sureness import Sureness
+from boxwright.spec import Spec
+
+MARKS = ("truncated", "occluded", "difficult")
+_SHOWN = 20  # names of pictures that only some have
+
+
+@dataclass(frozen=True)
+class Read:
+    """What several annotators' files hold.
+
+    Attributes:
+        ratings: of the pictures two or more had, and of the others.
+        matched_by: file name, last part of the file name, or id.
+        facts: formats, problems while reading, crowd regions left out, and pictures not all have.
+        paths: (P,) where each picture should lie.
+    """
+
+    ratings: Ratings
+    matched_by: str
+    facts: dict[str, Any]
+    paths: list[Path]
+
+
+def read_annotators(
+    sources: Sequence[Path],
+    *,
+    names: Sequence[str] = (),
+    spec: Spec | None = None,
+    pictures: Path | None = None,
+    conditions: Mapping[str, Mapping[str, str]] | None = None,
+) -> Read:
+    """Two or more sources as ratings.
+
+    Args:
+        sources: one file or folder for each annotator, in any format ingestion reads.
+        names: of the annotators; the files' names when empty.
+        spec: gives the class_ids; every class must be in it.
+        pictures: folder the file names are relative to.
+        conditions: file name to conditions, beside those of the files.
+
+    Raises:
+        InputError: fewer than two sources, no picture in common, or a class the spec does not know.
+    """
+    if len(sources) < 2:
+        raise InputError(f"Agreement needs two or more annotators; found {len(sources)} file. Give one file for each.")
+    names = tuple(names) or _names_of(sources)
+    if len(names) != len(sources) or len(set(names)) < len(names):
+        raise InputError(
+            f"Give one name for each of the {len(sources)} annotators, all different; found {', '.join(names)}."
+        )
+    readings = [read_source(path, pictures=pictures, difficult_is_ignored=False) for path in sources]
+    class_names = _class_names(readings, sources, spec)
+    matched_by, keys = _matched_by(readings, sources)
+    order = _in_session(keys, readings)
+    rows = [dict(zip(listed, r.pictures, strict=True)) for listed, r in zip(keys, readings, strict=True)]
+    first = [next(row[key] for row in rows if key in row) for key in order]
+    saw = np.array([[key in row and row[key].labelled for row in rows] for key in order], np.bool_).reshape(
+        -1, len(rows)
+    )
+    if not (saw.sum(axis=1) > 1).any():
+        raise InputError(
+            f"No picture was labelled by two annotators; '{sources[0]}' and '{sources[1]}' share names but no labels."
+        )
+    ratings, crowds = _ratings(order, rows, first, saw, names, class_names, readings, conditions or {})
+    facts = {
+        "sources": [{"annotator": n, "format": r.format, "file": Path(p).name} for n, r, p in zip(names, readings, sources, strict=True)],
+        "problems": {n: len(r.problems) for n, r in zip(names, readings, strict=True)},
+        "crowds_left_out": crowds,
+        "not_seen_by": {
+            name: {"pictures": int((~saw[:, i]).sum()), "such_as": [first[p].file_name for p in np.flatnonzero(~saw[:, i])[:_SHOWN]]}
+            for i, name in enumerate(names)
+        },
+    }  # fmt: skip
+    return Read(ratings, matched_by, facts, [record.path for record in first])
+
+
+def sureness(
+    ratings: Ratings,
+    *,
+    groups: Callable[[str], str] | None = None,
+    block: int | None = None,
+    confidence: float = 0.95,
+) -> Sureness:
+    """How intervals are made for some ratings.
+
+    Args:
+        ratings: whose pictures are grouped.
+        groups: file name to its group.
+        block: so many pictures that follow each other in natural order of their names are one group.
+        confidence: of the intervals.
+    """
+    names = list(ratings.file_names)
+    if groups is not None:
+        of_picture, unit = [groups(name) for name in names], "group"
+    elif block:
+        of_picture, unit = [f"{i // block:09d}" for i in range(len(names))], "block"  # they come in this order
+    else:
+        of_picture, unit = [f"{i:09d}" for i in range(len(names))], "picture"
+    index = np.unique(np.array(of_picture, dtype=object).astype(str), return_inverse=True)[1]
+    drawn = group_weights([f"{i:09d}" for i in range(int(index.max(initial=-1)) + 1)])
+    return Sureness(
+        index, unit, drawn, confidence, effective_groups, share_intervals, plain_intervals, wilson, t_upper_tail
+    )
+
+
+def natural(name: str) -> tuple[Any, ...]:
+    """A key that sorts 2.jpg before 10.jpg."""
+    parts: list[Any] = []
+    for kind, text in _runs(name):
+        parts.append((kind, int(text) if kind == 0 else text))
+    return tuple(parts)
+
+
+def _runs(name: str) -> list[tuple[int, str]]:
+    runs: list[tuple[int, str]] = []
+    for character in name:
+        kind = 0 if character.isascii() and character.isdigit() else 1
+        if runs and runs[-1][0] == kind:
+            runs[-1] = (kind, runs[-1][1] + character)
+        else:
+            runs.append((kind, character))
+    return runs
+
+
+def _in_session(keys: list[list[Any]], readings: Sequence[Reading]) -> list[Any]:
+    """Every picture once, in natural order of the names: the order in which people worked, as far as names tell."""
+    name_of: dict[Any, str] = {}
+    for listed, reading in zip(keys, readings, strict=True):
+        for key, record in zip(listed, reading.pictures, strict=True):
+            name_of.setdefault(key, record.file_name)
+    return sorted(name_of, key=lambda key: natural(name_of[key]))
+
+
+def _names_of(sources: Sequence[Path]) -> tuple[str, ...]:
+    """Stems of the files; with the folder before them, or a number behind, where these are not enough."""
+    for make in (lambda p: p.stem or p.name, lambda p: f"{p.parent.name}/{p.stem}"):
+        found = tuple(make(Path(path).resolve()) for path in sources)
+        if len(set(found)) == len(found):
+            return found
+    return tuple(f"{Path(path).stem} ({i + 1})" for i, path in enumerate(sources))
+
+
+def _class_names(readings: Sequence[Reading], sources: Sequence[Path], spec: Spec | None) -> tuple[str, ...]:
+    if spec is None:
+        return tuple(dict.fromkeys(name for r in readings for name in r.class_names))
+    for path, reading in zip(sources, readings, strict=True):
+        used = np.unique(
+            np.concatenate([np.zeros(0, np.int32), *(record.boxes.class_id for record in reading.pictures)])
+        )
+        unknown = sorted({reading.class_names[i] for i in used.tolist()} - set(spec.class_names))
+        if unknown:
+            raise InputError(
+                f"'{path}' uses the class '{unknown[0]}', which spec '{spec.name}' does not have "
+                f"({', '.join(spec.class_names)}). Correct the file, or add the class."
+            )
+    return spec.class_names
+
+
+def _matched_by(readings: Sequence[Reading], sources: Sequence[Path]) -> tuple[str, list[list[Any]]]:
+    """How pictures are recognised, and the key of every picture of every reading."""
+    ways: list[tuple[str, Callable[[PictureRecord], Any]]] = [
+        ("file name", lambda record: record.file_name),
+        ("last part of the file name", lambda record: PurePosixPath(record.file_name.replace("\\", "/")).stem),
+        ("id", lambda record: record.image_id),
+    ]
+    for way, key in ways:
+        keys = [[key(record) for record in r.pictures] for r in readings]
+        sets = [set(listed) for listed in keys]
+        unique = all(len(s) == len(listed) and None not in s for s, listed in zip(sets, keys, strict=True))
+        if unique and any(sets[i] & sets[j] for i in range(len(sets)) for j in range(i)):
+            return way, keys
+    raise InputError(
+        f"'{sources[0]}' and '{sources[1]}' have no picture in common: neither a file name nor an id is in both."
+    )
+
+
+def _ratings(
+    order: list[Any], rows: list[dict[Any, PictureRecord]], first: list[PictureRecord], saw: NDArray,
+    names: tuple[str, ...], class_names: tuple[str, ...], readings: Sequence[Reading],
+    extra: Mapping[str, Mapping[str, str]],
+) -> tuple[Ratings, int]:  # fmt: skip
+    class_of = {name: i for i, name in enumerate(class_names)}
+    to_ours = [np.array([class_of.get(name, -1) for name in r.class_names], np.int32) for r in readings]
+    drawn = [
+        (row[key].boxes, to_ours[r]) if saw[p, r] else (Boxes.empty(), to_ours[r])
+        for p, key in enumerate(order)
+        for r, row in enumerate(rows)
+    ]
+    crowd = np.concatenate([np.zeros(0, np.bool_), *(boxes.crowd for boxes, _ in drawn)])
+    slot = np.repeat(np.arange(len(drawn)), [len(boxes) for boxes, _ in drawn])[~crowd]
+    attributes = [a for boxes, _ in drawn for a in (boxes.attributes or [{}] * len(boxes))]
+    marks = {
+        name: np.fromiter((is_marked(a.get(name)) if a else False for a in attributes), np.bool_, len(attributes))[
+            ~crowd
+        ]
+        for name in MARKS
+    }
+    sizes = [
+        next((row[k].size_hw for row in rows if k in row and row[k].size_hw), None) or (np.nan, np.nan) for k in order
+    ]
+    conditions = [
+        {**record.conditions, **(extra.get(record.file_name) or extra.get(Path(record.file_name).name) or {})}
+        for record in first
+    ]
+    ratings = Ratings(
+        annotators=names,
+        class_names=class_names,
+        file_names=[record.file_name for record in first],
+        sizes_hw=np.array(sizes, np.float64).reshape(-1, 2),
+        saw=saw,
+        offsets=np.searchsorted(slot, np.arange(len(drawn) + 1)),
+        boxes_xyxy=np.concatenate([np.zeros((0, 4)), *(boxes.boxes_xyxy for boxes, _ in drawn)])[~crowd],
+        class_id=np.concatenate([np.zeros(0, np.int32), *(table[b.class_id] for b, table in drawn)])[~crowd],
+        marks=marks,
+        conditions=conditions,
+    )
+    return ratings, int(crowd.sum())
+
+
+def is_marked(value: Any) -> bool:
+    """Whether an attribute says yes: true, 1, `yes`, `true`, or a share above 0."""
+    if isinstance(value, str):
+        return value.strip().lower() in ("1", "true", "yes", "y")
+    return bool(value)

@@ -1,0 +1,68 @@
+"""Answers as a file between pulling and accepting: COCO ground truth of the answered pictures, with who answered and when.
+
+What COCO has no word for stands beside its own keys: `reviewer` and `answered_at` (seconds since 1970) on images, `attributes` on
+annotations, where CVAT and Datumaro put them too. `iscrowd` marks boxes that are not to be judged.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from boxwright.review.accept import Answer
+
+
+def answers_as_coco(
+    answers: Sequence[Answer], *, class_names: Sequence[str], size_of: Callable[[Answer], tuple[int, int]], queue: str
+) -> bytes:
+    """The file that holds some answers.
+
+    Args:
+        answers: their boxes in pixels.
+        class_names: by class_id.
+        size_of: an answer to height and width of its picture.
+        queue: digest of what was asked.
+    """
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number, answer in enumerate(answers, start=1):
+        height, width = size_of(answer)
+        by = {"reviewer": answer.reviewer, "answered_at": answer.answered_at}
+        known = {key: value for key, value in by.items() if value}
+        images.append({"id": number, "file_name": answer.file_name, "width": width, "height": height, **known})
+        for k, (x1, y1, x2, y2) in enumerate(answer.boxes_xyxy.tolist()):
+            annotations.append(
+                {
+                    "id": len(annotations) + 1, "image_id": number, "bbox": [x1, y1, x2 - x1, y2 - y1],
+                    "category_id": class_names.index(answer.class_names[k]) + 1, "area": (x2 - x1) * (y2 - y1),
+                    "iscrowd": int(answer.ignore[k]),
+                    **({"attributes": answer.attributes[k]} if answer.attributes and answer.attributes[k] else {}),
+                }
+            )  # fmt: skip
+    categories = [{"id": k + 1, "name": name} for k, name in enumerate(class_names)]
+    tree = {"info": {"review_queue": queue}, "images": images, "categories": categories, "annotations": annotations}
+    return json.dumps(tree, ensure_ascii=False, allow_nan=False).encode()
+
+
+def beside_coco(tree: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """File name to what a COCO file says beside COCO: keywords of `Answer` (reviewer, answered_at, attributes).
+
+    The tree is untrusted; what is of another type is left out.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    by_id: dict[int, list[dict[str, Any]]] = {}
+    for image in tree["images"]:
+        extra: dict[str, Any] = {}
+        if isinstance(image.get("reviewer"), str):
+            extra["reviewer"] = image["reviewer"]
+        at = image.get("answered_at")
+        if isinstance(at, int | float) and not isinstance(at, bool) and math.isfinite(at) and at > 0:
+            extra["answered_at"] = float(at)
+        extra["attributes"] = by_id[int(image["id"])] = []
+        found[str(image.get("file_name", image["id"]))] = extra
+    for annotation in tree.get("annotations") or []:
+        marks = annotation.get("attributes")
+        by_id[annotation["image_id"]].append(marks if isinstance(marks, dict) else {})
+    return found
