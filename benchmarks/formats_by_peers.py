@@ -1,6 +1,6 @@
-"""Do others read what we write? Datumaro and pycocotools count and compare the boxes of our files.
+"""Do others read what we write? Their own readers count and compare the boxes of our files.
 
-    python benchmarks/formats_by_peers.py SOURCE build/by_peers --peers build/peers_formats/bin/python
+    python benchmarks/formats_by_peers.py SOURCE build/by_peers --peers build/peers_formats/bin/python --labelme build/peers_labelme/bin/python
 
 SOURCE is any data set we read. Each format is written by `boxwright convert` with the side file removed, read by the peer
 in an environment of its own, and its boxes are compared with ours: sorted corners per class, largest difference in pixels.
@@ -31,6 +31,28 @@ if kind == "pycocotools":
         coco = COCO(str(file))
         names = {c["id"]: c["name"] for c in coco.loadCats(coco.getCatIds())}
         found += [[names[a["category_id"]], *a["bbox"][:2], a["bbox"][0] + a["bbox"][2], a["bbox"][1] + a["bbox"][3]] for a in coco.anns.values() if not a["iscrowd"]]
+elif kind == "labelme":  # the reader of the tool itself
+    from pathlib import Path
+    from labelme._label_file import read_label_file
+    for file in sorted(Path(path).rglob("*.json")):
+        for shape in read_label_file(str(file)).shapes:
+            shape = shape if isinstance(shape, dict) else vars(shape)
+            points = [[float(v) for v in point] for point in shape["points"]]
+            if not (shape.get("flags") or {}).get("crowd"):
+                found.append([shape["label"], *points[0], *points[1]])
+elif kind == "labelstudio":  # the converter of the tool itself, from its JSON to COCO
+    import tempfile
+    from pathlib import Path
+    from label_studio_sdk.converter import Converter
+    config, tasks = next(Path(path).rglob("*.xml")), next(Path(path).rglob("*.json"))
+    with tempfile.TemporaryDirectory() as out:
+        converter = Converter(config.read_text(), project_dir=path, upload_dir=path, download_resources=False)
+        converter.convert_to_coco(str(tasks), out, output_image_dir=out + "/images", is_dir=False)
+        tree = json.loads((Path(out) / "result.json").read_text())
+    names = {c["id"]: c["name"] for c in tree["categories"]}
+    for a in tree["annotations"]:
+        x, y, w, h = a["bbox"]
+        found.append([names[a["category_id"]], x, y, x + w, y + h])
 else:
     import datumaro as dm
     dataset = dm.Dataset.import_from(path, kind)
@@ -44,6 +66,8 @@ PEERS = {
     "yolo": ("yolo",),
     "voc": ("voc",),
     "cvat": ("cvat",),
+    "labelstudio": ("labelstudio",),
+    "labelme": ("labelme",),
 }
 
 
@@ -52,6 +76,7 @@ def main() -> None:
     parser.add_argument("source", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--peers", default=sys.executable)
+    parser.add_argument("--labelme", default=sys.executable, help="python that has labelme")
     options = parser.parse_args()
     reading = read_source(options.source)
     records = [seen.record for seen in look(reading, depth="header")]
@@ -71,7 +96,10 @@ def main() -> None:
             xml.write_text(re.sub(r' subset="\w+"', "", xml.read_text()))
         for kind in kinds:
             done = subprocess.run(
-                [options.peers, "-c", READ, kind, str(out)], capture_output=True, text=True, check=False
+                [options.labelme if kind == "labelme" else options.peers, "-c", READ, kind, str(out)],
+                capture_output=True,
+                text=True,
+                check=False,
             )
             if done.returncode:
                 print(

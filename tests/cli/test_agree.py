@@ -205,3 +205,32 @@ def test_guideline_of_the_example_spec_and_of_real_cells(
     assert page.read_text().count("data:image/jpeg") >= 9
     assert run(["labels", "guideline", str(shared("data/bccd")), "--spec", str(spec), "--page", str(page)]) == 2
     assert "none of the classes" in capsys.readouterr().err
+
+
+def test_people_who_never_differ_are_compared_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ratings = drawn(world(12, pictures=20), [Person(), Person()])
+    first = write_coco(tmp_path / "a.json", ratings, 0)
+    second = tmp_path / "b.json"
+    second.write_text(first.read_text())
+    page = tmp_path / "page.html"
+    assert run(["agree", str(first), str(second), "--page", str(page), "--consensus", str(tmp_path / "c.json"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["figures"]["f1_class"]["value"] == 1 and found["differences"] == 0
+    nothing = tmp_path / "nothing.json"
+    nothing.write_text(json.dumps({**json.loads(first.read_text()), "annotations": []}))
+    assert run(["agree", str(nothing), str(nothing), "--page", str(page)]) in (0, 2)
+
+
+def test_consensus_does_not_write_over_what_people_drew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ratings = drawn(world(12, pictures=20), [Person(), Person()])
+    first, second = (write_coco(tmp_path / f"{k}.json", ratings, k) for k in range(2))
+    before = first.read_bytes()
+    assert run(["agree", str(first), str(second), "--consensus", str(tmp_path / "." / "0.json")]) == 2
+    assert "another file" in capsys.readouterr().err and first.read_bytes() == before
+
+
+def test_a_mistyped_source_of_examples_is_called_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = ROOT / "src/boxwright/spec/spec.example.yaml"
+    words = ["labels", "guideline", str(tmp_path / "typo.json"), "--spec", str(spec), "--page", str(tmp_path / "p.html")]
+    assert run(words) == 2
+    assert "does not exist" in capsys.readouterr().err

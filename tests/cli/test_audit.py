@@ -85,3 +85,32 @@ def test_refusals_say_what_to_do(files: tuple[Path, Path], tmp_path: Path, capsy
     ):  # fmt: skip
         assert run(["audit", *words]) == 2
         assert capsys.readouterr().err.startswith("boxwright: ")
+
+
+def test_options_that_would_do_nothing_are_refused(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth, results = map(str, files)
+    sheet, copy = tmp_path / "sheet.csv", str(tmp_path / "copy.json")
+    sheet.write_text("image,annotation_id,kind,box_xyxy,answer\n")
+    for words, said in (
+        ([truth, results, "--folds", "4"], "do nothing"),
+        ([truth, results, "--recipe", "recipe.yaml"], "do nothing"),
+        ([truth, "--answers", str(sheet), "--corrected", copy, "--page", str(tmp_path / "p.html")], "audit nothing"),
+        (["dataset/line", "bundle", "--folds", "4"], "leave them out"),
+        ([str(tmp_path / "typo.json"), results], "does not exist"),
+        ([str(tmp_path), results], "is a folder"),
+    ):
+        assert run(["audit", *words]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_a_filled_sheet_is_not_written_over(files: tuple[Path, Path], tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.csv"
+    assert run(["audit", *map(str, files), "--answers-to", str(sheet)]) == 0
+    sheet.write_text(sheet.read_text().replace(",\n", ",no\n"))
+    filled = sheet.read_text()
+    assert run(["audit", *map(str, files), "--answers-to", str(sheet)]) == 2
+    assert run(["audit", str(files[0]), "--answers", str(sheet), "--corrected", str(sheet)]) == 2
+    assert run(["audit", *map(str, files), "--answers-to", str(files[0])]) == 2
+    assert sheet.read_text() == filled

@@ -168,6 +168,47 @@ def test_what_a_leak_is_worth(folder: Path, capsys) -> None:
     assert "score on 1 leaky against 1 clean pictures" in capsys.readouterr().out
 
 
+def test_a_leak_is_worth_something_only_on_audited_pictures_that_judge(folder: Path, capsys) -> None:
+    """Names that say less are met where one picture has them; what nobody looked at is never taken for clean."""
+    (folder / "lists" / "test.txt").write_text("p6\ncopy\nfar/away\n")
+
+    def ends(*names: str) -> tuple[int, str]:
+        images = [{"id": k, "file_name": n, "width": 640, "height": 480} for k, n in enumerate(names, start=1)]
+        (folder / "gt.json").write_text(
+            json.dumps({"images": images, "annotations": [], "categories": [{"id": 1, "name": "cell"}]})
+        )
+        (folder / "dt.json").write_text("[]")
+        code = run(["split", "audit", str(folder / "pictures"), "--splits", str(folder / "lists"), "--json",
+                    "--results", str(folder / "dt.json"), "--truth", str(folder / "gt.json")])  # fmt: skip
+        told = capsys.readouterr()
+        return code, told.out + told.err
+
+    code, text = ends("p6.jpg", "copy.jpg", "away.jpg")
+    assert code == 1 and json.loads(text[text.index("{") : text.rindex("}") + 1])["effect"]["pictures"] == {
+        "leaky": 1,
+        "clean": 2,
+    }
+    code, text = ends("p6.jpg", "stranger.jpg")
+    assert code == 2 and "'stranger.jpg'" in text
+    code, text = ends("p6.jpg", "p0.jpg")
+    assert code == 2 and "of the side 'train'" in text
+
+
+def test_one_side_alone_is_no_clean_split(folder: Path, capsys) -> None:
+    (folder / "lists" / "test.txt").unlink()
+    (folder / "lists" / "train.txt").write_text("\n".join([*(f"p{k}" for k in range(7)), "copy"]))
+    assert run(["split", "audit", str(folder / "pictures"), "--splits", str(folder / "lists")]) == 2
+    assert "on the side 'train'" in capsys.readouterr().err
+
+
+def test_a_picture_listed_twice_may_be_all_that_a_side_has(folder: Path, capsys) -> None:
+    (folder / "lists" / "test.txt").write_text("p0\n")
+    code, found = told(capsys, folder / "pictures", "--splits", folder / "lists")
+    assert code == 1 and [(k["kind"], k["a"], k["side_a"], k["side_b"]) for k in found["leaks"]] == [
+        ("exact", "p0.jpg", "train", "test")
+    ]
+
+
 def test_wrong_words_end_with_two_and_a_sentence(folder: Path, capsys) -> None:
     pictures, lists = folder / "pictures", folder / "lists"
     for arguments in (

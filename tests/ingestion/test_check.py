@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from boxwright.cli.main import run
-from tests.ingestion.worlds import jpeg
+from boxwright.ingestion import json_columns, pictures, read_source
+from boxwright.ingestion.formats import coco
+from boxwright.ingestion.formats.coco_scan import SCANNED_KEYS
+from boxwright.ingestion.json_columns import scan_object
+from boxwright.ingestion.reading import Interned
+from tests.ingestion.worlds import jpeg, told
 
 
 def data_set(folder: Path) -> Path:
@@ -54,3 +60,107 @@ def test_what_is_neither_file_nor_dataset(tmp_path: Path, capsys: pytest.Capture
     assert "--pictures and --format are for files" in capsys.readouterr().err
     assert run(["check", "lime", "--store", store]) == 2
     assert "lime" in capsys.readouterr().err
+
+
+def wild(seed: int) -> dict:
+    """A COCO tree with what the scanner must read as the careful reader does, or leave to it."""
+    rng = np.random.default_rng(seed)
+    names = ["bolt", "零件", "Schraube ü", 'q"\\u']
+    images: list[dict] = [
+        {"id": int(i), "file_name": f"{name}{i}.jpg", "width": 100, "height": 80}
+        for i, name in zip(rng.permutation(40)[:6], ["a", "ü", "零", "b c", "d", "e"], strict=True)
+    ]
+    attributes: list = [
+        {"wet": True}, {"wet": False}, {"shade": "dunkel ü", "n": 3}, {}, None, "no dictionary", {"long": "x" * 20_000},
+        {"nested": [1, {"a": None}], "half": 0.5}, {"odd\ud800": 1},
+    ]  # fmt: skip
+    annotations = []
+    for number in range(int(rng.integers(0, 60))):
+        x, y, w, h = (rng.random(4) * [90, 70, 40, 40]).round(int(rng.integers(0, 9))).tolist()
+        image = images[int(rng.integers(len(images)))]["id"] if rng.random() < 0.95 else 999
+        entry: dict = {
+            "image_id": image, "category_id": int(rng.integers(1, 5 + (rng.random() < 0.02))), "bbox": [x, y, w, h]
+        }  # fmt: skip
+        if annotations and rng.random() < 0.1:
+            entry = {**annotations[-1], "bbox": annotations[-1]["bbox"]}
+        if rng.random() < 0.9:
+            entry["id"] = number if rng.random() < 0.97 else 3
+        for key, value in (("area", w * h / 2), ("iscrowd", 1), ("ignore", 1)):
+            if rng.random() < 0.3:
+                entry[key] = value
+        if rng.random() < 0.5:
+            entry["attributes"] = attributes[int(rng.integers(len(attributes)))]
+        if rng.random() < 0.2:
+            entry["xyxy"] = [x, y, float(np.nextafter(x + w, 1e9)), y + h + (5 if rng.random() < 0.3 else 0)]
+        if rng.random() < 0.2:
+            entry["segmentation"] = [[1.5, 2]]
+            entry["note"] = "ü\n"
+        annotations.append(entry)
+    tree = {"images": images, "annotations": annotations, "info": {"year": 2026, "by": "ü"}}
+    tree["categories"] = [{"id": i + 1, "name": name} for i, name in enumerate(names)]
+    return {key: tree[key] for key in rng.permutation(list(tree)).tolist()}
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_scanner_says_what_the_careful_reader_says(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(seed)
+    path = tmp_path / "gt.json"
+    plain = bool(rng.random() < 0.5)
+    text = json.dumps(wild(seed), ensure_ascii=plain, indent=None if rng.random() < 0.7 else 1)
+    path.write_text(text, encoding="utf-8", errors="replace" if not plain else "strict")
+    monkeypatch.setattr(json_columns, "_BLOCK", int(rng.choice([50, 700, 1 << 22])))
+    outcomes = []
+    scans = 0
+
+    def counted(*arguments: object) -> object:
+        nonlocal scans
+        found = scanned(*arguments)
+        scans += found is not None
+        return found
+
+    scanned = coco._scanned
+    monkeypatch.setattr(coco, "_scanned", counted)
+    for least in (0, 1 << 40):
+        monkeypatch.setattr(coco, "_SCAN_FROM", least)
+        reading = coco.read_coco([path])
+        said = [list(reading.problems), told(reading)]
+        for most in (200, -1):  # all at once, and picture by picture
+            monkeypatch.setattr(pictures, "_MOST_BRUTE", most)
+            reading = coco.read_coco([path])
+            seen = [s.record for s in pictures.look(reading, depth="nothing")]
+            said.append([sorted(map(str, reading.problems)), [r.boxes.boxes_xyxy.tolist() for r in seen]])
+        assert said[2] == said[3]
+        outcomes.append(said)
+    assert scans > 0, "the scanner gave up, so nothing was compared"
+    assert sorted(map(str, outcomes[0][0])) == sorted(map(str, outcomes[1][0]))
+    assert outcomes[0][1:] == outcomes[1][1:]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"images": [], "annotations": [], "images": []}', b'{"images": [], "annotations": [{"x": 1}', b'{"annotations": \xef\xbb\xbf[]}',
+        b'{"images": [], "annotations": []} x', b"", b"{", b'{"annotations"', b'{"annotations": [', b'{"annotations": []', b"[]",
+        b'{"im\\u0061ges": [], "annotations": []}', b'{"a": "\xff", "annotations": []}', b'{"annotations": [] "a": 1}',
+    ],
+)  # fmt: skip
+def test_objects_that_are_not_plain_are_left_to_the_careful_reader(text: bytes, tmp_path: Path) -> None:
+    (tmp_path / "gt.json").write_bytes(text)
+    assert scan_object(tmp_path / "gt.json", "annotations", SCANNED_KEYS, lambda *_: True) is None
+
+
+def test_utf8_is_seen_to_in_what_is_stepped_over(tmp_path: Path) -> None:
+    record = b'{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "note": "\xc3\xbc"}'
+    for text, good in ((record, True), (record.replace(b"\xc3\xbc", b"\xc3"), False)):
+        (tmp_path / "gt.json").write_bytes(b'\xef\xbb\xbf {"annotations": [' + text + b"]}")
+        found = scan_object(tmp_path / "gt.json", "annotations", SCANNED_KEYS, lambda *_: True)
+        assert (found == {}) is good
+
+
+def test_texts_are_kept_once_and_given_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coco, "_SCAN_FROM", 0)
+    boxes = read_source(data_set(tmp_path / "line")).pictures[0].boxes
+    assert isinstance(boxes.attributes, Interned)
+    assert (boxes.attributes == [{"wet": True}] * 2) and len(boxes.attributes.texts) == 1

@@ -73,11 +73,13 @@ def test_any_rising_scale_of_scores_gives_the_same_list(scale: Callable[[NDArray
     assert np.array_equal(one.annotation, two.annotation)
 
 
-def test_a_label_is_listed_once_and_so_is_a_detection() -> None:
+def test_a_label_stands_once_per_kind_and_above_a_quarter_once() -> None:
     found = run(MADE)
-    of_label = found.annotation[found.annotation >= 0]
+    of_label = [(a, k) for a, k in zip(found.annotation.tolist(), found.kind.tolist(), strict=True) if a >= 0]
     missing = found.detection[found.annotation < 0]
-    assert len(set(of_label.tolist())) == len(of_label)
+    assert len(set(of_label)) == len(of_label) > len({a for a, _ in of_label})
+    sure = found.annotation[(found.annotation >= 0) & (found.score > 0.25)]
+    assert len(set(sure.tolist())) == len(sure)
     assert len(set(missing.tolist())) == len(missing)
     assert (found.kind[found.annotation < 0] == 0).all() and (found.kind[found.annotation >= 0] > 0).all()
 

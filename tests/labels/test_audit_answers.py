@@ -108,7 +108,51 @@ def test_what_cannot_be_understood_is_refused_whole(change: dict[str, Any]) -> N
         apply_answers(tree(), [{**row, "answer": "yes", **change}])
 
 
-@pytest.mark.parametrize(("name", "text"), [("a.json", "{"), ("a.json", "[3]"), ("a.csv", "x,y\n1,2\n")])
+@pytest.mark.parametrize(
+    "change", [{"image": "abc"}, {"image": None}, {"kind": "Spurious"}, {"answer": "1 2 3000 40"}, {"annotation_id": "x"}]
+)
+def test_a_row_that_names_nothing_is_refused_not_dropped(change: dict[str, Any]) -> None:
+    row = next(r for r in answer_sheet(found(), least_score=0.01) if r["kind"] == "spurious")
+    made = tree()
+    for image in made["images"]:
+        image.update(width=200, height=200)
+    with pytest.raises(InputError, match="Answer 1"):
+        apply_answers(made, [{**row, "answer": "yes", **change}])
+
+
+def test_a_class_that_is_unknown_is_refused_not_dropped() -> None:
+    row = next(r for r in answer_sheet(found(), least_score=0.01) if r["kind"] == "class")
+    with pytest.raises(InputError, match="Answer 1"):
+        apply_answers(tree(), [{**row, "answer": "yes", "proposed_class_name": "lid"}])
+
+
+@pytest.mark.parametrize("kind", ["missing", "spurious"])
+def test_one_box_is_answered_once(kind: str) -> None:
+    row = next(r for r in answer_sheet(found(), least_score=0.01) if r["kind"] == kind)
+    with pytest.raises(InputError, match="Answer 2"):
+        apply_answers(tree(), [{**row, "answer": "yes"}, {**row, "answer": "no"}])
+
+
+def test_answers_are_not_applied_twice() -> None:
+    row = {**next(r for r in answer_sheet(found(), least_score=0.01) if r["kind"] == "missing"), "answer": "yes"}
+    once = apply_answers(tree(), [row]).tree
+    with pytest.raises(InputError, match="there already"):
+        apply_answers(once, [row])
+
+
+def test_ids_may_come_back_from_a_spreadsheet_as_decimals() -> None:
+    row = next(r for r in answer_sheet(found(), least_score=0.01) if r["kind"] == "spurious")
+    decimal = {**row, "image": f"{row['image']}.0", "annotation_id": f"{row['annotation_id']}.0", "answer": "yes"}
+    assert apply_answers(tree(), [decimal]).removed == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.json", "{"), ("a.json", "[3]"), ("a.csv", "x,y\n1,2\n"), ("a.csv", ""),
+        ("a.csv", "image,annotation_id,kind,box_xyxy,answer\n1,2,spurious,1,2,3,4,yes\n"),
+    ],
+)  # fmt: skip
 def test_a_broken_sheet_is_refused(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(BoxwrightError):

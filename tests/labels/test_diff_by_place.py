@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from boxwright.artifacts import Dataset
 from boxwright.cli.main import run
 from boxwright.labels import diff
-from tests.worlds import dataset, row
+from tests.worlds import dataset, encoded, picture, row
 
 Shared = Callable[[str], Path]
 A, B, C = (1.0, 2.0, 30.0, 40.0), (50.0, 10.0, 60.0, 20.0), (5.5, 46.5, 17.5, 68.5)
@@ -202,3 +202,22 @@ def test_classes_are_compared_by_name() -> None:
 def test_options_that_cannot_be(options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert run(["diff", "a", "b", *options]) == 2
     assert "found" in capsys.readouterr().err
+
+
+def test_files_beside_the_store_do_not_lose_what_only_pixels_tell(tmp_path: Path, capsys) -> None:
+    """Brightness, contrast and sharpness are measured at ingest; a file that is not opened cannot have them."""
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png").write_bytes(encoded(picture(40, 50)))
+    image = {"id": 1, "file_name": "a.png", "width": 50, "height": 40, "camera": "one"}
+    file = tmp_path / "annotations.json"
+    file.write_text(json.dumps({"images": [image], "categories": [{"id": 1, "name": "carton"}], "annotations": []}))
+    store = ["--store", str(tmp_path / "store")]
+    assert run(["ingest", str(file), "--name", "line", "--pictures", str(tmp_path / "images"), *store]) == 0
+    digest = capsys.readouterr().out.split()[-1]
+    file.write_text(file.read_text().replace('"one"', '"two"'))
+    assert run(["diff", "dataset/line", str(file), "--json", *store]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["pictures_edited"] == {"a.png": ["condition camera: 'one' became 'two'"]} and found["digests"] == [
+        digest,
+        None,
+    ]

@@ -24,6 +24,7 @@ from boxwright.pages import (
     story_page,
     verdict_page,
 )
+from tests.pages import of_data
 
 HOSTILE = "<script>alert(1)</script>"
 QUOTED = "\"'><img src=http://evil.example/x onerror=alert(2)>"
@@ -334,6 +335,11 @@ PAGES: dict[str, Callable[[], str]] = {
     "drift": lambda: drift_page(full_drift(), title=HOSTILE),
     "queue": lambda: queue_page(full_queue(), read_picture=lambda digest: picture() if digest[0] == "1" else None),
     "story": lambda: story_page(full_story()),
+    "difference": lambda: of_data.page_of_difference(of_data.full_difference(HOSTILE, QUOTED), (HOSTILE, QUOTED)),
+    "difference without pictures": lambda: of_data.page_of_difference(
+        of_data.full_difference(HOSTILE, QUOTED), (HOSTILE, QUOTED), with_pictures=False
+    ),
+    "coverage": lambda: of_data.page_of_coverage(of_data.full_coverage(*NAMES), *NAMES),
 }
 EMPTY_PAGES: dict[str, Callable[[], str]] = {
     "report": lambda: page_of_report(EMPTY_REPORT),
@@ -353,6 +359,8 @@ EMPTY_PAGES: dict[str, Callable[[], str]] = {
         ReviewQueue(class_names=(), items=QUEUE_SCHEMA.empty_table(), summary={}), read_picture=lambda _: None
     ),
     "story": lambda: story_page(Story("none", "", ())),
+    "difference": lambda: of_data.page_of_difference(of_data.Difference(), ("a", "b")),
+    "coverage": lambda: of_data.page_of_coverage(of_data.EMPTY_COVERAGE, *NAMES),
 }  # fmt: skip
 
 

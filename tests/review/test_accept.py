@@ -162,3 +162,16 @@ def test_what_stands_beside_coco_is_read_and_not_trusted() -> None:
         "5": {"attributes": []},
         "c": {"attributes": []},
     }
+
+
+@pytest.mark.parametrize("size", [(30, 40), (80, 60), (60, 120)])
+def test_boxes_drawn_on_a_picture_of_another_size_are_refused(size: tuple[int, int]) -> None:
+    shrunk = Answer("e1", BOX / 2, ["carton"], [False], size_hw=size)
+    with pytest.raises(InputError, match="80 x 60"):
+        accepted(shrunk)
+    assert len(accepted(Answer("e1", BOX, ["carton"], [False], size_hw=(60, 80)))) == 1
+
+
+def test_the_size_a_coco_file_gives_is_read() -> None:
+    tree = {"images": [{"id": 1, "file_name": "a", "width": 80, "height": 60}, {"id": 2, "file_name": "b", "width": "80"}]}
+    assert beside_coco(tree)["a"]["size_hw"] == (60, 80) and "size_hw" not in beside_coco(tree)["b"]

@@ -116,7 +116,11 @@ def test_from_ingest_to_show_and_convert(tmp_path: Path, capsys: pytest.CaptureF
     assert tree["licenses"][0]["name"] == "CC-BY-4.0"
     assert tree["info"]["datasheet"] == shown["sheet"]
     assert run(words) == 0
-    capsys.readouterr()
-    assert run(["show", "dataset/line", "--store", store]) == 0
+    assert "is kept" in capsys.readouterr().err
+    assert run(["show", "dataset/line", "--store", store, "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert (again["sheet"], again["digest"]) == (shown["sheet"], shown["digest"])
+    assert run([*words[:3], "other", *words[4:]]) == 0
+    assert run(["show", "dataset/other", "--store", store]) == 0
     assert "no data sheet" in capsys.readouterr().out
     assert Store(store).get("dataset/line@1", Dataset).provenance["sheet"] == shown["sheet"]

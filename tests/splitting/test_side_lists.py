@@ -71,6 +71,23 @@ def test_names_that_fit_several_none_or_the_beginning() -> None:
     assert met.unclear == ["1"] and met.absent == [("nowhere", "train")]
 
 
+def test_a_picture_of_another_folder_is_not_taken_for_the_listed_one() -> None:
+    lists = {"train": [f"train/{k}.png" for k in range(3)], "test": [f"test/{k}.png" for k in range(3)]}
+    met = meet(lists, [f"test/{k}.png" for k in range(3)])
+    assert met.sides == [["test"]] * 3 and met.absent == [(name, "train") for name in lists["train"]]
+    met = meet({"train": ["train/0.png"], "test": ["test/1.png"]}, ["test/0.png", "test/1.png"])
+    assert met.sides == [[], ["test"]] and met.absent == [("train/0.png", "train")]
+    met = meet({"train": ["cam1/0.png"], "test": ["cam2/0.png"]}, ["cam2/0.png"])
+    assert met.sides == [["test"]] and met.absent == [("cam1/0.png", "train")]
+
+
+def test_a_flat_folder_does_not_say_whose_a_picture_of_two_paths_is() -> None:
+    met = meet({"train": ["/m/cam1/0.png", "/m/cam1/1.png"], "test": ["/m/cam2/0.png"]}, ["0.png", "1.png"])
+    assert met.sides == [[], ["train"]] and sorted(met.unclear) == ["/m/cam1/0.png", "/m/cam2/0.png"]
+    met = meet({"train": ["/m/a/0.png"], "test": ["/m/a/0.png"]}, ["0.png"])
+    assert met.sides == [["train", "test"]]
+
+
 def test_sides_stand_in_the_order_of_the_lifecycle() -> None:
     assert in_order(["golden", "test", "trainval", "val", "train"]) == ["train", "trainval", "val", "test", "golden"]
 

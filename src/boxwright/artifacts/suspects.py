@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import pyarrow as pa
 
 from boxwright.artifacts.artifact import Artifact, Parts
@@ -36,7 +38,7 @@ class Suspects(Artifact):
 
     Attributes:
         class_names: by class_id.
-        rows: as SUSPECT_SCHEMA.
+        rows: as SUSPECT_SCHEMA; a label stands first as its likeliest kind, and may follow as others.
         groups: records of what suspects share, the largest first: kind, class_name, proposed_class_name, condition, value,
             suspects, labels (how many there were to be suspected), expected (suspects, were they spread evenly), p,
             systematic, sentence.
@@ -52,6 +54,15 @@ class Suspects(Artifact):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @cached_property
+    def once(self) -> pa.Table:
+        """The rows in which each box stands once, as its likeliest kind."""
+        of_label = self.rows.column("annotation_id")
+        there = np.flatnonzero(of_label.is_valid().to_numpy())
+        box = np.stack([self.rows.column("image_id").to_numpy(), of_label.fill_null(0).to_numpy()], axis=1)[there]
+        first = there[np.unique(box, axis=0, return_index=True)[1]]
+        return self.rows.take(np.sort(np.concatenate([np.setdiff1d(np.arange(len(self.rows)), there), first])))
 
     def parts(self) -> Parts:
         document = {

@@ -60,6 +60,8 @@ def agree(
     """Compare what several people drew on the same pictures; say what the guideline seems to lack."""
     if groups is not None and block is not None:
         raise InputError("Give --groups or --block, not both: each says which pictures belong together.")
+    if merged is not None and any(_lies_in(merged, source) for source in sources):
+        raise InputError(f"--consensus '{merged}' is what an annotator drew, or lies in it; name another file.")
     promise = load_spec(spec) if spec else None
     extra = read_conditions(conditions) if conditions else None
     read = read_annotators(sources, names=names or (), spec=promise, pictures=pictures, conditions=extra)
@@ -92,6 +94,11 @@ def agree(
     )  # fmt: skip
     if found.required and found.required["status"] != "met":
         raise typer.Exit(1)
+
+
+def _lies_in(merged: Path, source: Path) -> bool:
+    """Whether writing a file would change a source."""
+    return source.resolve() in (merged.resolve(), *merged.resolve().parents)
 
 
 def _groups(path: Path, read: Read) -> Any:

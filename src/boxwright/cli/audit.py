@@ -61,7 +61,9 @@ def audit(
     recipe: Annotated[
         Path | None, typer.Option("--recipe", help="Without detections: how to train, out of fold.")
     ] = None,
-    folds: Annotated[int, typer.Option("--folds", min=2, help="Without detections: parts.")] = _FOLDS,
+    folds: Annotated[
+        int | None, typer.Option("--folds", min=2, help=f"Without detections: parts; {_FOLDS} where not given.")
+    ] = None,
     conditions: Annotated[
         Path | None, typer.Option("--conditions", help="COCO files: CSV or Parquet to group by; file name first.")
     ] = None,
@@ -88,10 +90,16 @@ def audit(
     """List boxes that are probably labelled wrong, most suspicious first; nothing is changed without an answer."""
     if (answers is None) != (corrected is None):
         raise InputError("--answers FILE and --corrected OUT go together: what was answered, and where to write it.")
+    if answers and (page or out or answers_to or conditions or pictures):
+        raise InputError("--answers and --corrected apply answers and audit nothing; leave out --page, --out and what else an audit takes.")
+    if answers_to and answers_to.exists():
+        raise InputError(f"'{answers_to}' is there already and may hold answers; name another file, or remove it.")
     queued: dict[str, Any] = {}
     if Path(truth).is_file():
         if queue:
             raise InputError("--queue is for a data set of the store; for COCO files use --answers-to FILE.")
+        if spec or recipe or folds:
+            raise InputError("--spec, --recipe and --folds are for a data set of the store; with COCO files they do nothing.")
         if answers and corrected:
             _correct(Path(truth), answers, corrected, as_json=as_json)
             return
@@ -106,8 +114,11 @@ def audit(
                 "--answers-to, --answers, --pictures and --conditions are for COCO files; a data set of the store has its own "
                 "pictures and conditions, and its answers come through --queue and `boxwright review`."
             )
+        if detections and (recipe or folds):
+            raise InputError("--recipe and --folds train detectors of their own; leave them out where a bundle is given.")
+        _not_a_path(Path(truth))
         opened, data = open_store(store), find(store, truth, Dataset)
-        found = _of_store(opened, store, data, detections, spec, recipe, folds, seed)
+        found = _of_store(opened, store, data, detections, spec, recipe, folds or _FOLDS, seed)
         opened.put(found, name=f"suspects/{data.name}", reason="audit")
         read = _of_pictures(opened, data)
         if queue:
@@ -168,7 +179,7 @@ def as_lines(found: Suspects) -> list[str]:
         f"suspects at {summary['sure_from']} or more: {sure}",
         f"{'score':>5} {'kind':9} {'what':34} {'annotation':>10} {'image':>10}  file",
     ]
-    for row in found.rows.slice(0, _SHOWN).to_pylist():
+    for row in found.once.slice(0, _SHOWN).to_pylist():
         said = found.class_names[row["class_id"]] if row["class_id"] is not None else ""
         other = found.class_names[row["proposed_class_id"]] if row["proposed_class_id"] is not None else ""
         what = f"{said} -> {other}" if said and other else said or other
@@ -176,8 +187,8 @@ def as_lines(found: Suspects) -> list[str]:
         lines.append(
             f"{row['score']:5.2f} {row['kind']:9} {what[:34]:34} {known:>10} {row['image_id']:>10}  {row['file_name']}"
         )
-    if len(found) > _SHOWN:
-        lines.append(f"... and {len(found) - _SHOWN} less suspicious; --json lists all")
+    if len(found.once) > _SHOWN:
+        lines.append(f"... and {len(found.once) - _SHOWN} less suspicious; --json lists all")
     systematic = [record["sentence"] for record in found.groups if record["systematic"]]
     return lines + [f"systematic: {sentence}" for sentence in systematic]
 
@@ -243,9 +254,19 @@ def _of_store(
         return suspects_of(data, out_of_fold(do, stages, data, promise, folds=folds, say=say), seed=seed)
 
 
+def _not_a_path(truth: Path) -> None:
+    """InputError for what is meant as a file and is none; a store would only say that it has no such name."""
+    if truth.is_dir() and not (truth / "manifest.json").is_file():
+        raise InputError(
+            f"'{truth}' is a folder; audit a COCO file (`boxwright convert '{truth}' OUT --to coco`) or a data set of the store."
+        )
+    if truth.suffix.lower() == ".json":
+        raise InputError(f"'{truth}' does not exist; give COCO ground truth, or a data set of the store such as dataset/NAME.")
+
+
 def _correct(truth: Path, answers: Path, corrected: Path, *, as_json: bool) -> None:
-    if corrected.exists() and corrected.samefile(truth):
-        raise InputError(f"--corrected '{corrected}' is the ground truth itself; name another file.")
+    if corrected.exists() and (corrected.samefile(truth) or answers.exists() and corrected.samefile(answers)):
+        raise InputError(f"--corrected '{corrected}' is one of the files it is made from; name another file.")
     read_truth(truth)  # complains of what is wrong with it
     made = apply_answers(load_json(truth), read_sheet(answers))
     write_bytes(corrected, (json.dumps(made.tree, ensure_ascii=False) + "\n").encode())

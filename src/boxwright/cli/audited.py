@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -117,7 +118,8 @@ def conditions_of(looked: Audited, path: Path | None, needed: list[str]) -> list
     """(n,) conditions of each picture; InputError where nobody tells one that is asked for."""
     extra = read_conditions(path) if path else {}
     names = looked.sided.file_names
-    bare = {Path(key).stem: value for key, value in extra.items()}
+    stems = Counter(Path(key).stem for key in extra)
+    bare = {Path(key).stem: value for key, value in extra.items() if stems[Path(key).stem] == 1}
     told = [
         {**own, **(extra.get(name) or extra.get(Path(name).name) or bare.get(Path(name).stem) or {})}
         for name, own in zip(names, looked.told, strict=True)

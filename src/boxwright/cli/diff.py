@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import pyarrow as pa
 import typer
 
+from boxwright.artifacts import Dataset
 from boxwright.cli.terminal import STORE, JsonOption, StoreOption, give, say, write_page
 from boxwright.cli.versions import Version, picture_finder, version_at
 from boxwright.errors import InputError
+from boxwright.images.measure import MEASURES
 from boxwright.labels import Difference
 from boxwright.labels import diff as diff_datasets
 from boxwright.pages import diff_page
@@ -46,13 +51,32 @@ def diff(
     _warn(sides)
     if by == "auto" and not all(side.has_ids for side in sides):
         by = "place"
-    found = diff_datasets(sides[0].dataset, sides[1].dataset, by=by, least_iou=least_iou)  # type: ignore[arg-type]
+    found = diff_datasets(*_comparable(sides), by=by, least_iou=least_iou)  # type: ignore[arg-type]
     if page:
         digests = {d.file_names[i]: d.picture_digests[i] for d in (s.dataset for s in sides) for i in _of(found, d)}
         read = picture_finder(store, sides, pictures)
         titles = (sides[0].title, sides[1].title)
         write_page(page, diff_page(found, titles=titles, read_picture=lambda name: read(name, digests.get(name, ""))))  # pyright: ignore
     give(_document(found, sides), as_json=as_json, lines=_lines(found))
+
+
+def _comparable(sides: list[Version]) -> list[Dataset]:
+    """Both data sets; beside files, whose pictures are not opened, one of the store without what was measured on them."""
+    datasets = [side.dataset for side in sides]
+    if sides[0].from_files == sides[1].from_files:
+        return datasets
+    stored = 1 if sides[0].from_files else 0
+    told = {name for conditions in datasets[1 - stored].conditions for name in conditions}
+    rows = datasets[stored].rows
+    kept = [
+        json.dumps({k: v for k, v in one.items() if k in told or k not in MEASURES}, sort_keys=True, ensure_ascii=False)
+        for one in datasets[stored].conditions
+    ]
+    column = rows.schema.get_field_index("conditions")
+    datasets[stored] = replace(
+        datasets[stored], rows=rows.set_column(column, rows.schema.field(column), pa.array(kept, pa.string()))
+    )
+    return datasets
 
 
 def _of(found: Difference, dataset: Any) -> list[int]:

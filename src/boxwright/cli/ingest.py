@@ -12,7 +12,7 @@ import typer
 from boxwright.artifacts import Dataset
 from boxwright.cli.terminal import STORE, Bars, FormatOption, JsonOption, StoreOption, give, open_store, say
 from boxwright.ingestion import ingest as ingest_source
-from boxwright.spec import load_spec, read_sheet
+from boxwright.spec import load_spec, read_sheet, sheet_of
 from boxwright.store import check_name
 
 
@@ -44,11 +44,16 @@ def ingest(
     check_name(name)
     told = read_sheet(sheet) if sheet else None
     opened = open_store(store, must_exist=False)
+    earlier = opened.get(f"dataset/{name}", Dataset) if opened.history(f"dataset/{name}") else None
     with Bars().shown() as bars:
         dataset, problems = ingest_source(
             source, name=name, keep=opened.pictures.add, spec=load_spec(spec) if spec else None, pictures=pictures,
-            conditions=conditions, format=format, earlier=opened.get(f"dataset/{name}", Dataset) if opened.history(f"dataset/{name}") else None, progress=lambda done, of: bars("ingest", done, of),
+            conditions=conditions, format=format, earlier=earlier, progress=lambda done, of: bars("ingest", done, of),
         )  # fmt: skip
+    if told is None and earlier is not None and "sheet" not in dataset.provenance:
+        told = sheet_of(earlier.provenance)
+        if told is not None:
+            say("the data sheet of the earlier version is kept; --sheet gives another")
     if told is not None:
         dataset = replace(dataset, provenance={**dataset.provenance, "sheet": told.as_document})
         for warning in told.warnings(datetime.now(UTC).date()):

@@ -12,6 +12,7 @@ import typer
 
 from boxwright.artifacts import Dataset
 from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, find, give, open_store, write_page
+from boxwright.errors import InputError
 from boxwright.ingestion.source import read_source
 from boxwright.labels.examples import Drawn, examples_of
 from boxwright.lifecycle.examples import Pictures, drawn_of_dataset, drawn_of_reading
@@ -75,6 +76,8 @@ def _drawn(spec: Spec, source: str, pictures: Path | None, store: Path) -> tuple
     path = Path(source)
     if path.exists() and not (path / "manifest.json").is_file():
         return drawn_of_reading(read_source(path, pictures=pictures, difficult_is_ignored=False), spec)
+    if path.suffix.lower() in (".json", ".xml", ".yaml"):
+        raise InputError(f"'{source}' does not exist; give an annotation file or folder, or a dataset of the store.")
     return drawn_of_dataset(find(store, source, Dataset), open_store(store) if store.is_dir() else None, spec)
 
 

@@ -179,13 +179,35 @@ def _effect(
     columns = read_truth(truth)
     matches, _ = match_files(columns, results, spec=None, groups=None, conditions=None)
     leaking = {leak.b for leak in found.leaks}
-    by_end: dict[str, str] = {}
-    for name in sided.file_names:
-        by_end.setdefault(Path(name).name, name)
-    names = [name if name in by_end.values() else by_end.get(Path(name).name, name) for name in columns.file_names]
+    of_end = _by_end(sided)
+    names = [next((of_end[end] for end in _ends(name) if end in of_end), None) for name in columns.file_names]
+    side_of = dict(zip(sided.file_names, sided.side, strict=True))
+    strange = [told for told, name in zip(columns.file_names, names, strict=True) if name is None]
+    if strange:
+        raise InputError(
+            f"'{truth}' names {len(strange)} pictures that were not audited or fit several, the first is '{strange[0]}'; "
+            "whether they leak is not known. Give the ground truth of the judging side alone."
+        )
+    first = next(iter(found.pictures))
+    if learnt := [name for name in names if side_of[str(name)] == first]:
+        raise InputError(
+            f"'{truth}' names {len(learnt)} pictures of the side '{first}', the first is '{learnt[0]}'; a score there says "
+            "nothing about leaks. Give the ground truth of the judging side alone."
+        )
     group_of = dict(zip(sided.file_names, groups or sided.file_names, strict=True))
-    known = set(sided.file_names)
-    if not any(name in known for name in names):
-        raise InputError(f"'{truth}' names none of the audited pictures, the first is '{columns.file_names[0]}'.")
     leaky = np.array([name in leaking for name in names], np.bool_)
-    return leak_effect(matches, leaky, [str(group_of.get(n) or n) for n in names], score_threshold=score_threshold)
+    return leak_effect(matches, leaky, [str(group_of[str(n)] or n) for n in names], score_threshold=score_threshold)
+
+
+def _by_end(sided: Sided) -> dict[str, str | None]:
+    """Name, and its last part, with and without the ending, to the audited name; None where several read so."""
+    found: dict[str, str | None] = {}
+    for name in sided.file_names:
+        for end in dict.fromkeys(_ends(name)[1:]):
+            found[end] = name if end not in found else None
+    return {**found, **{name: name for name in sided.file_names}}
+
+
+def _ends(name: str) -> tuple[str, str, str, str]:
+    path = Path(name)
+    return name, str(path.with_suffix("")), path.name, path.stem

@@ -15,19 +15,24 @@ def cleaned(value: Any, reading: Reading, where: str) -> dict[str, Any]:
     """A dictionary of attributes or conditions; empty, and told, when it is none, too long, or holds no plain values."""
     if not value:
         return {}
-    if type(value) is dict and len(value) <= _FEW and all(_is_plain(k, v) for k, v in value.items()):
-        return value
-    try:
-        if not isinstance(value, dict) or len(json.dumps(value, allow_nan=False)) > _MOST_CHARACTERS:
-            raise ValueError("no dictionary, or too long")
-        json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, TypeError, RecursionError):
+    if not is_good(value):
         reading.problem(
             "bad-attributes", "warning", where,
             f"its attributes must be at most {_MOST_CHARACTERS} characters of plain finite values; they were left out",
         )  # fmt: skip
         return {}
     return value
+
+
+def is_good(value: Any) -> bool:
+    """Whether it is a dictionary of plain finite values that is not too long."""
+    if type(value) is dict and len(value) <= _FEW and all(_is_plain(k, v) for k, v in value.items()):
+        return True
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+        return isinstance(value, dict) and len(json.dumps(value, allow_nan=False)) <= _MOST_CHARACTERS
+    except (ValueError, TypeError, RecursionError):
+        return False
 
 
 def _is_plain(name: str, value: Any) -> bool:

@@ -198,13 +198,14 @@ def read_results(path: Path, truth: TruthColumns) -> ResultColumns:
     """A COCO results file, read against its ground truth.
 
     Raises:
-        FormatError: not a list of {image_id, category_id, bbox, score}, or an entry names an unknown image or category.
+        FormatError: not a list of {image_id, category_id, bbox, score}; or an entry names an unknown image or category, gives a
+            number as text, one that is not finite, or a negative width or height.
     """
     scanned = scan_file(path, _RESULTS) if path.is_file() and path.stat().st_size >= SCAN_FROM else None
     if scanned is not None:
         image, known_image = _positions(scanned["image_id"], truth.image_ids)
         class_id, known_class = _positions(scanned["category_id"], np.array(truth.category_ids, np.int64))
-        if known_image and known_class:
+        if known_image and known_class and not (scanned["bbox"][:, 2:] < 0).any():
             return ResultColumns(image, class_id.astype(np.int32), scanned["bbox"], scanned["score"])
     entries = load_json(path)
     if isinstance(entries, dict) and isinstance(entries.get("annotations"), list):
@@ -216,14 +217,28 @@ def read_results(path: Path, truth: TruthColumns) -> ResultColumns:
     columns: list[tuple] = []
     for number, entry in enumerate(entries):
         try:
-            x, y, w, h = map(float, entry["bbox"])
-            columns.append((rows[entry["image_id"]], classes[entry["category_id"]], x, y, w, h, float(entry["score"])))
+            x, y, w, h = map(_plain, entry["bbox"])
+            columns.append((rows[entry["image_id"]], classes[entry["category_id"]], x, y, w, h, _plain(entry["score"])))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise FormatError(f"'{path}' entry {number}: {_complaint(entry, rows, classes, ('score',))}") from error
     table = np.array(columns, np.float64).reshape(-1, 7)
     if not np.isfinite(table).all():
         raise FormatError(f"'{path}' entry {int(np.argmin(np.isfinite(table).all(1)))}: a number is not finite.")
+    negative = (table[:, 4:6] < 0).any(axis=1)
+    if negative.any():
+        number = int(np.argmax(negative))
+        raise FormatError(
+            f"'{path}' entry {number}: a box is left, top, width and height, and these must not be negative; found "
+            f"{table[number, 4]:g} x {table[number, 5]:g} ({int(negative.sum())} such entries)."
+        )
     return ResultColumns(table[:, 0].astype(np.int64), table[:, 1].astype(np.int32), table[:, 2:6], table[:, 6])
+
+
+def _plain(value: Any) -> float:
+    """A number that is no text and no truth value; TypeError else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError("no number")
+    return float(value)
 
 
 @dataclass(frozen=True)
@@ -263,4 +278,9 @@ def _complaint(entry: Any, rows: dict[int, int], classes: dict[int, int], more: 
         return f"image_id {entry['image_id']} is not in the ground truth ({len(rows)} images)."
     if not isinstance(entry["category_id"], int) or entry["category_id"] not in classes:
         return f"category_id {entry['category_id']} is not among the {len(classes)} categories."
-    return f"bbox must be four numbers{' and score one' if more else ''}; found {entry['bbox']!r}."
+    if not more:
+        return f"bbox must be four numbers; found {entry['bbox']!r:.200}."
+    return (
+        f"bbox must be four numbers and score one, none of them as text; found {entry['bbox']!r:.200} and "
+        f"{entry['score']!r:.60}."
+    )

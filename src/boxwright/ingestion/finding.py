@@ -63,7 +63,9 @@ def side_of_folders(folder: Path, path: Path) -> str:
 
 def stays_inside(name: str) -> bool:
     """Whether a listed name, as it is spelled, stays under the folder of the pictures."""
-    return "\0" not in name and not os.path.isabs(name) and ".." not in PurePosixPath(name.replace("\\", "/")).parts
+    if "\0" in name or os.path.isabs(name):
+        return False
+    return ".." not in name or ".." not in PurePosixPath(name.replace("\\", "/")).parts
 
 
 def class_names(names: Iterable[object], where: str, reading: Reading) -> list[str]:

@@ -128,7 +128,7 @@ def check_reading(
     images, annotations, unlabelled = 0, 0, 0
     for seen in look(reading, depth=depth, fetch=fetch, progress=progress):
         images += 1
-        annotations += len(seen.record.boxes)
+        annotations += seen.record.box_count
         unlabelled += not seen.record.labelled
     return Checked(reading, images, annotations, unlabelled)
 
@@ -137,7 +137,7 @@ def read_conditions(path: Path) -> dict[str, dict[str, str]]:
     """File name to conditions, from a CSV or Parquet file whose first column holds the names.
 
     Raises:
-        FormatError: the file cannot be read, or has no second column.
+        FormatError: the file cannot be read, has no second column, or gives one name twice with different values.
     """
     try:
         if path.suffix.lower() == ".parquet":
@@ -154,7 +154,16 @@ def read_conditions(path: Path) -> dict[str, dict[str, str]]:
             f"'{path}' must have a header with a file name column first and at least one condition beside it."
         )
     key = next(iter(table[0]))
-    return {str(row[key]): {k: str(v) for k, v in row.items() if k != key and v is not None} for row in table}
+    found: dict[str, dict[str, str]] = {}
+    for number, row in enumerate(table, start=1):
+        values = {k: str(v) for k, v in row.items() if k != key and v is not None}
+        before = found.setdefault(str(row[key]), values)
+        if before != values:
+            raise FormatError(
+                f"'{path}' gives '{row[key]}' twice with different values (again in row {number}: {values!s:.120}, before: "
+                f"{before!s:.120}); which of the two is meant cannot be known. Keep one row per file name."
+            )
+    return found
 
 
 def _conditions(

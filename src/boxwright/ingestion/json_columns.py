@@ -9,10 +9,10 @@ careful reader takes the file and says what is wrong.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ _BLOCK = 1 << 22
 _MARK = b"\xef\xbb\xbf"  # of byte order
 _MOST_SIDE = 4  # numbers in a bbox
 _LONGEST_KEY = 1000
+_LONGEST_RECORD = 1 << 26  # bytes; it is scanned again with every block that does not end it
 
 
 @dataclass(frozen=True)
@@ -128,20 +129,20 @@ def scan_object(path: Path, name: str, keys: Sequence[Key], take: Take) -> dict[
     """
     try:
         with path.open("rb") as file:
-            return _members_of(file.fileno(), name, keys, take)
+            return _members_of(file, name, keys, take)
     except (OSError, UnicodeDecodeError):
         return None
 
 
-def _members_of(file: int, name: str, keys: Sequence[Key], take: Take) -> dict[str, bytes] | None:
+def _members_of(file: BinaryIO, name: str, keys: Sequence[Key], take: Take) -> dict[str, bytes] | None:
     found: dict[str, bytes] = {}
     seen: set[str] = set()
-    at = _gap(file, len(_MARK) if os.pread(file, len(_MARK), 0) == _MARK else 0)
-    if os.pread(file, 1, at) != b"{":
+    at = _gap(file, len(_MARK) if _read(file, len(_MARK), 0) == _MARK else 0)
+    if _read(file, 1, at) != b"{":
         return None
     while True:
         at = _gap(file, at + 1)
-        key = os.pread(file, _LONGEST_KEY, at)
+        key = _read(file, _LONGEST_KEY, at)
         if not seen and key[:1] == b"}":
             break
         end = after_string(np.frombuffer(key, np.uint8), 0)
@@ -152,7 +153,7 @@ def _members_of(file: int, name: str, keys: Sequence[Key], take: Take) -> dict[s
             return None
         seen.add(spelled)
         at = _gap(file, at + end)
-        if os.pread(file, 1, at) != b":":
+        if _read(file, 1, at) != b":":
             return None
         at = _gap(file, at + 1)
         if spelled == name:
@@ -162,18 +163,23 @@ def _members_of(file: int, name: str, keys: Sequence[Key], take: Take) -> dict[s
         if stop < 0:
             return None
         at = _gap(file, stop)
-        sign = os.pread(file, 1, at)
+        sign = _read(file, 1, at)
         if sign == b"}":
             break
         if sign != b",":
             return None
-    return None if os.pread(file, 1, _gap(file, at + 1)) else found
+    return None if _read(file, 1, _gap(file, at + 1)) else found
 
 
-def _gap(file: int, at: int) -> int:
+def _read(file: BinaryIO, size: int, at: int) -> bytes:
+    file.seek(at)
+    return file.read(size)
+
+
+def _gap(file: BinaryIO, at: int) -> int:
     """First place at or after `at` that is no white space."""
     size = 64
-    while text := os.pread(file, size, at):
+    while text := _read(file, size, at):
         left = len(text.lstrip(b" \t\r\n"))
         at += len(text) - left
         if left:
@@ -182,11 +188,11 @@ def _gap(file: int, at: int) -> int:
     return at
 
 
-def _value_at(file: int, at: int) -> tuple[bytes, int]:
+def _value_at(file: BinaryIO, at: int) -> tuple[bytes, int]:
     """The text of a value and the place after it, or -1."""
     size = 1 << 16
     while True:
-        text = os.pread(file, size, at)
+        text = _read(file, size, at)
         end = after_value(np.frombuffer(text, np.uint8), 0)
         if end >= 0:
             text[:end].decode()
@@ -196,13 +202,15 @@ def _value_at(file: int, at: int) -> tuple[bytes, int]:
         size *= 4
 
 
-def _array_at(file: int, at: int, keys: Sequence[Key], take: Take) -> int:
+def _array_at(file: BinaryIO, at: int, keys: Sequence[Key], take: Take) -> int:
     """Hand on the array of objects that opens at `at`; the place after it, or -1."""
+    if _read(file, 1, at) != b"[":
+        return -1
     place = at
 
     def blocks() -> Iterator[bytes]:
         nonlocal place
-        while block := os.pread(file, _BLOCK, place):
+        while block := _read(file, _BLOCK, place):
             place += len(block)
             yield block
 
@@ -270,6 +278,8 @@ def _scan_blocks(blocks: Iterator[bytes], keys: Sequence[Key], take: Take) -> by
         left = text[at:]
         if state == DONE:
             return left
+        if len(left) > _LONGEST_RECORD:
+            return None
     return None
 
 

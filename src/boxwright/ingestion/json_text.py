@@ -49,6 +49,11 @@ def parse_json(text: bytes, path: Path, *, strict: bool = False) -> Any:
         return (_STRICT.decode if strict else json.loads)(text.decode("utf-8-sig"))
 
 
+def parse_strict(text: bytes) -> Any:
+    """A part of a file; ValueError where a key is given twice."""
+    return _STRICT.decode(text.decode())
+
+
 def parse_members(text: bytes, path: Path, *, each: Mapping[str, Callable[[int, Any], None]]) -> dict[str, Any]:
     """The members of a JSON object, as `parse_json` gives them; long lists are handed on record by record.
 

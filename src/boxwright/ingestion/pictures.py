@@ -17,10 +17,12 @@ from boxwright.errors import FormatError, PictureError, StoreError
 from boxwright.images import measure, read_header, read_picture
 from boxwright.ingestion.finding import PICTURE_ENDINGS, read_bytes
 from boxwright.ingestion.reading import Boxes, PictureRecord, Reading
-from boxwright.ingestion.same_place import same_place
+from boxwright.ingestion.same_place import same_place, untroubled
 
 _SAME_PLACE = 0.9
 _ROUNDING_PX = 1.0
+_STEP = 512  # pictures that are looked at together where only their boxes are
+_MOST_BRUTE = 200  # boxes of a picture that are compared each with each
 _MOST_PICTURE_BYTES = 1 << 29
 Progress = Callable[[int, int], None]
 Depth = Literal["pixels", "header", "nothing"]
@@ -56,6 +58,7 @@ def look(
         progress: called with (done, all).
     """
     taken: set[Path | tuple[str, str]] = set()  # a stored version may hold two pictures of one name
+    fine = _untroubled(reading.pictures) if depth == "nothing" else None
     for number, record in enumerate(reading.pictures, start=1):
         seen, key = None, (record.file_name, record.digest) if record.digest else record.path
         if key in taken:
@@ -65,22 +68,48 @@ def look(
                 record.file_name,
                 "is listed twice; the second entry was left out with its boxes",
             )
-        elif depth == "nothing":
-            boxes = _fitted(reading, record)
-            record = record if boxes is record.boxes else replace(record, boxes=boxes)
+        elif fine is not None:
+            if not fine(number - 1):
+                record = _with(record, _fitted(reading, record))
             seen = Seen(record, b"", record.size_hw, {})
         else:
             seen = _look_at(reading, record, depth, fetch)
         taken.add(key)
-        if progress:
+        if progress and (fine is None or number % _STEP == 0 or number == len(reading.pictures)):
             progress(number, len(reading.pictures))
         if seen is not None:
-            _report_same_place(reading, seen.record)
+            if fine is None or not fine(number - 1):
+                _report_same_place(reading, seen.record)
             yield seen
     if (
         depth != "nothing" and fetch is None and reading.format != "labelstudio"
     ):  # an export of tasks is often of a part of them
         _report_unlisted(reading)
+
+
+def _with(record: PictureRecord, boxes: Boxes) -> PictureRecord:
+    return record if boxes is record.boxes else replace(record, boxes=boxes)
+
+
+def _untroubled(records: list[PictureRecord]) -> Callable[[int], bool]:
+    """Whether nothing is wrong with the boxes of a picture, by position; asked of many at a time by one compiled look."""
+    start, fine = -_STEP, np.zeros(0, np.bool_)
+
+    def of(position: int) -> bool:
+        nonlocal start, fine
+        if not start <= position < start + _STEP:
+            start = position - position % _STEP
+            part = records[start : start + _STEP]
+            boxes = [record.boxes for record in part]
+            corners = np.concatenate([np.zeros((0, 4)), *(b.boxes_xyxy for b in boxes)])
+            crowd = np.concatenate([np.zeros(0, np.bool_), *(b.crowd for b in boxes)])
+            bounds = np.concatenate([[0], np.cumsum([len(b) for b in boxes])])
+            sizes = np.array([record.size_hw or (np.inf, np.inf) for record in part], np.float64)
+            fine = untroubled(corners, bounds, sizes, crowd, _SAME_PLACE, _MOST_BRUTE)
+            fine &= np.array([record.size_hw is not None or not len(b) for record, b in zip(part, boxes, strict=True)])
+        return bool(fine[position - start])
+
+    return of
 
 
 def _look_at(reading: Reading, record: PictureRecord, depth: Depth, fetch: Fetch | None) -> Seen | None:

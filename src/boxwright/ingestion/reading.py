@@ -6,9 +6,10 @@ looked at afterwards, for all formats alike, in `pictures.py`. Boxes are columns
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -78,7 +79,33 @@ class Numbered(Sequence[str]):
         return f"{self.file} annotation {number}"
 
 
-@dataclass
+class Interned(Sequence[dict[str, Any]]):
+    """Attributes of annotations: every different text is kept once, as JSON, and parsed when it is asked for."""
+
+    __slots__ = ("codes", "texts")
+
+    def __init__(self, codes: NDArray[np.int32], texts: Sequence[bytes | dict[str, Any]]) -> None:
+        self.codes, self.texts = codes, texts
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, i: Any) -> Any:
+        if isinstance(i, slice | np.ndarray):
+            return Interned(self.codes[i], self.texts)
+        code = int(self.codes[i])
+        if code < 0:
+            return {}
+        text = self.texts[code]
+        return json.loads(text) if isinstance(text, bytes) else text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(slots=True)
 class Boxes:
     """The annotations of one picture as columns, in the order of the source.
 
@@ -98,7 +125,7 @@ class Boxes:
     area: NDArray[np.float64]
     crowd: NDArray[np.bool_]
     ignore: NDArray[np.bool_]
-    attributes: list[dict[str, Any]] | None
+    attributes: Sequence[dict[str, Any]] | None
     where: Sequence[str]
 
     def __len__(self) -> int:
@@ -138,13 +165,30 @@ class Boxes:
             self.area[rows],
             self.crowd[rows],
             self.ignore[rows],
-            None if self.attributes is None else [self.attributes[i] for i in rows],
-            self.where[rows] if isinstance(self.where, Numbered) else [self.where[i] for i in rows],  # type: ignore[call-overload]
+            _taken(self.attributes, rows),
+            _taken(self.where, rows) or [],
         )
+
+    def cut(self, start: int, stop: int) -> Boxes:
+        """Rows that follow each other, as views."""
+        part = slice(start, stop)
+        attributes = self.attributes[part] if self.attributes is not None else None
+        if isinstance(attributes, Interned) and not (attributes.codes >= 0).any():
+            attributes = None
+        return Boxes(
+            self.class_id[part], self.boxes_xyxy[part], self.annotation_id[part], self.area[part], self.crowd[part],
+            self.ignore[part], attributes, self.where[part],
+        )  # fmt: skip
 
     def keep(self, mask: NDArray[np.bool_]) -> Boxes:
         """The rows where `mask` holds; the same object when it holds everywhere."""
         return self if mask.all() else self.take(np.flatnonzero(mask))
+
+
+def _taken(column: Sequence[Any] | None, rows: NDArray[np.int64]) -> Any:
+    if isinstance(column, Numbered | Interned):
+        return column[rows]
+    return None if column is None else [column[i] for i in rows]
 
 
 _NONE = Boxes(
@@ -153,7 +197,7 @@ _NONE = Boxes(
 )  # fmt: skip
 
 
-@dataclass
+@dataclass(slots=True)
 class PictureRecord:
     """One picture as listed.
 
@@ -180,6 +224,36 @@ class PictureRecord:
     boxes: Boxes = field(default_factory=Boxes.empty)
     root: Path | None = None
     digest: str = ""
+
+    @property
+    def box_count(self) -> int:
+        """How many annotations, without cutting them out of shared columns."""
+        return len(self.boxes)
+
+
+class SharedRecord(PictureRecord):
+    """A picture whose boxes are some rows of columns that many pictures share; they are cut out when asked for."""
+
+    __slots__ = ("_own", "_rows", "_shared")
+    _own: Boxes | None
+
+    def share(self, columns: Boxes, start: int, stop: int) -> None:
+        """Take rows start to stop of the columns."""
+        self._own, self._shared, self._rows = None, columns, (start, stop)
+
+    @property
+    def boxes(self) -> Boxes:  # pyright: ignore
+        """Annotations."""
+        return self._own if self._own is not None else self._shared.cut(*self._rows)
+
+    @boxes.setter
+    def boxes(self, boxes: Boxes) -> None:  # pyright: ignore
+        self._own = boxes
+
+    @property
+    def box_count(self) -> int:
+        """How many annotations."""
+        return len(self._own) if self._own is not None else self._rows[1] - self._rows[0]
 
 
 @dataclass
@@ -227,4 +301,4 @@ class Reading:
         self.class_names = [self.class_names[i] for i in order]
         for record in self.pictures:
             if len(record.boxes):
-                record.boxes.class_id = place[record.boxes.class_id]
+                record.boxes = replace(record.boxes, class_id=place[record.boxes.class_id])

@@ -11,9 +11,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from boxwright.artifacts import ROW_SCHEMA, Dataset
-from boxwright.ingestion.reading import NO_ID, Boxes, PictureRecord
+from boxwright.ingestion.reading import NO_ID, Boxes, Interned, PictureRecord
 
 _NO_ATTRIBUTES = "{}"
+_MOST_SPELLED = 100_000
 
 
 @dataclass
@@ -57,6 +58,7 @@ class Rows:
             columns[name] = [row[position] for row in pictures]
         corners = np.concatenate([np.zeros((0, 4)), *(b.boxes_xyxy for b in boxes)])
         sides = corners[:, 2:] - corners[:, :2]
+        spelled: dict[bytes, str] = {}
         area, crowd = _joined(boxes, "area", np.float64), _joined(boxes, "crowd", np.bool_)
         flat = {
             "annotation_id": _numbered(_joined(boxes, "annotation_id", np.int64)),
@@ -65,7 +67,7 @@ class Rows:
             "area": np.where(np.isnan(area), sides[:, 0] * sides[:, 1], area),
             "crowd": crowd,
             "ignore": _joined(boxes, "ignore", np.bool_) | crowd,
-            "attributes": [text for b in boxes for text in _attributes(b)],
+            "attributes": [text for b in boxes for text in _attributes(b, spelled)],
         }
         for name, values in flat.items():
             kind = ROW_SCHEMA.field(name).type
@@ -107,7 +109,18 @@ def _numbered(ids: NDArray[np.int64]) -> NDArray[np.int64]:
     return ids
 
 
-def _attributes(boxes: Boxes) -> list[str]:
+def _attributes(boxes: Boxes, spelled: dict[bytes, str]) -> list[str]:
+    """As JSON with sorted keys; `spelled` remembers the texts that were met before."""
     if boxes.attributes is None:
         return [_NO_ATTRIBUTES] * len(boxes)
-    return [json.dumps(value, sort_keys=True, ensure_ascii=False) for value in boxes.attributes]
+    found = []
+    codes = boxes.attributes.codes.tolist() if isinstance(boxes.attributes, Interned) else [-1] * len(boxes)
+    for row, code in enumerate(codes):
+        text = boxes.attributes.texts[code] if code >= 0 else None  # type: ignore[attr-defined]
+        if isinstance(text, bytes) and text in spelled:
+            found.append(spelled[text])
+            continue
+        found.append(json.dumps(boxes.attributes[row], sort_keys=True, ensure_ascii=False))
+        if isinstance(text, bytes) and len(spelled) < _MOST_SPELLED:
+            spelled[text] = found[-1]
+    return found

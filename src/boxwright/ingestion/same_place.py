@@ -55,3 +55,35 @@ def _sweep(boxes, iou, most_pairs, most_steps):
                 found[count, 0], found[count, 1], overlap[count] = i, j, w * h / both
                 count += 1
     return found[:count], overlap[:count]
+
+
+@numba.njit(cache=True, nogil=True)
+def untroubled(boxes, bounds, sizes_hw, crowd, iou, most):
+    """Per picture: whether all boxes span something inside of it and no two that are no crowds are in the same place.
+
+    Args:
+        boxes: (n, 4) xyxy of all pictures, one after another.
+        bounds: (pictures + 1,) where each picture's boxes begin.
+        sizes_hw: (pictures, 2).
+        crowd: (n,).
+        iou: from which on two boxes are in the same place.
+        most: boxes of a picture; one with more is not called untroubled, and left to the sweep.
+    """
+    fine = np.ones(len(sizes_hw), np.bool_)
+    for p in range(len(sizes_hw)):
+        if bounds[p + 1] - bounds[p] > most:
+            fine[p] = False
+            continue
+        for i in range(bounds[p], bounds[p + 1]):
+            x1, y1, x2, y2 = boxes[i]
+            if not (x1 >= 0 and y1 >= 0 and x2 <= sizes_hw[p, 1] and y2 <= sizes_hw[p, 0] and x1 < x2 and y1 < y2):
+                fine[p] = False
+            for j in range(i + 1, bounds[p + 1]):
+                w = min(x2, boxes[j, 2]) - max(x1, boxes[j, 0])
+                h = min(y2, boxes[j, 3]) - max(y1, boxes[j, 1])
+                if w <= 0 or h <= 0 or crowd[i] or crowd[j]:
+                    continue
+                both = (x2 - x1) * (y2 - y1) + (boxes[j, 2] - boxes[j, 0]) * (boxes[j, 3] - boxes[j, 1]) - w * h
+                if w * h >= iou * both:
+                    fine[p] = False
+    return fine

@@ -171,7 +171,7 @@ def _order_classes(reading: Reading, names: list[str]) -> None:
     place = np.array([reading.class_names.index(name) for name in before], np.int32)
     for record in reading.pictures:
         if len(record.boxes):
-            record.boxes.class_id = place[record.boxes.class_id]
+            record.boxes = replace(record.boxes, class_id=place[record.boxes.class_id])
 
 
 def _merged(read: Boxes, kept: Boxes, format: str) -> Boxes:

@@ -76,7 +76,7 @@ def suspect_queue(
         least_score: suspects below it bring no picture into the queue.
     """
     now = time.time() if now is None else now
-    records = [row for row in found.rows.to_pylist() if row["score"] >= least_score]
+    records = [row for row in found.once.to_pylist() if row["score"] >= least_score]
     of_picture: dict[int, list[dict[str, Any]]] = {}
     for row in records:
         of_picture.setdefault(row["image_id"], []).append(row)

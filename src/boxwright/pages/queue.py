@@ -64,6 +64,7 @@ def queue_page(queue: ReviewQueue, *, read_picture: Callable[[str], NDArray[np.u
         "queue.html",
         queue=queue,
         items=items,
+        doubtful=any(item.doubts for item in items),
         rest=rows[_MOST_PICTURED:],
         tally=tally,
         summary=summary,

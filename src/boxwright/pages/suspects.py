@@ -109,8 +109,8 @@ def suspects_page(
 
 def _counted(found: Suspects) -> Any:
     """Rows at or above the score from which suspects are counted; the first few where none is."""
-    sure = found.rows.filter(pc.greater_equal(found.rows.column("score"), found.summary["sure_from"]))  # pyright: ignore
-    return sure if len(sure) else found.rows.slice(0, 12)
+    sure = found.once.filter(pc.greater_equal(found.once.column("score"), found.summary["sure_from"]))  # pyright: ignore
+    return sure if len(sure) else found.once.slice(0, 12)
 
 
 def _each(counts: Sequence[int], most: int, in_all: int) -> int:

@@ -39,6 +39,7 @@ class Answer:
         attributes: (n,) marks of each box, such as occluded; empty where the tool has none.
         reviewer: who answered, where the tool says so.
         answered_at: when, in seconds since 1970, where the tool says so.
+        size_hw: height and width of the picture the boxes were drawn on, where the file says so.
     """
 
     file_name: str
@@ -49,6 +50,7 @@ class Answer:
     attributes: list[dict[str, Any]] = field(default_factory=list)
     reviewer: str = ""
     answered_at: float | None = None
+    size_hw: tuple[float, float] | None = None
 
 
 def accept(
@@ -102,6 +104,11 @@ def accept(
             )
         at = now if answer.answered_at is None else min(now, answer.answered_at)
         (height, width), measured = look(item["picture"])
+        if answer.size_hw is not None and max(abs(answer.size_hw[0] - height), abs(answer.size_hw[1] - width)) > 1:
+            raise InputError(
+                f"The answer for '{answer.file_name}' was drawn on {answer.size_hw[1]:g} x {answer.size_hw[0]:g} pixels, but the "
+                f"picture has {width} x {height}; nothing was accepted. Export in the picture's own size."
+            )
         boxes = clip(given, size_hw=(height, width))
         if (boxes[:, 2:] <= boxes[:, :2]).any():
             raise InputError(

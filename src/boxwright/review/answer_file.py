@@ -47,7 +47,7 @@ def answers_as_coco(
 
 
 def beside_coco(tree: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """File name to what a COCO file says beside COCO: keywords of `Answer` (reviewer, answered_at, attributes).
+    """File name to what a COCO file says beside COCO: keywords of `Answer` (reviewer, answered_at, size_hw, attributes).
 
     The tree is untrusted; what is of another type is left out.
     """
@@ -60,6 +60,9 @@ def beside_coco(tree: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         at = image.get("answered_at")
         if isinstance(at, int | float) and not isinstance(at, bool) and math.isfinite(at) and at > 0:
             extra["answered_at"] = float(at)
+        sides = [image.get("height"), image.get("width")]
+        if all(isinstance(side, int | float) and not isinstance(side, bool) and side > 0 for side in sides):
+            extra["size_hw"] = (sides[0], sides[1])
         extra["attributes"] = by_id[int(image["id"])] = []
         found[str(image.get("file_name", image["id"]))] = extra
     for annotation in tree.get("annotations") or []:

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from boxwright.errors import InputError
 from boxwright.splitting.fingerprint import fingerprints
 from boxwright.splitting.names import Guess, guesses
 from boxwright.splitting.near import RADIUS, near_pairs
@@ -130,9 +131,16 @@ def audit(
         overlap: look for shared parts; None: up to OVERLAP_UP_TO pictures.
         threads: that decode.
         progress: told what is done, how many, of how many.
+
+    Raises:
+        InputError: all pictures are on one side.
     """
     names, n = list(sided.file_names), len(sided.file_names)
-    order = in_order(sided.side)
+    order = in_order([*sided.side, *(other for _, _, other in sided.twice)])
+    if len(order) < 2:
+        raise InputError(
+            f"All {n} pictures are on the side '{order[0] if order else ''}'; a leak is between two sides. Name the others with --splits."
+        )
     side = np.array([order.index(s) for s in sided.side], np.int64)
     here = np.array([k for k, read in enumerate(sided.read) if read is not None], np.int64)
     read = [one for one in sided.read if one is not None]

@@ -97,16 +97,27 @@ def in_order(sides: Iterable[str]) -> list[str]:
 
 
 def meet(lists: Mapping[str, Sequence[str]], file_names: Sequence[str]) -> Met:
-    """Listed names met with the pictures there are."""
+    """Listed names met with the pictures there are.
+
+    A name that only ends as the picture's does (`/elsewhere/train/1.jpg` for `1.jpg`) gives way to one that says more of it;
+    where two sides name it so with different paths, nobody knows whose it is.
+    """
     by_end: dict[str, int] = {}
     for row, name in enumerate(file_names):
         for end in _ends(name):
             by_end[end] = row if by_end.setdefault(end, row) == row else -1
     by_beginning = _by_beginning(file_names)
     met = Met([[] for _ in file_names], [], [])
+    partly: dict[int, list[tuple[int, str, str]]] = defaultdict(list)  # picture to (parts that agree, side, name)
     for side in in_order(lists):
         for name in lists[side]:
-            row = _row_of(name, by_end)
+            row, parts, whole = _row_of(name, by_end)
+            if row is not None and row >= 0 and not whole:
+                if _sides_differ(name, file_names[row]):
+                    met.absent.append((_plain(name), side))
+                else:
+                    partly[row].append((parts, side, name))
+                continue
             rows = by_beginning.get(_stem(name), []) if row is None else [row]
             if not rows:
                 met.absent.append((_plain(name), side))
@@ -115,7 +126,29 @@ def meet(lists: Mapping[str, Sequence[str]], file_names: Sequence[str]) -> Met:
             for one in rows:
                 if one >= 0 and side not in met.sides[one]:
                     met.sides[one].append(side)
+    for row, claims in partly.items():
+        _settle(row, claims, met)
     return met
+
+
+def _settle(row: int, claims: list[tuple[int, str, str]], met: Met) -> None:
+    """Whose the picture is that names only partly agree with."""
+    most = max(parts for parts, _, _ in claims)
+    best = [(side, name) for parts, side, name in claims if parts == most]
+    named = {_plain(name) for _, name in best}
+    if met.sides[row]:  # a name says it wholly
+        met.absent.extend((_plain(name), side) for _, side, name in claims)
+        return
+    met.absent.extend((_plain(name), side) for parts, side, name in claims if parts < most)
+    if len(named) > 1 and len({side for side, _ in best}) > 1:
+        met.unclear.extend(name for _, name in best)
+        return
+    met.sides[row].extend(dict.fromkeys(side for side, _ in best))
+
+
+def _sides_differ(name: str, file_name: str) -> bool:
+    told, there = side_of_path(_plain(name)), side_of_path(file_name)
+    return bool(told and there and told != there)
 
 
 def _by_beginning(file_names: Sequence[str]) -> dict[str, list[int]]:
@@ -132,25 +165,32 @@ def _stem(name: str) -> str:
     return PurePosixPath(_plain(name.split()[0] if name.split() else name)).stem
 
 
-def _row_of(name: str, by_end: Mapping[str, int]) -> int | None:
-    """The picture a listed name means, -1 for several, None for none; of a line of columns the first counts."""
+def _row_of(name: str, by_end: Mapping[str, int]) -> tuple[int | None, int, bool]:
+    """The picture a listed name means, -1 for several, None for none; of a line of columns the first counts.
+
+    Also how many parts of the path agree, and whether these are all that the name has.
+    """
     for text in dict.fromkeys((name, name.split()[0])):
         ends = _ends(text)
         for end in ends:
             if by_end.get(end, -1) >= 0:
-                return by_end[end]
+                parts = end.count("/") + 1
+                return by_end[end], parts, parts == ends[0].count("/") + 1
         if any(end in by_end for end in ends):
-            return -1
-    return None
+            return -1, 0, False
+    return None, 0, False
 
 
 def _ends(name: str) -> list[str]:
-    """The path, its ends, and the same without the ending, the longest first."""
+    """The path and its ends, each also without the ending, the longest first."""
     path = _plain(name)
     parts = [part for part in path.split("/") if part not in ("", ".", "..")]
-    whole = ["/".join(parts[k:]) for k in range(len(parts))]
-    bare = [end[: -len(suffix)] for end in whole if (suffix := PurePosixPath(end).suffix) and not suffix[1:].isdigit()]
-    return [*whole, *bare]
+    found = []
+    for k in range(len(parts)):
+        end = "/".join(parts[k:])
+        suffix = PurePosixPath(end).suffix
+        found += [end, end[: -len(suffix)]] if suffix and not suffix[1:].isdigit() else [end]
+    return found
 
 
 def _plain(name: str) -> str:

@@ -216,6 +216,8 @@ class Store:
         if not history:
             raise StoreError(f"Nothing in the store is called '{name}'; `boxwright show` lists the names.")
         if not 0 <= position < len(history):
+            if len(history) == 1:
+                raise StoreError(f"'{name}' has one version, so there is no '{reference}'; give {name}@1 or {name}.")
             raise StoreError(
                 f"'{name}' has {len(history)} versions, so there is no '{reference}'; give {name}@1 to "
                 f"{name}@{len(history)}, or {name}~{len(history) - 1} to {name}~0."

@@ -18,19 +18,14 @@ from numpy.typing import NDArray
 
 from boxwright.errors import FormatError
 from boxwright.ingestion.attributes import cleaned
-from boxwright.ingestion.finding import SIDES, class_names, read_bytes, stays_inside
-from boxwright.ingestion.json_columns import Key, members, scan_array
+from boxwright.ingestion.finding import MOST_BYTES, SIDES, class_names, read_bytes, stays_inside
+from boxwright.ingestion.formats.coco_scan import SCANNED_KEYS, ScannedBlocks
+from boxwright.ingestion.json_columns import scan_object
 from boxwright.ingestion.json_text import parse_json, parse_members
-from boxwright.ingestion.reading import NO_ID, Boxes, Numbered, PictureRecord, Reading
+from boxwright.ingestion.reading import NO_ID, Boxes, Interned, Numbered, Reading, SharedRecord
 
 _COCO_KEYS = {"id", "file_name", "width", "height", "license", "flickr_url", "coco_url", "date_captured", "labelled"}
-_WHOLE, _NOT_NEEDED = {"whole": True}, {"whole": True, "needed": False}
-_KEYS = (
-    Key("image_id", **_WHOLE), Key("category_id", **_WHOLE), Key("bbox", many=True), Key("id", **_NOT_NEEDED),
-    Key("area", needed=False), Key("iscrowd", needed=False), Key("ignore", needed=False),
-)  # fmt: skip
 _SCAN_FROM = 1 << 22  # bytes; below, the scanner's compilation would cost a first run more than it saves
-_EXACT = 1 << 53
 
 
 @dataclass
@@ -45,25 +40,17 @@ class _Columns:
     crowd: NDArray[np.bool_]
     ignore: NDArray[np.bool_]
     position: NDArray[np.int64]  # in the file
-    attributes: dict[int, dict[str, Any]]  # row to attributes
+    attributes: Interned
     exact: dict[int, list[float]]  # row to corners that left + width cannot give
 
-    def rows(self, kept: NDArray[np.int64]) -> _Columns:
-        """Some rows, in the order given."""
-        moved = {int(old): new for new, old in enumerate(kept)} if self.attributes or self.exact else {}
-        attributes = {moved[old]: value for old, value in self.attributes.items() if old in moved}
-        exact = {moved[old]: value for old, value in self.exact.items() if old in moved}
-        columns = (
-            self.image_id,
-            self.category_id,
-            self.bbox,
-            self.id,
-            self.area,
-            self.crowd,
-            self.ignore,
-            self.position,
-        )
-        return _Columns(*(column[kept] for column in columns), attributes, exact)  # pyright: ignore[reportCallIssue]
+    def keep(self, rows: NDArray[np.int64]) -> None:
+        """These rows alone, in the order given; one column after another, so that no two tables stand in memory."""
+        if self.exact:
+            moved = {int(old): new for new, old in enumerate(rows)}
+            self.exact = {moved[old]: value for old, value in self.exact.items() if old in moved}
+        self.attributes = self.attributes[rows]
+        for name in ("image_id", "category_id", "bbox", "id", "area", "crowd", "ignore", "position"):
+            setattr(self, name, getattr(self, name)[rows])
 
 
 @dataclass
@@ -75,7 +62,8 @@ class _Filling:
     whole: array = field(default_factory=lambda: array("q"))  # image, category, id, position
     numbers: array = field(default_factory=lambda: array("d"))  # x, y, w, h, area
     flags: array = field(default_factory=lambda: array("b"))  # crowd, ignore
-    attributes: dict[int, dict[str, Any]] = field(default_factory=dict)
+    codes: array = field(default_factory=lambda: array("i"))
+    attributes: list[bytes | dict[str, Any]] = field(default_factory=list)
     exact: dict[int, list[float]] = field(default_factory=dict)
 
     def take(self, position: int, entry: Any) -> None:
@@ -103,8 +91,9 @@ class _Filling:
             area = None
         if (corners := _exact_corners(entry.get("xyxy"), bbox)) is not None:
             self.exact[len(self.flags) // 2] = corners
-        if attributes := cleaned(entry.get("attributes"), self.reading, where):
-            self.attributes[len(self.flags) // 2] = attributes
+        attributes = cleaned(entry.get("attributes"), self.reading, where)
+        self.codes.append(len(self.attributes) if attributes else -1)
+        self.attributes += [attributes] if attributes else []
         self.whole.extend((entry["image_id"], entry["category_id"], NO_ID if number is None else number, position))
         self.numbers.extend((*map(float, bbox), float("nan") if area is None else float(area)))
         self.flags.extend((bool(entry.get("iscrowd", 0)), bool(entry.get("ignore", 0))))
@@ -116,7 +105,7 @@ class _Filling:
         flags = np.array(self.flags, np.bool_).reshape(-1, 2)
         return _Columns(
             whole[:, 0], whole[:, 1], numbers[:, :4], whole[:, 2], numbers[:, 4], flags[:, 0], flags[:, 1],
-            whole[:, 3], self.attributes, self.exact,
+            whole[:, 3], Interned(np.array(self.codes, np.int32), self.attributes), self.exact,
         )  # fmt: skip
 
 
@@ -140,7 +129,8 @@ def read_coco(files: list[Path], *, pictures: Path | None = None) -> Reading:
     reading.category_ids = sorted(names)
     reading.class_names = class_names((names[i] for i in reading.category_ids), f"'{files[0]}'", reading)
     seen = np.zeros(0, np.int64)
-    for path, tree, columns in parts:
+    while parts:
+        path, tree, columns = parts.pop(0)
         listed = _list_pictures(reading, path, tree, pictures)
         seen = _add(reading, path.name, listed, columns, seen)
     ids = [record.image_id for record in reading.pictures]
@@ -152,40 +142,24 @@ def read_coco(files: list[Path], *, pictures: Path | None = None) -> Reading:
 
 def _read_file(path: Path, reading: Reading) -> tuple[dict[str, Any], _Columns]:
     """A file without its annotations, and those as columns."""
-    text = read_bytes(path)
-    if (
-        len(text) >= _SCAN_FROM
-        and not any(key in text for key in (b'"attributes"', b'"xyxy"'))
-        and (parts := members(text))
-    ):
-        scanned = scan_array(parts["annotations"], _KEYS) if "annotations" in parts else None
-        columns = _of_scan(scanned) if scanned is not None else None
-        if columns is not None:
-            tree = {key: parse_json(parts[key], path, strict=True) for key in ("images", "categories") if key in parts}
-            return tree, columns
-        del parts
+    if path.is_file() and path.stat().st_size >= _SCAN_FROM and (scanned := _scanned(path, reading)) is not None:
+        return scanned
     filling = _Filling(reading, path.name)
-    tree = parse_members(text, path, each={"annotations": filling.take})
+    tree = parse_members(read_bytes(path), path, each={"annotations": filling.take})
     if tree.get("annotations") not in ([], None):
         raise FormatError(f"'{path}': 'annotations' must be a list, found {type(tree['annotations']).__name__}.")
     return tree, filling.columns()
 
 
-def _of_scan(scanned: dict[str, NDArray]) -> _Columns | None:
-    """Scanned columns; None where a number is too large to be exact."""
-    whole = [scanned["image_id"], scanned["category_id"], np.nan_to_num(scanned["id"])]
-    if (
-        any(len(column) and np.abs(column).max() >= _EXACT for column in whole)
-        or (np.abs(scanned["bbox"]) > 1e300).any()
-    ):
+def _scanned(path: Path, reading: Reading) -> tuple[dict[str, Any], _Columns] | None:
+    """The same by the compiled scanner, a block of the file at a time; None where it is not plain."""
+    blocks = ScannedBlocks()
+    parts = None if path.stat().st_size > MOST_BYTES else scan_object(path, "annotations", SCANNED_KEYS, blocks.take)
+    if parts is None or not blocks.parse():
         return None
-    if np.isinf(scanned["area"]).any():
-        return None
-    ids = np.where(np.isnan(scanned["id"]), NO_ID, whole[2].astype(np.int64))
-    return _Columns(
-        whole[0].astype(np.int64), whole[1].astype(np.int64), scanned["bbox"], ids, scanned["area"],
-        np.nan_to_num(scanned["iscrowd"]) != 0, np.nan_to_num(scanned["ignore"]) != 0, np.arange(len(ids)), {}, {},
-    )  # fmt: skip
+    tree = {key: parse_json(parts[key], path, strict=True) for key in ("images", "categories") if key in parts}
+    columns = _Columns(*blocks.columns(), blocks.attributes(reading, path.name), blocks.exact)  # pyright: ignore[reportCallIssue]
+    return tree, columns
 
 
 def read_categories(tree: Any, path: Path) -> dict[int, str]:
@@ -217,7 +191,7 @@ def unknown_class(reading: Reading, where: str, category: Any) -> None:
     )
 
 
-def _list_pictures(reading: Reading, path: Path, tree: dict, pictures: Path | None) -> dict[int, PictureRecord]:
+def _list_pictures(reading: Reading, path: Path, tree: dict, pictures: Path | None) -> dict[int, SharedRecord]:
     """The pictures a file lists, by id."""
     side = side_of(path)
     entries = [e for e in tree["images"] if isinstance(e, dict) and e.get("file_name") is not None and "id" in e]
@@ -225,7 +199,7 @@ def _list_pictures(reading: Reading, path: Path, tree: dict, pictures: Path | No
         lost = len(tree["images"]) - len(entries)
         reading.problem("bad-image", "error", path.name, f"{lost} images lack 'id' or 'file_name' and were left out")
     root = pictures or picture_root(path, side, [str(e["file_name"]) for e in entries[:20]])
-    records: dict[int, PictureRecord] = {}
+    records: dict[int, SharedRecord] = {}
     for entry in entries:
         where, name = f"{path.name} image {str(entry['id'])[:40]}", str(entry["file_name"])
         if not _is_id(entry["id"]):
@@ -244,7 +218,7 @@ def _list_pictures(reading: Reading, path: Path, tree: dict, pictures: Path | No
         extra = {k: v for k, v in entry.items() if k not in _COCO_KEYS and isinstance(v, str | int | float | bool)}
         nested = entry.get("conditions")
         conditions = {**extra, **(nested if isinstance(nested, dict) else {})}
-        records[entry["id"]] = PictureRecord(
+        records[entry["id"]] = SharedRecord(
             file_name=name,
             path=root / name,
             image_id=entry["id"],
@@ -258,7 +232,7 @@ def _list_pictures(reading: Reading, path: Path, tree: dict, pictures: Path | No
 
 
 def _add(
-    reading: Reading, file: str, listed: dict[int, PictureRecord], columns: _Columns, seen: NDArray[np.int64]
+    reading: Reading, file: str, listed: dict[int, SharedRecord], columns: _Columns, seen: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Hand each picture its boxes; the annotation ids used so far, this file's included."""
     image_ids = np.array(sorted(listed), np.int64)
@@ -287,25 +261,26 @@ def _add(
         message = f"annotation id {columns.id[row]} is used twice; both boxes are kept"
         reading.problem("duplicate-id", "warning", places[row], message)
         names[row] = NO_ID
+    used = np.concatenate([seen, columns.id[given]])
     order = np.flatnonzero(good)
     order = order[np.argsort(image[order], kind="stable")]
-    picked, class_id = columns.rows(order), class_id[order].astype(np.int32)
-    corners = np.concatenate([picked.bbox[:, :2], picked.bbox[:, :2] + picked.bbox[:, 2:]], axis=1)
-    for row, exact in picked.exact.items():
+    class_id, image, names = class_id[order].astype(np.int32), image[order], names[order]
+    columns.keep(order)
+    corners = columns.bbox
+    corners[:, 2:] += corners[:, :2]
+    for row, exact in columns.exact.items():
         corners[row] = exact
-    bounds = np.searchsorted(image[order], np.arange(len(image_ids) + 1))
-    where, ids = Numbered(file, picked.id, picked.position), names[order]
+    bounds = np.searchsorted(image, np.arange(len(image_ids) + 1)).tolist()
+    known = (columns.attributes.codes >= 0).any()
+    everything = Boxes(
+        class_id, corners, names, columns.area, columns.crowd, columns.ignore, columns.attributes if known else None,
+        Numbered(file, columns.id, columns.position),
+    )  # fmt: skip
     for i, image_id in enumerate(image_ids.tolist()):
-        a, b = int(bounds[i]), int(bounds[i + 1])
-        if a == b:
-            continue
-        attributes = [picked.attributes.get(row, {}) for row in range(a, b)] if picked.attributes else None
-        listed[image_id].boxes = Boxes(
-            class_id[a:b], corners[a:b], ids[a:b], picked.area[a:b], picked.crowd[a:b], picked.ignore[a:b],
-            attributes if attributes is not None and any(attributes) else None, where[a:b],
-        )  # fmt: skip
+        if bounds[i] < bounds[i + 1]:
+            listed[image_id].share(everything, bounds[i], bounds[i + 1])
     reading.pictures.extend(listed.values())
-    return np.concatenate([seen, columns.id[given]])
+    return used
 
 
 def _positions(ids: NDArray[np.int64], known: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

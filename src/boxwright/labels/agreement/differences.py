@@ -241,7 +241,7 @@ def differing_units(units: Units) -> pa.Table:
         np.lexsort((np.where(kind[rows] == 2, np.nan_to_num(iou[rows], nan=-1.0), -units.side_px[rows]), kind[rows]))
     ][:_MOST_ROWS]
     names = np.array([*ratings.class_names, "–", ""], dtype=object)  # -2 not asked, -1 nothing
-    flat = units.boxes_xyxy[rows].reshape(len(rows), -1)
+    flat = units.boxes_xyxy[rows].reshape(len(rows), int(np.prod(units.boxes_xyxy.shape[1:])))
     boxes = pa.array(flat.ravel(), pa.float64(), from_pandas=True)
     offsets = pa.array(np.arange(len(rows) + 1, dtype=np.int32) * flat.shape[1])
     corners = units.middle_xyxy[rows]

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from boxwright.artifacts import Suspects
+from boxwright.artifacts.suspects import SUSPECT_KINDS
 from boxwright.errors import FormatError, InputError
 
 COLUMNS = (
@@ -40,7 +41,7 @@ class Applied:
 
 
 def answer_sheet(found: Suspects, *, least_score: float) -> list[dict[str, Any]]:
-    """One record per suspect from `least_score` on, with an empty answer."""
+    """One record per suspected box from `least_score` on, with an empty answer."""
     return [
         {
             "image": row["image_id"],
@@ -54,7 +55,7 @@ def answer_sheet(found: Suspects, *, least_score: float) -> list[dict[str, Any]]
             "proposed_box_xyxy": row["proposed_box"],
             "answer": "",
         }
-        for row in found.rows.to_pylist()
+        for row in found.once.to_pylist()
         if row["score"] >= least_score
     ]
 
@@ -80,15 +81,22 @@ def read_sheet(path: Path) -> list[dict[str, Any]]:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-        rows = list(csv.DictReader(io.StringIO(text))) if path.suffix.lower() == ".csv" else json.loads(text)
+        as_csv = path.suffix.lower() == ".csv"
+        reader = csv.DictReader(io.StringIO(text)) if as_csv else None
+        rows = list(reader) if reader else json.loads(text)
+        header = list(reader.fieldnames or ()) if reader else None
     except (ValueError, csv.Error, RecursionError) as error:
         raise FormatError(f"'{path}' is not a sheet of answers: {error}.") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise FormatError(f"'{path}' must be a list of suspects with their answers, as `--answers-to` writes it.")
-    for number, row in enumerate(rows):
-        missing = [name for name in ("image", "annotation_id", "kind", "box_xyxy", "answer") if name not in row]
+    for number, keys in enumerate([header] if header is not None else rows):
+        missing = [name for name in ("image", "annotation_id", "kind", "box_xyxy", "answer") if name not in keys]
         if missing:
-            raise FormatError(f"'{path}' row {number + 1}: the column '{missing[0]}' is missing.")
+            where = "the first line" if header is not None else f"row {number + 1}"
+            raise FormatError(f"'{path}', {where}: the column '{missing[0]}' is missing; commas part the columns.")
+    for number, row in enumerate(rows):
+        if None in row:
+            raise FormatError(f"'{path}' row {number + 1} has more cells than the first line; quote what holds commas.")
     return rows
 
 
@@ -105,26 +113,43 @@ def apply_answers(tree: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) ->
     made = copy.deepcopy(dict(tree))
     annotations = made.setdefault("annotations", [])
     names = {str(entry["name"]): entry["id"] for entry in made.get("categories", [])}
-    images = {entry["id"] for entry in made.get("images", [])}
+    images = {_whole(entry["id"]): entry for entry in made.get("images", [])}
     by_id = {int(entry.get("id", number)): entry for number, entry in enumerate(annotations)}
     next_id = max(by_id, default=0) + 1
     gone: set[int] = set()
+    answered: set[tuple[Any, ...]] = set()
+    there = {_key(_whole(entry["image_id"]), entry["category_id"], _corners(entry["bbox"])) for entry in annotations}
     counts = dict.fromkeys(("added", "removed", "relabelled", "moved", "left"), 0)
     for number, row in enumerate(rows, start=1):
         answer = _answer(row.get("answer"), names, number)
         if answer is None:
             continue
+        kind = str(row["kind"])
+        image = _whole(row["image"])
+        if kind not in SUSPECT_KINDS:
+            raise InputError(f"Answer {number}: the kind must be one of {', '.join(SUSPECT_KINDS)}; found '{kind}'.")
+        if image not in images:
+            raise InputError(f"Answer {number}: the ground truth has no image '{row['image']}'.")
+        about = (image, str(row["annotation_id"]) if kind != "missing" else tuple(_box(row["box_xyxy"], number)))
+        if about in answered:
+            raise InputError(f"Answer {number} is about a box that has been answered before; keep one of the rows.")
+        answered.add(about)
         if answer == (False, None, None):
             counts["left"] += 1
             continue
         _, said_class, said_box = answer
-        kind = str(row["kind"])
+        if said_box is not None:
+            _inside(said_box, images[image], number)
         if kind == "missing":
             category = said_class if said_class is not None else names.get(str(row.get("proposed_class_name")))
             box = said_box or _box(row.get("proposed_box_xyxy") or row["box_xyxy"], number)
-            if category is None or int(row["image"]) not in images:
-                raise InputError(f"Answer {number}: class or picture of the missing box is not in the ground truth.")
-            annotations.append({"id": next_id, "image_id": int(row["image"]), "category_id": category, **_place(box)})
+            if category is None:
+                raise InputError(f"Answer {number}: the class of the missing box is not in the ground truth.")
+            if _key(image, category, box) in there:
+                raise InputError(
+                    f"Answer {number} adds a box that is there already; apply answers to the file that was audited."
+                )
+            annotations.append({"id": next_id, "image_id": images[image]["id"], "category_id": category, **_place(box)})
             next_id += 1
             counts["added"] += 1
             continue
@@ -135,6 +160,8 @@ def apply_answers(tree: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) ->
             continue
         if kind == "class" and said_class is None and said_box is None:
             said_class = names.get(str(row.get("proposed_class_name")))
+            if said_class is None:
+                raise InputError(f"Answer {number}: the proposed class '{row.get('proposed_class_name')}' is not known.")
         if kind == "location" and said_class is None and said_box is None:
             said_box = _box(row.get("proposed_box_xyxy"), number)
         if said_class is not None:
@@ -150,14 +177,12 @@ def apply_answers(tree: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) ->
 
 def _entry(row: Mapping[str, Any], by_id: Mapping[int, dict], names: Mapping[str, Any], number: int) -> dict[str, Any]:
     """The annotation a row speaks of, as the row has it."""
-    try:
-        entry = by_id.get(int(row["annotation_id"]))
-    except (TypeError, ValueError):
-        entry = None
+    known = _whole(row["annotation_id"])
+    entry = None if known is None else by_id.get(known)
     box = _box(row["box_xyxy"], number)
     same = (
         entry is not None
-        and entry["image_id"] == int(row["image"])
+        and _whole(entry["image_id"]) == _whole(row["image"])
         and entry["category_id"] == names.get(str(row.get("class_name")))
         and all(abs(a - b) < 1e-6 * max(1.0, abs(b)) for a, b in zip(_corners(entry["bbox"]), box, strict=True))
     )
@@ -195,6 +220,30 @@ def _box(value: Any, number: int) -> list[float]:
             f"Answer {number} must be yes, no, a class, or a box 'x1 y1 x2 y2' with x1 < x2 and y1 < y2; found '{value}'."
         )
     return box
+
+
+def _whole(value: Any) -> int | None:
+    """An id as a sheet holds it: spreadsheets write 3.0 for 3. None where it is no whole number."""
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        text = str(value).strip()
+        return int(text[:-2]) if text.endswith(".0") and text[:-2].isdigit() else None
+
+
+def _inside(box: Sequence[float], image: Mapping[str, Any], number: int) -> None:
+    """InputError when a box that a person gave reaches out of its picture by more than a pixel."""
+    width, height = image.get("width"), image.get("height")
+    known = isinstance(width, int | float) and isinstance(height, int | float)
+    if known and (min(box[:2]) < -1 or box[2] > width + 1 or box[3] > height + 1):
+        raise InputError(
+            f"Answer {number}: the box {' '.join(f'{v:g}' for v in box)} reaches out of its picture ({width} x {height}); "
+            f"a box is x1 y1 x2 y2 in pixels."
+        )
+
+
+def _key(image: Any, category: Any, box: Sequence[float]) -> tuple[Any, ...]:
+    return image, category, *(round(v, 3) for v in box)
 
 
 def _corners(bbox: Sequence[float]) -> list[float]:

@@ -7,8 +7,9 @@
 4. The rest holds the true errors that are looked for; how many of them lie among the surest planted ones says what share of
    boxes like this are errors (learn.py).
 
-A label has one entry, of its likeliest kind; a detection one, as missing. A place that a shifted label explains is not
-missing as well: the trees have seen planted shifts. Detections should come from a detector that has not learnt these labels
+A label stands first as its likeliest kind of error; its other kinds follow with at most a score of 0.25, for whoever looks for one
+kind. A detection has one entry, as missing. A place that a shifted label explains is not missing as well: the trees have seen
+planted shifts. Detections should come from a detector that has not learnt these labels
 (out of fold); otherwise it repeats the errors it was taught.
 """
 
@@ -148,16 +149,25 @@ def _share_of_detections(
 
 
 def _listed(share: NDArray, missing: NDArray, given: Evidence, least: float) -> Found:
-    """One entry per label, of its likeliest kind, and one per detection on nothing."""
+    """An entry per label and kind, and one per detection on nothing."""
     n = len(share)
-    kind = share.argmax(axis=1) if n else np.zeros(0, np.int64)
-    score = share.max(axis=1, initial=0)
-    speaks = given.proposed[np.arange(n), np.array([2, 0, 1])[kind]] if n else np.zeros(0, np.int64)
-    speaks = np.where(kind == 0, -1, speaks)
+    kind = np.tile(np.arange(3), n)
+    label = np.repeat(np.arange(n), 3)
+    score = _likeliest_first(share).ravel()
+    speaks = np.where(kind == 0, -1, given.proposed[label, np.array([2, 0, 1])[kind]])
     free = np.flatnonzero(missing >= least)
     kept = np.flatnonzero(score >= least)
     kinds = np.concatenate([kind[kept] + 1, np.zeros(len(free), np.int64)])
     scores = np.concatenate([score[kept], missing[free]])
-    annotation, detection = np.concatenate([kept, np.full(len(free), -1)]), np.concatenate([speaks[kept], free])
+    annotation = np.concatenate([label[kept], np.full(len(free), -1)])
+    detection = np.concatenate([speaks[kept], free])
     order = np.argsort(-scores, kind="stable")
     return Found(kinds[order], scores[order], annotation[order], detection[order])
+
+
+def _likeliest_first(share: NDArray) -> NDArray[np.float64]:
+    """(n, 3) the likeliest kind of a label as it is; the others as far as it is not that one, so never above a quarter."""
+    if not len(share):
+        return share
+    first = np.arange(3) == share.argmax(axis=1)[:, None]
+    return np.where(first, share, share * (1 - share.max(axis=1, keepdims=True)))

@@ -64,7 +64,7 @@ def suspects(
             "pictures": len(annotations),
             "annotations": len(annotations.class_id),
             "detections": len(detections.score),
-            "suspected": len(found),
+            "suspected": len(np.unique(found.annotation[found.annotation >= 0])) + int((found.annotation < 0).sum()),
             "sure_from": SURE_FROM,
             "sure": counts,
             "seed": seed,
