@@ -213,7 +213,10 @@ def test_people_who_never_differ_are_compared_too(tmp_path: Path, capsys: pytest
     second = tmp_path / "b.json"
     second.write_text(first.read_text())
     page = tmp_path / "page.html"
-    assert run(["agree", str(first), str(second), "--page", str(page), "--consensus", str(tmp_path / "c.json"), "--json"]) == 0
+    assert (
+        run(["agree", str(first), str(second), "--page", str(page), "--consensus", str(tmp_path / "c.json"), "--json"])
+        == 0
+    )
     found = json.loads(capsys.readouterr().out)
     assert found["figures"]["f1_class"]["value"] == 1 and found["differences"] == 0
     nothing = tmp_path / "nothing.json"
@@ -231,6 +234,14 @@ def test_consensus_does_not_write_over_what_people_drew(tmp_path: Path, capsys: 
 
 def test_a_mistyped_source_of_examples_is_called_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec = ROOT / "src/boxwright/spec/spec.example.yaml"
-    words = ["labels", "guideline", str(tmp_path / "typo.json"), "--spec", str(spec), "--page", str(tmp_path / "p.html")]
+    words = [
+        "labels",
+        "guideline",
+        str(tmp_path / "typo.json"),
+        "--spec",
+        str(spec),
+        "--page",
+        str(tmp_path / "p.html"),
+    ]
     assert run(words) == 2
     assert "does not exist" in capsys.readouterr().err

@@ -109,7 +109,8 @@ def test_what_cannot_be_understood_is_refused_whole(change: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize(
-    "change", [{"image": "abc"}, {"image": None}, {"kind": "Spurious"}, {"answer": "1 2 3000 40"}, {"annotation_id": "x"}]
+    "change",
+    [{"image": "abc"}, {"image": None}, {"kind": "Spurious"}, {"answer": "1 2 3000 40"}, {"annotation_id": "x"}],
 )
 def test_a_row_that_names_nothing_is_refused_not_dropped(change: dict[str, Any]) -> None:
     row = next(r for r in answer_sheet(found(), least_score=0.01) if r["kind"] == "spurious")

@@ -173,5 +173,7 @@ def test_boxes_drawn_on_a_picture_of_another_size_are_refused(size: tuple[int, i
 
 
 def test_the_size_a_coco_file_gives_is_read() -> None:
-    tree = {"images": [{"id": 1, "file_name": "a", "width": 80, "height": 60}, {"id": 2, "file_name": "b", "width": "80"}]}
+    tree = {
+        "images": [{"id": 1, "file_name": "a", "width": 80, "height": 60}, {"id": 2, "file_name": "b", "width": "80"}]
+    }
     assert beside_coco(tree)["a"]["size_hw"] == (60, 80) and "size_hw" not in beside_coco(tree)["b"]

@@ -91,7 +91,9 @@ def audit(
     if (answers is None) != (corrected is None):
         raise InputError("--answers FILE and --corrected OUT go together: what was answered, and where to write it.")
     if answers and (page or out or answers_to or conditions or pictures):
-        raise InputError("--answers and --corrected apply answers and audit nothing; leave out --page, --out and what else an audit takes.")
+        raise InputError(
+            "--answers and --corrected apply answers and audit nothing; leave out --page, --out and what else an audit takes."
+        )
     if answers_to and answers_to.exists():
         raise InputError(f"'{answers_to}' is there already and may hold answers; name another file, or remove it.")
     queued: dict[str, Any] = {}
@@ -99,7 +101,9 @@ def audit(
         if queue:
             raise InputError("--queue is for a data set of the store; for COCO files use --answers-to FILE.")
         if spec or recipe or folds:
-            raise InputError("--spec, --recipe and --folds are for a data set of the store; with COCO files they do nothing.")
+            raise InputError(
+                "--spec, --recipe and --folds are for a data set of the store; with COCO files they do nothing."
+            )
         if answers and corrected:
             _correct(Path(truth), answers, corrected, as_json=as_json)
             return
@@ -115,7 +119,9 @@ def audit(
                 "pictures and conditions, and its answers come through --queue and `boxwright review`."
             )
         if detections and (recipe or folds):
-            raise InputError("--recipe and --folds train detectors of their own; leave them out where a bundle is given.")
+            raise InputError(
+                "--recipe and --folds train detectors of their own; leave them out where a bundle is given."
+            )
         _not_a_path(Path(truth))
         opened, data = open_store(store), find(store, truth, Dataset)
         found = _of_store(opened, store, data, detections, spec, recipe, folds or _FOLDS, seed)
@@ -261,11 +267,13 @@ def _not_a_path(truth: Path) -> None:
             f"'{truth}' is a folder; audit a COCO file (`boxwright convert '{truth}' OUT --to coco`) or a data set of the store."
         )
     if truth.suffix.lower() == ".json":
-        raise InputError(f"'{truth}' does not exist; give COCO ground truth, or a data set of the store such as dataset/NAME.")
+        raise InputError(
+            f"'{truth}' does not exist; give COCO ground truth, or a data set of the store such as dataset/NAME."
+        )
 
 
 def _correct(truth: Path, answers: Path, corrected: Path, *, as_json: bool) -> None:
-    if corrected.exists() and (corrected.samefile(truth) or answers.exists() and corrected.samefile(answers)):
+    if corrected.exists() and (corrected.samefile(truth) or (answers.exists() and corrected.samefile(answers))):
         raise InputError(f"--corrected '{corrected}' is one of the files it is made from; name another file.")
     read_truth(truth)  # complains of what is wrong with it
     made = apply_answers(load_json(truth), read_sheet(answers))

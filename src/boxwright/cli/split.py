@@ -44,6 +44,11 @@ def split(
     see `boxwright split audit --help`.
     """
     data = find(store, dataset, Dataset)
+    if from_source and not any(data.rows.column("side").to_pylist()):
+        raise InputError(
+            f"--from-source: the files of dataset '{data.name}' put no picture on a side; leave it out, or name the sides in the "
+            f"files (COCO per side, YOLO's train and val, VOC's ImageSets)."
+        )
     earlier = find(store, keep, Split) if keep else None
     lists = {name: _lines_of(Path(path)) for name, path in by_name(sets, "--set").items()}
     opened = open_store(store)

@@ -99,6 +99,10 @@ class Interned(Sequence[dict[str, Any]]):
         text = self.texts[code]
         return json.loads(text) if isinstance(text, bytes) else text
 
+    def every(self) -> list[dict[str, Any]]:
+        """What each code stands for, and last what -1 does: nothing."""
+        return [json.loads(text) if isinstance(text, bytes) else text for text in self.texts] + [{}]
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)
 

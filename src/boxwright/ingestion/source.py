@@ -35,7 +35,7 @@ def read_source(
 
     Args:
         path: a COCO, Label Studio or LabelMe JSON file, a CVAT or VOC XML file, a YOLO data.yaml; or a folder of one format.
-        pictures: folder the file names are relative to; looked for when None. Not for YOLO and VOC folders.
+        pictures: folder the file names are relative to; looked for when None. Refused for YOLO, which says where they are.
         difficult_is_ignored: the spec's label policy for VOC.
         format: `datumaro:NAME`, to have a folder read by Datumaro; recognised when None.
 
@@ -88,9 +88,13 @@ def _read_file(path: Path, pictures: Path | None, difficult_is_ignored: bool) ->
 def _read_folder(path: Path, pictures: Path | None, difficult_is_ignored: bool) -> Reading:
     files = files_below(path)
     if is_yolo(path):
+        if pictures is not None:
+            raise FormatError(
+                f"--pictures would do nothing: '{path}' is YOLO, whose pictures lie in images/ or beside the labels."
+            )
         return read_yolo(path)
     if voc_files(files):
-        return read_voc(path, difficult_is_ignored=difficult_is_ignored)
+        return read_voc(path, pictures=pictures, difficult_is_ignored=difficult_is_ignored)
     cvat = [p for p in files if p.suffix.lower() == ".xml" and is_cvat(p)]
     if cvat:
         return read_cvat(cvat, path, pictures=pictures)

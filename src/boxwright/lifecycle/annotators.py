@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from boxwright.errors import InputError
 from boxwright.evaluation.bootstrap import effective_groups, group_weights, plain_intervals, share_intervals, wilson
 from boxwright.evaluation.student import t_upper_tail
-from boxwright.ingestion.reading import Boxes, PictureRecord, Reading
+from boxwright.ingestion.reading import Boxes, Interned, PictureRecord, Reading
 from boxwright.ingestion.source import read_source
 from boxwright.labels.agreement.ratings import Ratings
 from boxwright.labels.agreement.sureness import Sureness
@@ -211,13 +211,7 @@ def _ratings(
     ]
     crowd = np.concatenate([np.zeros(0, np.bool_), *(boxes.crowd for boxes, _ in drawn)])
     slot = np.repeat(np.arange(len(drawn)), [len(boxes) for boxes, _ in drawn])[~crowd]
-    attributes = [a for boxes, _ in drawn for a in (boxes.attributes or [{}] * len(boxes))]
-    marks = {
-        name: np.fromiter((is_marked(a.get(name)) if a else False for a in attributes), np.bool_, len(attributes))[
-            ~crowd
-        ]
-        for name in MARKS
-    }
+    marks = _marks([boxes for boxes, _ in drawn], ~crowd)
     sizes = [
         next((row[k].size_hw for row in rows if k in row and row[k].size_hw), None) or (np.nan, np.nan) for k in order
     ]
@@ -238,6 +232,30 @@ def _ratings(
         conditions=conditions,
     )
     return ratings, int(crowd.sum())
+
+
+def _marks(drawn: Sequence[Boxes], kept: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+    """Mark to (boxes,) whether a person set it; what many boxes say in the same words is read once."""
+    out = {name: np.zeros(len(kept), np.bool_) for name in MARKS}
+    read: dict[int, dict[str, NDArray[np.bool_]]] = {}
+    start = 0
+    for boxes in drawn:
+        part, told = slice(start, start + len(boxes)), boxes.attributes
+        start += len(boxes)
+        if told is None:
+            continue
+        if isinstance(told, Interned):
+            table = read.get(id(told.texts)) or read.setdefault(id(told.texts), _said(told.every()))
+            for name, column in out.items():
+                column[part] = table[name][told.codes]
+        else:
+            for name, column in _said(told).items():
+                out[name][part] = column
+    return {name: column[kept] for name, column in out.items()}
+
+
+def _said(attributes: Sequence[Mapping[str, Any]]) -> dict[str, NDArray[np.bool_]]:
+    return {name: np.array([is_marked(a.get(name)) for a in attributes], np.bool_) for name in MARKS}
 
 
 def is_marked(value: Any) -> bool:

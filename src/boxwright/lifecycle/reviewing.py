@@ -206,6 +206,7 @@ def _from_source(path: Path) -> list[Answer]:
             class_names=[reading.class_names[i] for i in record.boxes.class_id],
             ignore=(record.boxes.ignore | record.boxes.crowd).tolist(),
             conditions=record.conditions,
+            size_hw=record.size_hw,
             attributes=[{k: v for k, v in (m or {}).items() if v is not False} for m in record.boxes.attributes or []],
         )
         for record in reading.pictures

@@ -46,31 +46,36 @@ def is_voc(path: Path) -> bool:
     return b"<annotation" in head and b"<annotations" not in head
 
 
-def read_voc(folder: Path, *, difficult_is_ignored: bool = True, only: list[Path] | None = None) -> Reading:
+def read_voc(
+    folder: Path, *, pictures: Path | None = None, difficult_is_ignored: bool = True, only: list[Path] | None = None
+) -> Reading:
     """The annotations of a VOC folder; class names in alphabetical order.
 
     Args:
         folder: with XML files somewhere below.
+        pictures: folder with the pictures somewhere below; the same folder when None.
         difficult_is_ignored: the spec's label policy.
         only: these XML files alone; other pictures are not looked for.
     """
     reading = Reading("voc", [])
     files = files_below(folder)
-    finder = Finder(folder, (p for p in files if "Segmentation" not in p.parent.name))
+    of_pictures = pictures or folder
+    beside = files if pictures is None else files_below(pictures)
+    finder = Finder(of_pictures, (p for p in beside if "Segmentation" not in p.parent.name))
     stems: dict[str, list[Path]] = {}
     for path in finder.pictures:
         stems.setdefault(path.stem, []).append(path)
     sides = _sides(folder, files)
     names: dict[str, int] = {}
     for xml in voc_files(files) if only is None else only:
-        record = _read_xml(reading, folder, xml, stems, sides, names, difficult_is_ignored)
+        record = _read_xml(reading, of_pictures, xml, stems, sides, names, difficult_is_ignored)
         if record is not None:
             reading.pictures.append(record)
     reading.sort_classes()
     class_names(reading.class_names, f"'{folder}'", reading)
     if only is None:
         known = len(reading.pictures)
-        add_unlabelled(reading, folder, finder.pictures, lacking="XML file")
+        add_unlabelled(reading, of_pictures, finder.pictures, lacking="XML file")
         for record in reading.pictures[known:]:
             record.side = sides.get(record.path.stem) or record.side
     return reading

@@ -161,7 +161,9 @@ def apply_answers(tree: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) ->
         if kind == "class" and said_class is None and said_box is None:
             said_class = names.get(str(row.get("proposed_class_name")))
             if said_class is None:
-                raise InputError(f"Answer {number}: the proposed class '{row.get('proposed_class_name')}' is not known.")
+                raise InputError(
+                    f"Answer {number}: the proposed class '{row.get('proposed_class_name')}' is not known."
+                )
         if kind == "location" and said_class is None and said_box is None:
             said_box = _box(row.get("proposed_box_xyxy"), number)
         if said_class is not None:
@@ -234,8 +236,9 @@ def _whole(value: Any) -> int | None:
 def _inside(box: Sequence[float], image: Mapping[str, Any], number: int) -> None:
     """InputError when a box that a person gave reaches out of its picture by more than a pixel."""
     width, height = image.get("width"), image.get("height")
-    known = isinstance(width, int | float) and isinstance(height, int | float)
-    if known and (min(box[:2]) < -1 or box[2] > width + 1 or box[3] > height + 1):
+    if not isinstance(width, int | float) or not isinstance(height, int | float):
+        return
+    if min(box[:2]) < -1 or box[2] > width + 1 or box[3] > height + 1:
         raise InputError(
             f"Answer {number}: the box {' '.join(f'{v:g}' for v in box)} reaches out of its picture ({width} x {height}); "
             f"a box is x1 y1 x2 y2 in pixels."
