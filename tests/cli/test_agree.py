@@ -245,3 +245,22 @@ def test_a_mistyped_source_of_examples_is_called_missing(tmp_path: Path, capsys:
     ]
     assert run(words) == 2
     assert "does not exist" in capsys.readouterr().err
+
+
+def test_boxes_in_anothers_crowd_are_asked_of_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images = [{"id": i, "file_name": f"{i}.jpg", "width": 200, "height": 200} for i in (1, 2)]
+    alone = [
+        {"id": i, "image_id": i, "category_id": 1, "bbox": [150, 150, 30, 30], "area": 900, "iscrowd": 0}
+        for i in (1, 2)
+    ]
+    region = {"id": 9, "image_id": 1, "category_id": 1, "bbox": [0, 0, 100, 100], "area": 10000, "iscrowd": 1}
+    each = [
+        {"id": 20 + i, "image_id": 1, "category_id": 1, "bbox": [5 + 30 * i, 10, 20, 20], "area": 400, "iscrowd": 0}
+        for i in range(3)
+    ]
+    for name, boxes in (("a", [*alone, region]), ("b", [*alone, *each])):
+        tree = {"images": images, "annotations": boxes, "categories": [{"id": 1, "name": "apple"}]}
+        (tmp_path / f"{name}.json").write_text(json.dumps(tree))
+    _, found = answer(capsys, "agree", tmp_path / "a.json", tmp_path / "b.json", "--json")
+    assert found["figures"]["f1"]["value"] == 1.0
+    assert found["facts"]["crowds_left_out"] == 4

@@ -14,6 +14,7 @@ from boxwright.detections import DetectionColumns
 from boxwright.labels.audit.boosted import fit_boosted
 from boxwright.labels.audit.common_scale import ranks, share_agreeing
 from boxwright.labels.audit.evidence import agreeing, evidence
+from boxwright.labels.audit.learn import held_to_precision
 from boxwright.labels.audit.plant import CLASS, LOCATION, RIGHT, SPURIOUS, plant
 from boxwright.labels.audit.score import KINDS, Found, audit
 from tests.labels.audit_worlds import SIZE, World, annotations_of, detections_of, world
@@ -214,3 +215,14 @@ def test_trees_learn_what_a_line_cannot_and_nothing_from_noise() -> None:
     assert ((fitted(x, zero) > 0) == y).mean() > 0.95
     noise = fit_boosted(x, rng.random(4000) < 0.5, one, zero, trees=10, ridge=100.0)
     assert np.abs(noise(x, zero)).max() < 0.6
+
+
+def test_missing_scores_stay_within_the_detectors_precision_and_keep_their_order() -> None:
+    rng = np.random.default_rng(0)
+    share, sure = rng.random(400), rng.uniform(0.1, 0.6, 400)  # a weak detector that the trees took for a sure one
+    share[:50] = 0
+    held = held_to_precision(share, sure, rng.random(400) < 0.5)
+    assert np.array_equal(np.argsort(held[50:], kind="stable"), np.argsort(share[50:], kind="stable"))
+    assert (held[:50] == 0).all() and held.max() <= sure.max()
+    good = held_to_precision(np.full(400, 0.3), np.full(400, 0.95), np.ones(400, np.bool_))
+    assert (good > 0.6).all()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,9 +89,26 @@ def test_two_boxes_on_the_same_place_keep_their_ids_too() -> None:
     assert diff(before, after).nothing
 
 
-def test_a_box_of_another_class_is_another_box() -> None:
+def test_a_box_given_another_class_or_moved_is_the_same_box() -> None:
+    x1, y1, x2, y2 = B
+    moved = (x1 + 1, y1, x2 + 1, y2)
+    before = dataset([row(1, [A, B], ids=[7, 9])])
+    before = replace(before, rows=before.rows.set_column(
+        before.rows.schema.get_field_index("attributes"), "attributes", pa.array([['{"truncated": true}', "{}"]])
+    ))  # fmt: skip
+    after = correct(before, corrections({digest_of("picture 1"): ([moved, A], [0, 1])}))
+    made = of_picture(after, 1)
+    assert made["annotation_id"] == [9, 7]
+    assert [json.loads(text).get("truncated") for text in made["attributes"]] == [None, True]
+    found = diff(before, after)
+    assert (found.boxes_added, found.boxes_removed, found.boxes_moved, found.boxes_relabelled) == (0, 0, 1, 1)
+
+
+def test_a_box_of_another_class_elsewhere_is_another_box() -> None:
     before = dataset([row(1, [A], ids=[7])])
-    after = correct(before, corrections({digest_of("picture 1"): ([A], [1])}))
+    x1, y1, x2, y2 = A
+    shifted = (x1 + 0.3 * (x2 - x1), y1, x2 + 0.3 * (x2 - x1), y2)
+    after = correct(before, corrections({digest_of("picture 1"): ([shifted], [1])}))
     assert of_picture(after, 1)["annotation_id"] == [8]
 
 

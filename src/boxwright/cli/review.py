@@ -11,15 +11,16 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from boxwright.artifacts import ReviewQueue
+from boxwright.artifacts import Dataset, ReviewQueue
 from boxwright.cli import review_tools
 from boxwright.cli.review_tools import JOURNAL, QUEUE
-from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, find, give, open_store, write_page
+from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, find, give, open_store, say, write_page
 from boxwright.errors import InputError
 from boxwright.images import read_picture
 from boxwright.lifecycle import accept_answers, at_hand, pictures_of, read_answer_file, select_for_review
 from boxwright.pages import queue_page
 from boxwright.spec import load_spec
+from boxwright.store import Store
 
 
 def add_to(app: typer.Typer) -> None:
@@ -96,11 +97,27 @@ def accept(
     given = read_answer_file(opened, items, folder, answers)
     corrections = accept_answers(opened, items, given, folder, reviewer=reviewer)
     who = sorted(set(corrections.answers.column("reviewer").to_pylist()))
+    if not len(corrections):
+        raise InputError(f"'{answers}' answers none of the {len(items)} items of the queue; nothing was taken in.")
     reason = f"answers of {', '.join(who[:3])}{' and others' if len(who) > 3 else ''}"
+    waiting = _not_yet_in_a_dataset(opened, but=corrections.digest)
     digest = opened.put(corrections, name="corrections/latest", reason=reason)
+    if waiting:
+        say(
+            f"corrections/latest stood for {waiting[:12]}, which is in no data set yet: `boxwright correct NAME {waiting[:12]}`"
+        )
     late = sum(not row for row in corrections.answers.column("in_time").to_pylist())
     result = {"corrections": digest, "answered": len(corrections), "open": len(items) - len(corrections), "late": late}
     give(result, as_json=as_json, lines=[f"{len(corrections)} answered, {result['open']} open, {late} late", digest])
+
+
+def _not_yet_in_a_dataset(store: Store, *, but: str) -> str | None:
+    """What `corrections/latest` stands for, where no version of a data set was made from it."""
+    history = store.history("corrections/latest")
+    if not history or history[-1].digest == but:
+        return None
+    used = {store.made_from(digest).get("corrections") for digest in store.digests(Dataset.kind)}
+    return None if history[-1].digest in used else history[-1].digest
 
 
 def _at_hand(store: Path, journal: Path) -> Callable[[str], NDArray[np.uint8] | None]:

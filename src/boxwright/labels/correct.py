@@ -2,7 +2,8 @@
 
 A reviewed picture that the data set knows gets the reviewer's boxes, in every row that holds it; one it does not know
 (it was seen in production) is added with them. A box that did not move by more than half a pixel keeps its annotation
-id and its attributes; others get new ids, and the reviewer as their attribute `annotator`. Rows of other pictures are
+id and its attributes; so does one that was moved or given another class, with the reviewer as its attribute `annotator`; boxes
+drawn anew get new ids. Rows of other pictures are
 carried over as they lie, so that a correction costs what it changes.
 """
 
@@ -19,9 +20,11 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Corrections, Dataset
 from boxwright.artifacts.dataset import ROW_SCHEMA
+from boxwright.boxes import pairwise_iou
 from boxwright.errors import InputError
 
 _SAME_PX = 0.5
+_MOVED, _IN_PLACE = 0.5, 0.8  # IoU at which a changed box is known again: of its class, of another
 _CORNERS = ("x1", "y1", "x2", "y2")
 
 
@@ -96,21 +99,20 @@ def _new_row(answer: dict[str, Any], image_id: int) -> dict[str, Any]:
 
 def _replace(row: dict[str, Any], answer: dict[str, Any], next_id: int) -> int:
     """Put the answer's boxes into a row; the next free annotation id."""
-    free = list(range(len(row["class_id"])))
+    same_as = _recognised(row, answer)
     ids, attributes, crowd, area = [], [], [], []
-    for k in range(len(answer["class_id"])):
-        same = next((i for i in free if _unchanged(row, i, answer, k)), None)
+    for k, same in enumerate(same_as):
         if same is None:
             ids.append(next_id)
             next_id += 1
         else:
-            free.remove(same)
             ids.append(row["annotation_id"][same])
         x1, y1, x2, y2 = (answer[corner][k] for corner in _CORNERS)
         as_it_was = same is not None and all(row[corner][same] == answer[corner][k] for corner in _CORNERS)
         area.append(row["area"][same] if as_it_was else (x2 - x1) * (y2 - y1))
         kept = same is not None and row["ignore"][same] == answer["ignore"][k]
-        attributes.append(_attributes(row["attributes"][same] if kept else None, answer, k))
+        touched = same is None or not _unchanged(row, same, answer, k)
+        attributes.append(_attributes(row["attributes"][same] if kept else None, answer, k, touched=touched))
         crowd.append(bool(kept and row["crowd"][same]))
     for name in ("class_id", "x1", "y1", "x2", "y2", "ignore"):
         row[name] = list(answer[name])
@@ -122,14 +124,43 @@ def _replace(row: dict[str, Any], answer: dict[str, Any], next_id: int) -> int:
     return next_id
 
 
-def _attributes(kept: str | None, answer: dict[str, Any], k: int) -> str:
-    """Attributes of box k of an answer: what it had where it was kept, what the answer says, and else who drew it."""
+def _recognised(row: dict[str, Any], answer: dict[str, Any]) -> list[int | None]:
+    """For each box of an answer the box of the row that it is: as it was, else moved, else given another class; None where new.
+
+    Moved: of its class, at IoU 0.5 or more; another class: at IoU 0.8 or more. The pairs that overlap most come first.
+    """
+    free, out = list(range(len(row["class_id"]))), [None] * len(answer["class_id"])
+    for k in range(len(out)):
+        out[k] = next((i for i in free if _unchanged(row, i, answer, k)), None)
+        if out[k] is not None:
+            free.remove(out[k])
+    asked = [k for k, i in enumerate(out) if i is None]
+    if not free or not asked:
+        return out
+    was, now = (np.array([of[c] for c in _CORNERS], np.float64).T for of in (row, answer))
+    overlap = pairwise_iou(was[free], now[asked])
+    alike = np.equal.outer(np.array(row["class_id"])[free], np.array(answer["class_id"])[asked])
+    for worth in (
+        np.where(alike & (overlap >= _MOVED), overlap, 0),
+        np.where(~alike & (overlap >= _IN_PLACE), overlap, 0),
+    ):
+        for at in np.argsort(-worth, axis=None, kind="stable"):
+            i, k = (int(n) for n in np.unravel_index(at, worth.shape))
+            if worth[i, k] <= 0:
+                break
+            if out[asked[k]] is None and free[i] not in out:
+                out[asked[k]] = free[i]
+    return out
+
+
+def _attributes(kept: str | None, answer: dict[str, Any], k: int, *, touched: bool) -> str:
+    """Attributes of box k of an answer: what it had where it was kept, what the answer says, and who drew or changed it."""
     said = json.loads(answer["attributes"][k]) if answer.get("attributes") else {}
+    by = {"annotator": answer["reviewer"]} if touched and answer["reviewer"] else {}
     if kept is None:
-        by = {"annotator": answer["reviewer"]} if answer["reviewer"] else {}
         return json.dumps({**said, **by}, sort_keys=True, ensure_ascii=False)
     had = json.loads(kept or "{}")
-    both = {**had, **said}
+    both = {**had, **said, **by}
     return kept if both == had else json.dumps(both, sort_keys=True, ensure_ascii=False)
 
 

@@ -210,8 +210,11 @@ def _ratings(
         for r, row in enumerate(rows)
     ]
     crowd = np.concatenate([np.zeros(0, np.bool_), *(boxes.crowd for boxes, _ in drawn)])
-    slot = np.repeat(np.arange(len(drawn)), [len(boxes) for boxes, _ in drawn])[~crowd]
-    marks = _marks([boxes for boxes, _ in drawn], ~crowd)
+    slot = np.repeat(np.arange(len(drawn)), [len(boxes) for boxes, _ in drawn])
+    boxes_xyxy = np.concatenate([np.zeros((0, 4)), *(boxes.boxes_xyxy for boxes, _ in drawn)])
+    class_id = np.concatenate([np.zeros(0, np.int32), *(table[b.class_id] for b, table in drawn)])
+    kept = ~crowd & ~_in_anothers_crowd(slot // len(rows), boxes_xyxy, class_id, crowd)
+    marks = _marks([boxes for boxes, _ in drawn], kept)
     sizes = [
         next((row[k].size_hw for row in rows if k in row and row[k].size_hw), None) or (np.nan, np.nan) for k in order
     ]
@@ -225,13 +228,29 @@ def _ratings(
         file_names=[record.file_name for record in first],
         sizes_hw=np.array(sizes, np.float64).reshape(-1, 2),
         saw=saw,
-        offsets=np.searchsorted(slot, np.arange(len(drawn) + 1)),
-        boxes_xyxy=np.concatenate([np.zeros((0, 4)), *(boxes.boxes_xyxy for boxes, _ in drawn)])[~crowd],
-        class_id=np.concatenate([np.zeros(0, np.int32), *(table[b.class_id] for b, table in drawn)])[~crowd],
+        offsets=np.searchsorted(slot[kept], np.arange(len(drawn) + 1)),
+        boxes_xyxy=boxes_xyxy[kept],
+        class_id=class_id[kept],
         marks=marks,
         conditions=conditions,
     )
-    return ratings, int(crowd.sum())
+    return ratings, int((~kept).sum())
+
+
+def _in_anothers_crowd(
+    picture: NDArray[np.int64], boxes_xyxy: NDArray[np.float64], class_id: NDArray[np.int32], crowd: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """(n,) boxes that lie by half or more in a crowd region of their class: one person drew the crowd, another each of it."""
+    inside = np.zeros(len(crowd), np.bool_)
+    for region in np.flatnonzero(crowd):
+        near = np.flatnonzero((picture == picture[region]) & (class_id == class_id[region]) & ~crowd)
+        x1, y1, x2, y2 = boxes_xyxy[near].T
+        left, top, right, bottom = boxes_xyxy[region]
+        shared = np.clip(np.minimum(x2, right) - np.maximum(x1, left), 0, None) * np.clip(
+            np.minimum(y2, bottom) - np.maximum(y1, top), 0, None
+        )
+        inside[near[shared >= 0.5 * np.maximum((x2 - x1) * (y2 - y1), 1e-9)]] = True
+    return inside
 
 
 def _marks(drawn: Sequence[Boxes], kept: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:

@@ -23,6 +23,7 @@ _SUREST = 0.25  # of the planted errors
 _EPS = 1e-3
 _MIXES = (0.0, 0.25, 0.5, 1.0)  # shares of the trees in the odds; the planted errors of unseen parts choose
 _DEARER = 0.02  # average precision that the trees must gain
+_GAPS, _TOP, _LEAST_TOP, _MOST = 0.05, 0.9, 0.8, 0.995  # of held_to_precision
 _FEW = 5000  # rows; with fewer, four parts instead of two
 
 
@@ -83,6 +84,28 @@ def learnt_share(
     c = (planted[sure].sum() + 0.5) / (sure.sum() + 1.0)
     ratio = np.exp(np.minimum(a + b * odds_asked, 30)) * (1 - c) / c
     return np.where(ratio < 0.8, ratio, 1 - 0.2 * np.exp(-(ratio - 0.8) / 0.2))  # keeps the order near 1
+
+
+def held_to_precision(share: NDArray, sure: NDArray, owned: NDArray) -> NDArray[np.float64]:
+    """(m,) the same order of detections on nothing, with shares that the detector's own precision allows.
+
+    Planted gaps cannot tell true gaps from what a weak detector makes up: both lie on nothing and neither was planted. But
+    how often detections like this agree with a label says how often they are objects (q); where one label in twenty is
+    missing, an object lies free with odds of q / 20 to 1 - q. Scores are the geometric mean of these odds and those learnt.
+
+    Args:
+        share: (m,) as learnt, 0 where a detection is no candidate.
+        sure: (m,) how often detections like this agree with a label; labels are wrong now and then, so its upper end
+            (`_TOP` of those that lie on a label, at least `_LEAST_TOP`) stands for certainty.
+        owned: (m,) bool, whether it lies on a label.
+    """
+    top = max(float(np.quantile(sure[owned], _TOP)), _LEAST_TOP) if owned.any() else 1.0
+    q, learnt = np.clip(sure / top, 0, _MOST), np.clip(share, 1e-6, _MOST)
+    odds = np.sqrt(_GAPS * q / (1 - q) * learnt / (1 - learnt))
+    held = np.where(share > 0, np.minimum(odds / (1 + odds), sure), 0)
+    out = np.zeros(len(share))
+    out[np.argsort(share, kind="stable")] = np.sort(held)
+    return np.where(share > 0, out, 0)
 
 
 def _average_precision(odds: NDArray, planted: NDArray) -> float:

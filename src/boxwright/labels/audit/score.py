@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from boxwright.detections import AnnotationColumns, DetectionColumns
 from boxwright.labels.audit.common_scale import ranks, share_agreeing
 from boxwright.labels.audit.evidence import Evidence, agreeing, evidence
-from boxwright.labels.audit.learn import Rows, learnt_share
+from boxwright.labels.audit.learn import Rows, held_to_precision, learnt_share
 from boxwright.labels.audit.plant import CLASS, LOCATION, SPURIOUS, Planted, plant
 
 KINDS = ("missing", "spurious", "class", "location")
@@ -145,7 +145,7 @@ def _share_of_detections(
     mine = given.candidate
     asked = Rows(given.detections[mine], given.missing[mine], image[mine], np.zeros(mine.sum(), np.bool_))
     share[mine] = learnt_share(lessons, asked, rng=rng, trees=30, ridge=80.0)
-    return share
+    return held_to_precision(share, given.detections[:, 0], given.owner >= 0)
 
 
 def _listed(share: NDArray, missing: NDArray, given: Evidence, least: float) -> Found:
