@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Corrections, Dataset
 from boxwright.artifacts.dataset import ROW_SCHEMA
-from boxwright.boxes import pairwise_iou
+from boxwright.boxes import pair_up, pairwise_iou
 from boxwright.errors import InputError
 
 _SAME_PX = 0.5
@@ -127,29 +127,27 @@ def _replace(row: dict[str, Any], answer: dict[str, Any], next_id: int) -> int:
 def _recognised(row: dict[str, Any], answer: dict[str, Any]) -> list[int | None]:
     """For each box of an answer the box of the row that it is: as it was, else moved, else given another class; None where new.
 
-    Moved: of its class, at IoU 0.5 or more; another class: at IoU 0.8 or more. The pairs that overlap most come first.
+    Moved: of its class, at IoU 0.5 or more; another class: at IoU 0.8 or more; the pairs that are the most, and overlap most.
     """
-    free, out = list(range(len(row["class_id"]))), [None] * len(answer["class_id"])
+    free = list(range(len(row["class_id"])))
+    out: list[int | None] = [None] * len(answer["class_id"])
     for k in range(len(out)):
-        out[k] = next((i for i in free if _unchanged(row, i, answer, k)), None)
-        if out[k] is not None:
-            free.remove(out[k])
+        same = next((i for i in free if _unchanged(row, i, answer, k)), None)
+        if same is not None:
+            free.remove(same)
+            out[k] = same
     asked = [k for k, i in enumerate(out) if i is None]
     if not free or not asked:
         return out
     was, now = (np.array([of[c] for c in _CORNERS], np.float64).T for of in (row, answer))
     overlap = pairwise_iou(was[free], now[asked])
     alike = np.equal.outer(np.array(row["class_id"])[free], np.array(answer["class_id"])[asked])
-    for worth in (
-        np.where(alike & (overlap >= _MOVED), overlap, 0),
-        np.where(~alike & (overlap >= _IN_PLACE), overlap, 0),
-    ):
-        for at in np.argsort(-worth, axis=None, kind="stable"):
-            i, k = (int(n) for n in np.unravel_index(at, worth.shape))
-            if worth[i, k] <= 0:
-                break
-            if out[asked[k]] is None and free[i] not in out:
-                out[asked[k]] = free[i]
+    gain = np.where(
+        overlap >= np.where(alike, _MOVED, _IN_PLACE), 10 + 5 * alike + overlap, 0.0
+    )  # pairs first, then class
+    for i, k in enumerate(pair_up(gain).tolist()):
+        if k >= 0:
+            out[asked[k]] = free[i]
     return out
 
 
