@@ -340,6 +340,10 @@ PAGES: dict[str, Callable[[], str]] = {
         of_data.full_difference(HOSTILE, QUOTED), (HOSTILE, QUOTED), with_pictures=False
     ),
     "coverage": lambda: of_data.page_of_coverage(of_data.full_coverage(*NAMES), *NAMES),
+    "suspects": lambda: of_data.page_of_suspects(of_data.full_suspects(HOSTILE, QUOTED)),
+    "suspects without pictures": lambda: of_data.page_of_suspects(
+        of_data.full_suspects(HOSTILE, QUOTED), with_pictures=False
+    ),
 }
 EMPTY_PAGES: dict[str, Callable[[], str]] = {
     "report": lambda: page_of_report(EMPTY_REPORT),
@@ -361,6 +365,7 @@ EMPTY_PAGES: dict[str, Callable[[], str]] = {
     "story": lambda: story_page(Story("none", "", ())),
     "difference": lambda: of_data.page_of_difference(of_data.Difference(), ("a", "b")),
     "coverage": lambda: of_data.page_of_coverage(of_data.EMPTY_COVERAGE, *NAMES),
+    "suspects": lambda: of_data.page_of_suspects(of_data.empty_suspects()),
 }  # fmt: skip
 
 

@@ -1,16 +1,19 @@
-"""A difference and a count of data, written by hand, with names that a page must survive."""
+"""A difference, a count of data and suspects, written by hand, with names that a page must survive."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 
+from boxwright.artifacts import Suspects
+from boxwright.artifacts.suspects import SUSPECT_SCHEMA
 from boxwright.evaluation import Coverage
 from boxwright.evaluation.collect import Cell, Clause, Wanted
 from boxwright.labels.changes import CHANGE_SCHEMA, KINDS, Difference
-from boxwright.pages import coverage_page, diff_page
+from boxwright.pages import coverage_page, diff_page, suspects_page
 from boxwright.spec import Spec
 from tests.worlds import picture
 
@@ -91,3 +94,50 @@ EMPTY_COVERAGE = Coverage(pictures=0, unlabelled=0, objects=0, ignored=0, cells=
 
 def page_of_coverage(found: Coverage, *names: str) -> str:
     return coverage_page(found, title=names[-1], spec=spec_of(*names))
+
+
+def full_suspects(hostile: str, quoted: str) -> Suspects:
+    """Every kind of suspect twice, and a group, with names that a page must survive."""
+    usual = {
+        "image_id": 1, "file_name": f"a/{hostile}.jpg", "annotation_id": 1, "detection": 4, "kind": "class", "score": 0.9, "x1": 10.0,
+        "y1": 12.0, "x2": 40.0, "y2": 50.0, "class_id": 0, "proposed_class_id": None, "proposed_box": None,
+    }  # fmt: skip
+    of_kind = {
+        "missing": {"annotation_id": None, "class_id": None, "proposed_class_id": 1, "proposed_box": [10.0, 12.0, 40.0, 50.0]},
+        "spurious": {"detection": None},
+        "class": {"proposed_class_id": 1},
+        "location": {"proposed_box": [14.0, 12.0, 44.0, 50.0]},
+    }  # fmt: skip
+    rows = [
+        {**usual, "annotation_id": 10 * i + k, "score": 0.95 - 0.05 * k, "kind": kind, **said}
+        for i, (kind, said) in enumerate(of_kind.items())
+        for k in range(2)
+    ]
+    group = {
+        "kind": "class", "class_name": hostile, "proposed_class_name": quoted, "condition": quoted, "value": hostile, "suspects": 12,
+        "labels": 40, "expected": 2.5, "p": 0.0001, "systematic": True, "sentence": f"{hostile} labelled as {quoted}",
+    }  # fmt: skip
+    sure = dict.fromkeys(of_kind, 2)
+    summary = {
+        "pictures": 3,
+        "annotations": 40,
+        "detections": 50,
+        "suspected": 8,
+        "sure_from": 0.5,
+        "sure": sure,
+        "seed": 0,
+    }
+    table = pa.Table.from_pylist(rows, schema=SUSPECT_SCHEMA)
+    return Suspects(class_names=(hostile, quoted), rows=table, groups=(group,), summary=summary)
+
+
+def empty_suspects() -> Suspects:
+    """An audit that found nothing."""
+    full = full_suspects("a", "b")
+    summary = {**full.summary, "suspected": 0, "sure": dict.fromkeys(full.summary["sure"], 0)}
+    return replace(full, rows=full.rows.slice(0, 0), groups=(), summary=summary)
+
+
+def page_of_suspects(found: Suspects, *, with_pictures: bool = True) -> str:
+    """The page, with a picture for every image or for none."""
+    return suspects_page(found, read_picture=lambda _: picture(90, 120) if with_pictures else None)
