@@ -1,19 +1,22 @@
 """Pixels, and the way back from them.
 
 Takes untrusted bytes, returns upright 8-bit RGB; takes a picture and an input size, returns the model's input and the
-`Placement` that brings boxes back. Guarantees that training, evaluation and serving place a picture the same way.
+`Placement` that brings boxes back. `match_names` tells which image a name means. Guarantees that training, evaluation and serving place a picture the same way.
 """
 
 from boxwright.images.measure import MEASURES, measure
+from boxwright.images.names import NameMatches, match_names
 from boxwright.images.placement import Placement
 from boxwright.images.read import PictureHeader, read_header, read_picture, write_jpeg
 from boxwright.images.resize import letterbox
 
 __all__ = [
     "MEASURES",
+    "NameMatches",
     "PictureHeader",
     "Placement",
     "letterbox",
+    "match_names",
     "measure",
     "read_header",
     "read_picture",

@@ -1,0 +1,85 @@
+"""Names find their image however tools spell the path, and never an image of another folder."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from boxwright.images import match_names
+
+PARTS = st.lists(
+    st.sampled_from(["a", "b", "train", "val", "images", "1.png", "2.png", "É.png"]), min_size=1, max_size=4
+)
+PATHS = st.lists(PARTS.map("/".join), max_size=8)
+
+
+def met(names: list[str], known: list[str], **options) -> list[tuple[int, str]]:
+    found = match_names(names, known, **options)
+    return list(zip(found.index.tolist(), found.rule, strict=True))
+
+
+def test_spellings_of_one_path() -> None:
+    known = ["images/a.png", "images/b.png", "images/\u00d6l.png", "images/C.PNG"]
+    names = ["images\\a.png", "./images/b.png", "images/O\u0308l.png", "images/c.png"]
+    assert met(names, known) == [(0, "spelling"), (1, "spelling"), (2, "spelling"), (3, "case")]
+
+
+def test_prefixes_of_other_machines_are_met_by_the_end() -> None:
+    known = ["images/a.png", "images/b.png", "images/c.png"]
+    names = ["C:\\line\\images\\a.png", "..\\..\\media\\upload\\1\\b.png", "c.png"]
+    assert met(names, known) == [(0, "path end"), (1, "path end"), (2, "path end")]
+    assert match_names(names, known).told() == {"path end": 3}
+
+
+def test_the_same_name_in_two_subsets_is_two_images() -> None:
+    known = ["train/1.png", "train/2.png"]
+    assert met(["train/1.png", "val/1.png", "val/3.png"], known) == [(0, "exact"), (-1, ""), (-1, "")]
+    assert met(["val/1.png"], known) == [(-1, "")]
+    assert met(["valid/1.png"], ["val/1.png"]) == [(0, "path end")]
+
+
+def test_two_candidates_are_none() -> None:
+    found = match_names(["x/1.png"], ["a/1.png", "b/1.png"])
+    assert found.index.tolist() == [-1] and found.ambiguous == [0]
+    assert met(["q/a/1.png"], ["a/1.png", "b/1.png"]) == [(0, "path end")]
+    found = match_names(["v1/1.png", "v2/1.png"], ["1.png"])  # two names, one image
+    assert found.index.tolist() == [-1, -1] and found.ambiguous == [0, 1]
+    assert met(["A.png"], ["a.PNG", "a.png"]) == [(-1, "")]
+    assert met(["A.png", "a.png"], ["a.png"]) == [(-1, ""), (0, "exact")]
+    assert met(["A.png", "a.png"], ["a.PNG"]) == [(-1, ""), (-1, "")]
+
+
+def test_what_another_name_has_is_not_given_again() -> None:
+    assert met(["a/1.png", "b/1.png"], ["a/1.png"]) == [(0, "exact"), (-1, "")]
+
+
+def test_other_endings_only_where_asked_for() -> None:
+    assert met(["a.jpg"], ["a.png"]) == [(-1, "")]
+    assert met(["a.jpg", "b.jpg"], ["a.png", "b.jpg"], other_endings=True) == [(0, "ending"), (1, "exact")]
+    assert met(["a.jpg"], ["a.png", "a.bmp"], other_endings=True) == [(-1, "")]
+
+
+@given(PATHS, PATHS)
+def test_no_image_is_given_to_two_different_paths_and_each_exact_name_is_kept(
+    names: list[str], known: list[str]
+) -> None:
+    found = match_names(names, known)
+    for i, (k, rule) in enumerate(zip(found.index.tolist(), found.rule, strict=True)):
+        assert (k >= 0) == (rule != "")
+        if k >= 0:
+            assert names[i].split("/")[-1].casefold() == known[k].split("/")[-1].casefold()
+        if known.count(names[i]) == 1:
+            assert known[k] == names[i]
+    for k in set(found.index.tolist()) - {-1}:
+        claimants = {names[i] for i in range(len(names)) if found.index[i] == k}
+        assert len(claimants) == 1
+
+
+@given(PATHS)
+def test_every_name_matches_itself(names: list[str]) -> None:
+    names = sorted(set(names))
+    assert match_names(names, names).index.tolist() == list(range(len(names)))
+
+
+def test_nothing_in_nothing_out() -> None:
+    assert met([], ["a"]) == [] and met(["a"], []) == [(-1, "")]
