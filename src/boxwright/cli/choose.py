@@ -45,7 +45,7 @@ def choose(
     opened = open_store(store)
     with Bars().shown() as bars:
         stages = Stages(opened, promise, None, store / "work", bars)
-        do = Steps(opened, say)
+        do = Steps(opened, say, bars.waiting)
         seen = do(Predictions, "predict val", stages.predict, exported, data, parts, "val")
         met = do(Matches, "match val", stages.match, seen, data, parts, "val", also=stages.of_match)
     point = do(OperatingPoint, "choose", stages.choose, met, exported, also=stages.of_choice)

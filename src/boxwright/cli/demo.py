@@ -126,7 +126,7 @@ class _Telling:
         with Bars().shown() as bars:
             made = turn(
                 self.store, self.spec, self.recipe, dataset, corrections=corrections, keep=keep.split if keep else None,
-                work_folder=self.out / "work", say=say, progress=bars,
+                work_folder=self.out / "work", say=say, progress=bars, waiting=bars.waiting,
             )  # fmt: skip
         slug = title.replace(" ", "-")
         views = pictures_of_store(self.store, made.dataset, made.predictions)

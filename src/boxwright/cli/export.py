@@ -45,7 +45,7 @@ def export(
     opened = open_store(store)
     with Bars().shown() as bars:
         stages = Stages(opened, promise, None, store / "work", bars)
-        do = Steps(opened, say)
+        do = Steps(opened, say, bars.waiting)
         bundle = do(Bundle, "export", stages.export, trained, data, parts, also=stages.of_export)
     opened.point(f"bundle/{promise.name}", bundle.digest, reason="export")
     if out:

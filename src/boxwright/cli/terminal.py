@@ -1,25 +1,23 @@
-"""What verbs share of the terminal: result on stdout, progress on stderr, the options that recur."""
+"""What verbs share of the terminal: the result on stdout, the options that recur, what an argument stands for."""
 
 from __future__ import annotations
 
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from boxwright.artifacts import KINDS, Artifact, Dataset, read_manifest
+from boxwright.cli.progress import Bars, say
 from boxwright.errors import StoreError
 from boxwright.store import Store, write_bytes
 from boxwright.store.atomic import new_folder
 
 A = TypeVar("A", bound=Artifact)
+__all__ = ["Bars", "say"]  # until verbs import them from progress
 
 StoreOption = Annotated[
     Path, typer.Option("--store", envvar="BOXWRIGHT_STORE", help="Folder of the store.", show_default=True)
@@ -31,14 +29,6 @@ FormatOption = Annotated[
     typer.Option("--format", help="datumaro:NAME: have Datumaro read the folder. Without it the format is recognised."),
 ]
 STORE = Path(".boxwright")
-_LINES = 5  # of a bar, where stderr is no terminal
-
-_stderr = Console(stderr=True, highlight=False)
-
-
-def say(sentence: str) -> None:
-    """A line of progress on stderr."""
-    _stderr.print(sentence, markup=False, soft_wrap=True)
 
 
 def give(result: dict[str, Any], *, as_json: bool, lines: list[str] | None = None) -> None:
@@ -48,43 +38,6 @@ def give(result: dict[str, Any], *, as_json: bool, lines: list[str] | None = Non
     else:
         sys.stdout.write("\n".join(lines if lines is not None else [f"{k}: {v}" for k, v in result.items()]) + "\n")
     sys.stdout.flush()
-
-
-class Bars:
-    """Progress bars on stderr, one per thing that is being done; plain lines where stderr is no terminal."""
-
-    def __init__(self) -> None:
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-        )
-        self._progress = Progress(*columns, TextColumn("{task.fields[text]}"), console=_stderr, transient=False)
-        self._tasks: dict[str, Any] = {}
-        self._told: dict[str, int] = {}
-
-    def __call__(self, what: str, done: int, of: int, text: str = "") -> None:
-        """`done` of `of` steps of `what` are done."""
-        if not _stderr.is_terminal:
-            part = done * _LINES // max(of, 1)
-            if part and self._told.get(what, 0) != part:
-                self._told[what] = part
-                say(f"{what}: {done}/{of} {text}".rstrip())
-            return
-        if what not in self._tasks:
-            self._tasks[what] = self._progress.add_task(what, total=of, text=text)
-        self._progress.update(self._tasks[what], completed=done, total=of, text=text)
-
-    @contextmanager
-    def shown(self) -> Iterator[Bars]:
-        """Show the bars while the block runs; a log gets lines instead."""
-        if not _stderr.is_terminal:
-            yield self
-            return
-        with self._progress:
-            yield self
 
 
 def save_artifact(artifact: Artifact, folder: Path) -> None:

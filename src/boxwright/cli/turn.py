@@ -60,6 +60,7 @@ def turn(
         made = turn_loop(
             opened, promise, method, data, corrections=answers, keep=find(store, keep, Split) if keep else None,
             from_source=from_source, release=not no_release, work_folder=store / "work", say=say, progress=bars,
+            waiting=bars.waiting,
         )  # fmt: skip
     names = {
         f"dataset/{data.name}": made.dataset, f"split/{data.name}": made.split, f"candidate/{promise.name}": made.candidate,

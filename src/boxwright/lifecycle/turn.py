@@ -29,7 +29,7 @@ from boxwright.labels import correct
 from boxwright.lifecycle.stages import ROLLOUT, Progress, Stages, current_rollout
 from boxwright.serving import promote
 from boxwright.spec import Spec
-from boxwright.store import Steps, Store
+from boxwright.store import Steps, Store, Waiting, quietly
 
 Say = Callable[[str], None]
 
@@ -63,6 +63,7 @@ def turn(
     work_folder: Path,
     say: Say,
     progress: Progress,
+    waiting: Waiting = quietly,
 ) -> Turned:
     """From data to a judged, and if it passes promoted, bundle.
 
@@ -76,8 +77,9 @@ def turn(
         release: promote a passing bundle.
         work_folder: for what is not yet finished; an interrupted training is taken up from here.
         say, progress: told what happens.
+        waiting: entered around each step that is done, with its name and the seconds it took before.
     """
-    do = Steps(store, say)
+    do = Steps(store, say, waiting)
     now = Stages(store, spec, recipe, work_folder, progress)
     if corrections is not None:
         dataset = do(Dataset, "correct", correct, dataset, corrections)

@@ -7,7 +7,7 @@ history, and that lineage can be followed both ways.
 
 from boxwright.store.atomic import append_line, write_bytes, write_json
 from boxwright.store.digest import canonical_json, digest_of_bytes, digest_of_file
-from boxwright.store.ledger import Steps, identity_of
+from boxwright.store.ledger import Steps, Waiting, identity_of, quietly
 from boxwright.store.place import Folder, Place
 from boxwright.store.rows import differing, flat_rows, pair_rows
 from boxwright.store.store import NameEvent, Store, check_name
@@ -18,6 +18,7 @@ __all__ = [
     "Place",
     "Steps",
     "Store",
+    "Waiting",
     "append_line",
     "canonical_json",
     "check_name",
@@ -27,6 +28,7 @@ __all__ = [
     "flat_rows",
     "identity_of",
     "pair_rows",
+    "quietly",
     "write_bytes",
     "write_json",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 from boxwright import __version__
@@ -17,17 +18,30 @@ from boxwright.store.digest import canonical_json, digest_of_bytes
 from boxwright.store.store import Storable, Store
 
 A = TypeVar("A", bound=Storable)
+Waiting = Callable[[str, float | None], AbstractContextManager[None]]
+
+
+def quietly(_step: str, _usual_s: float | None) -> AbstractContextManager[None]:
+    """Tells nobody that a step is at work."""
+    return nullcontext()
 
 
 class Steps:
-    """Does a step, or finds that it was done: the ledger maps step and inputs to the output's digest."""
+    """Does a step, or finds that it was done: the ledger maps step and inputs to the output's digest.
+
+    Args:
+        store: where outputs are kept.
+        say: told a sentence per step.
+        waiting: entered around the making of a step's output, with its name and the seconds it took last time, if known.
+    """
 
     _LEDGER = "ledger.jsonl"
 
-    def __init__(self, store: Store, say: Callable[[str], None]) -> None:
-        self._store, self._say = store, say
-        entries = (json.loads(line) for line in store.place.lines(self._LEDGER))
+    def __init__(self, store: Store, say: Callable[[str], None], waiting: Waiting = quietly) -> None:
+        self._store, self._say, self._waiting = store, say, waiting
+        entries = [json.loads(line) for line in store.place.lines(self._LEDGER)]
         self._done: dict[str, str] = {entry["key"]: entry["output"] for entry in entries}
+        self._usual_s: dict[str, float] = {entry["step"]: entry["seconds"] for entry in entries if "seconds" in entry}
 
     def __call__(self, kind: type[A], step: str, make: Callable[..., A], *inputs: Any, also: Any = None) -> A:
         """The step's output, made or found.
@@ -50,11 +64,13 @@ class Steps:
                 if self._done[key] in self._store.digests(kind.kind):
                     self._store.retire(self._done[key], kind=kind.kind)
         begin = time.perf_counter()
-        digest = self._store.put(make(*inputs))
-        entry = {"key": key, "step": step, "output": digest, "at": time.time()}
+        with self._waiting(step, self._usual_s.get(step)):
+            digest = self._store.put(make(*inputs))
+        seconds = round(time.perf_counter() - begin, 3)
+        entry = {"key": key, "step": step, "output": digest, "at": time.time(), "seconds": seconds}
         self._store.place.append(self._LEDGER, json.dumps(entry))
-        self._done[key] = digest
-        self._say(f"{step}: {digest[:12]} ({time.perf_counter() - begin:.1f} s)")
+        self._done[key], self._usual_s[step] = digest, seconds
+        self._say(f"{step}: {digest[:12]} ({seconds:.1f} s)")
         return self._store.get(digest, kind)
 
 

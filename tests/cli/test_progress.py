@@ -1,0 +1,78 @@
+"""A log hears how far slow work is and how long it will take; a wait without steps is told once it is long."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from boxwright.cli import progress
+from boxwright.cli.progress import Bars, time_left
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_log_hears_of_each_fifth_with_the_time_left(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = Clock()
+    bars = Bars(clock=clock)
+    for done in range(101):
+        bars("train", done, 100, "loss 0.5")
+        clock.now += 3
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "train: 20/100 (about 4 min left) loss 0.5" and lines[-1] == "train: 100/100 loss 0.5"
+    assert all("left" in line for line in lines[:-1]) and len(lines) >= 5
+
+
+def test_slow_work_is_told_every_minute_and_after_a_resumption_by_its_own_rate(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock = Clock()
+    bars = Bars(clock=clock)
+    for done in (5000, 5001, 5002):  # taken up again at 5,000 of 6,000
+        bars("train", done, 6000)
+        clock.now += 61
+    assert capsys.readouterr().err.splitlines()[-1] == "train: 5002/6000 (about 16 h 55 min left)"
+
+
+def test_a_wait_is_told_only_when_it_is_long(capsys: pytest.CaptureFixture[str]) -> None:
+    bars = Bars()
+    with bars.waiting("split"):
+        pass
+    assert capsys.readouterr().err == ""
+    passed = threading.Event()
+    with bars.waiting("split", 7.2, patience_s=0.01):
+        passed.wait(0.3)
+    assert capsys.readouterr().err == "split: at work, took 7 s before\n"
+
+
+def test_a_bar_of_the_same_name_takes_over(capsys: pytest.CaptureFixture[str]) -> None:
+    bars = Bars()
+    with bars.waiting("predict", patience_s=0.05):
+        bars("predict", 1, 2)
+        threading.Event().wait(0.2)
+    assert "at work" not in capsys.readouterr().err
+
+
+def test_a_terminal_shows_one_display_for_all(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from rich.console import Console
+
+    monkeypatch.setattr(progress, "stderr", Console(stderr=True, force_terminal=True, width=100))
+    with Bars().shown() as one, Bars().waiting("compiling kernels", patience_s=0.01):
+        one("ingest", 3, 10, "a.png")
+        threading.Event().wait(0.1)
+        one("ingest", 10, 10)
+    shown = capsys.readouterr().err
+    assert "compiling kernels" in shown and "10/10" in shown
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.2, "about 1 s left"), (89, "about 89 s left"), (90, "about 2 min left"), (7800, "about 2 h 10 min left")])  # fmt: skip
+def test_time_left(seconds: float, text: str) -> None:
+    assert time_left(seconds) == text
