@@ -81,8 +81,8 @@ def as_voc(root: Path) -> Path:
 def test_every_format_gives_the_same_boxes(make, tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     source = make(tmp_path / "source") if (tmp_path / "source").mkdir() is None else None
-    dataset, problems = ingest(source, name="parts", keep=store.pictures.add)
-    assert problems == []
+    dataset, reading = ingest(source, name="parts", keep=store.pictures.add)
+    assert reading.problems == []
     assert dataset.class_names == ("bolt", "nut")
     assert len(dataset) == 3
     found = {
@@ -116,10 +116,8 @@ def test_coco_ids_conditions_and_areas_survive(tmp_path: Path) -> None:
 def test_the_spec_gives_the_class_ids_and_unknown_classes_are_told(tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     spec = parse_spec("name: x\nclasses: [{name: nut}]\n")
-    dataset, problems = ingest(
-        as_voc(tmp_path / "source"), name="p", keep=Store(tmp_path / "s").pictures.add, spec=spec
-    )
-    assert [p.code for p in problems] == ["unknown-class"]
+    dataset, reading = ingest(as_voc(tmp_path / "source"), name="p", keep=Store(tmp_path / "s").pictures.add, spec=spec)
+    assert [p.code for p in reading.problems] == ["unknown-class"]
     assert dataset.annotations.class_id.tolist() == [0, 0]
 
 

@@ -90,10 +90,10 @@ def world(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> World:
             (root / "spec.yaml").write_text(SPEC)
             (root / "recipe.yaml").write_text(json.dumps(RECIPE))
             write_frames(root / "data", list(packing_line(90, season="summer", seed=5, frames_per_clip=2)))
-            dataset, problems = ingest(
+            dataset, reading = ingest(
                 root / "data" / "annotations.json", name="small", keep=made.store.pictures.add, spec=made.spec
             )
-            assert problems == []
+            assert reading.problems == []
             made.store.put(dataset, name="dataset/small")
             turned = made.turn([])
             for name, artifact in (("candidate", turned.candidate), ("verdict", turned.verdict), ("split", turned.split),

@@ -129,8 +129,8 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
     root = tmp_path_factory.mktemp("asked")
     write_frames(root / "data", list(packing_line(30, season="summer", seed=3, frames_per_clip=1)))
     store = Store(root / "store")
-    dataset, problems = ingest(root / "data" / "annotations.json", name="line", keep=store.pictures.add)
-    assert problems == []
+    dataset, reading = ingest(root / "data" / "annotations.json", name="line", keep=store.pictures.add)
+    assert reading.problems == []
     store.put(dataset, name="dataset/line")
     seen = write_jpeg(picture(200, 300))
     (root / "journal" / "pictures").mkdir(parents=True)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from boxwright.cli.problems import EXAMPLES, LimitOption, kind_lines
 from boxwright.cli.terminal import (
     STORE,
     Bars,
@@ -21,6 +22,7 @@ from boxwright.cli.terminal import (
 )
 from boxwright.errors import InputError
 from boxwright.ingestion import Depth, check_reading, of_dataset, read_source
+from boxwright.spec import load_spec
 
 _ENDINGS = (".json", ".xml", ".yaml", ".yml")  # of files; a dataset of the store is not called so
 
@@ -41,11 +43,21 @@ def check(
     no_pictures: Annotated[
         bool, typer.Option("--no-pictures", help="Judge the annotations alone, by the sizes they declare.")
     ] = False,
+    spec: Annotated[
+        Path | None, typer.Option("--spec", help="Also say what this spec.yaml would refuse or find lacking.")
+    ] = None,
+    conditions: Annotated[
+        Path | None, typer.Option("--conditions", help="With --spec: CSV or Parquet of conditions, as for ingest.")
+    ] = None,
+    limit: LimitOption = EXAMPLES,
     format: FormatOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """List every problem of a data set; exit code 1 if one of them is an error."""
+    """Say what is wrong with a dataset, by kind; exit code 1 if there is an error."""
+    promise = load_spec(spec) if spec else None
+    if conditions and not spec:
+        raise InputError("--conditions would do nothing without --spec, whose conditions are looked for.")
     with Bars().shown() as bars:
         of_files = is_source(source) or not store.is_dir() or Path(source).suffix.lower() in _ENDINGS
         if not of_files and (pictures or format):
@@ -55,7 +67,10 @@ def check(
             reading, fetch = read_source(Path(source), pictures=pictures, format=format), None
         else:
             reading, fetch = of_dataset(find_dataset(store, source)), open_store(store).pictures.read
-        found = check_reading(reading, depth=depth, fetch=fetch, progress=lambda done, of: bars("check", done, of))
+        found = check_reading(
+            reading, depth=depth, fetch=fetch, spec=promise, conditions=conditions,
+            progress=lambda done, of: bars("check", done, of),
+        )  # fmt: skip
     errors = sum(n for (_, severity), n in reading.counts.items() if severity == "error")
     warnings = sum(reading.counts.values()) - errors
     counts = {
@@ -66,14 +81,12 @@ def check(
         "unlabelled": found.unlabelled, "classes": reading.class_names, "errors": errors, "warnings": warnings,
         "turned_upright": dict(reading.turned), "counts": counts, "problems": [asdict(p) for p in reading.problems],
     }  # fmt: skip
-    lines = [f"{p.severity}: {p.where}: {p.message}" for p in reading.problems]
-    if hidden := errors + warnings - len(reading.problems):
-        lines.append(f"... and {hidden} more of these kinds: " + ", ".join(f"{n} {code}" for code, n in counts.items()))
+    lines = [
+        f"{reading.format}: {found.images} pictures ({found.unlabelled} not labelled), {found.annotations} annotations, "
+        f"{errors} errors, {warnings} warnings",
+        *kind_lines(reading, limit=limit),
+    ]
     if reading.turned:
         lines.append("outlines: " + ", ".join(f"{n} {kind}" for kind, n in reading.turned.items()))
-    lines.append(
-        f"{reading.format}: {found.images} pictures ({found.unlabelled} not labelled), {found.annotations} annotations, "
-        f"{errors} errors, {warnings} warnings"
-    )
     give(result, as_json=as_json, lines=lines)
     raise typer.Exit(1 if errors else 0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,13 +13,15 @@ from typing import Annotated
 
 import typer
 
-from boxwright.artifacts import SIDES
+from boxwright.artifacts import SIDES, Split
+from boxwright.cli.problems import say_kinds
 from boxwright.cli.terminal import (
     STORE,
     Bars,
     FormatOption,
     JsonOption,
     StoreOption,
+    find,
     find_dataset,
     give,
     is_source,
@@ -27,6 +31,8 @@ from boxwright.cli.terminal import (
 from boxwright.errors import InputError
 from boxwright.images import read_header
 from boxwright.ingestion import TARGETS, PictureRecord, Reading, look, of_dataset, read_source, write_source
+from boxwright.lifecycle import same_data
+from boxwright.store import Store
 from boxwright.store.atomic import new_folder, write_bytes
 
 Put = Callable[[PictureRecord, Path], None]
@@ -45,8 +51,13 @@ def convert(
     copy: Annotated[bool, typer.Option("--copy", help="Copy the pictures (as is done when nothing is said).")] = False,
     link: Annotated[bool, typer.Option("--link", help="Hard links to the pictures instead of copies.")] = False,
     no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Write labels alone.")] = False,
+    split: Annotated[
+        str | None,
+        typer.Option("--split", help="Write the subsets of this split of the store, such as split/line."),
+    ] = None,
     only: Annotated[
-        list[str] | None, typer.Option("--only", help="A side (train, val, test) to write; can be given again.")
+        list[str] | None,
+        typer.Option("--only", help="A subset (train, val, test, or a set of --split) to write; can be given again."),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 when records were refused.")] = False,
     format: FormatOption = None,
@@ -58,8 +69,10 @@ def convert(
         raise InputError(f"--to takes one of {', '.join(TARGETS)}; found '{to}'.")
     if copy + link + no_pictures > 1:
         raise InputError("Give one of --copy, --link and --no-pictures.")
-    if unknown := set(only or ()) - set(SIDES):
-        raise InputError(f"--only takes a side, one of {', '.join(SIDES)}; found '{unknown.pop()}'.")
+    parts = _split_of(split, source, store) if split else None
+    subsets = parts.sides if parts else SIDES
+    if unknown := set(only or ()) - set(subsets):
+        raise InputError(f"--only takes one of {', '.join(subsets)}; found '{unknown.pop()}'.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"'{out}' exists and is not an empty folder; nothing is written over it. Name another folder.")
     with Bars().shown() as bars:
@@ -67,12 +80,13 @@ def convert(
             reading, turned = _of_files(Path(source), pictures, bars, format=format, labels_alone=no_pictures)
             put = _of_disk(link=link)
         else:
-            reading, turned, put = _of_store(source, store)
+            reading, turned, put = _of_store(source, store, parts)
+        _say_whose_subsets(reading, source, split, store)
         whole = len(reading.pictures)
         reading.pictures = [record for record in reading.pictures if not only or record.side in only]
         if not reading.pictures:
             why = (
-                f"none of {whole} pictures is on the side {' or '.join(only)}" if only else "it holds no usable picture"
+                f"none of {whole} images is in the subset {' or '.join(only)}" if only else "it holds no usable picture"
             )
             raise InputError(f"'{source}' has nothing to write: {why} ({sum(reading.counts.values())} problems).")
         with new_folder(out.resolve()) as folder:
@@ -87,10 +101,7 @@ def convert(
         "turned_upright": dict(reading.turned), "turned_by_exif": turned, "refused": errors,
         "warnings": sum(reading.counts.values()) - errors, "problems": [asdict(p) for p in reading.problems],
     }  # fmt: skip
-    for problem in reading.problems[:20]:
-        say(f"{problem.severity}: {problem.where}: {problem.message}")
-    if len(reading.problems) > 20:
-        say(f"... and {sum(reading.counts.values()) - 20} more; `boxwright check` lists all")
+    say_kinds(reading, command=f"boxwright check {shlex.quote(source)} --limit 0")
     lines = [
         f"{to} cannot hold: {one.what} ({one.count}){f'; kept in {one.kept_in}' if one.kept_in else ''}" for one in lost
     ]
@@ -139,9 +150,39 @@ def _of_disk(*, link: bool) -> Put:
     return put
 
 
-def _of_store(reference: str, store: Path) -> tuple[Reading, int, Put]:
-    """A stored version, and the way to its pictures."""
-    reading = of_dataset(find_dataset(store, reference))
+def _split_of(reference: str, source: str, store: Path) -> Split:
+    if is_source(source):
+        raise InputError(
+            f"--split is for a dataset of the store, and '{source}' is a file or folder: `boxwright ingest {source} --name NAME` "
+            f"first, then convert dataset/NAME."
+        )
+    return find(store, reference, Split)
+
+
+def _say_whose_subsets(reading: Reading, source: str, split: str | None, store: Path) -> None:
+    """Which split is written: the computed one, or what the files gave."""
+    counts = Counter(record.side or "no subset" for record in reading.pictures)
+    shown = ", ".join(f"{name} {n}" for name, n in counts.items())
+    if split:
+        say(f"subsets of {split}: {shown}")
+        return
+    hint = ""
+    if not is_source(source):
+        name = source.split("@")[0].split("~")[0].removeprefix("dataset/")
+        known = store.is_dir() and f"split/{name}" in Store(store).names()
+        hint = f"; --split split/{name} writes the computed split" if known else ""
+    say(f"subsets as the source files gave them: {shown}{hint}")
+
+
+def _of_store(reference: str, store: Path, parts: Split | None) -> tuple[Reading, int, Put]:
+    """A stored version with the subsets of a split, or those its files gave, and the way to its pictures."""
+    dataset = find_dataset(store, reference)
+    reading = of_dataset(dataset)
+    if parts is not None:
+        same_data(parts, dataset)
+        side_of = dict(zip(parts.image_ids.tolist(), parts.side, strict=True))
+        for record in reading.pictures:
+            record.side = side_of.get(record.image_id, "")
     opened = open_store(store) if store.is_dir() else None
 
     def put(record: PictureRecord, path: Path) -> None:

@@ -109,14 +109,14 @@ class _Telling:
         shown = list(packing_line(frames, season="summer", seed=1, frames_per_clip=2))
         write_frames(folder, shown)
         with Bars().shown() as bars:
-            dataset, problems = ingest(
+            dataset, reading = ingest(
                 folder / "annotations.json", name="line", keep=self.store.pictures.add, spec=self.spec,
                 progress=lambda done, of: bars("ingest", done, of),
             )  # fmt: skip
         self.store.put(dataset, name="dataset/line", reason="summer")
         self._chapter(
             "The promise and the data", f"spec.yaml says what must hold; {len(dataset)} annotated summer pictures are ingested.",
-            [("pictures", f"{len(dataset)}"), ("annotations", f"{len(dataset.annotations.class_id)}"), ("refused", f"{len(problems)}")],
+            [("pictures", f"{len(dataset)}"), ("annotations", f"{len(dataset.annotations.class_id)}"), ("refused", f"{len(reading.problems)}")],
             pictures=tuple(frame.picture for frame in shown[:: max(1, len(shown) // 3)][:3]),
         )  # fmt: skip
         return dataset

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated
 import typer
 
 from boxwright.artifacts import Dataset
+from boxwright.cli.problems import say_kinds
 from boxwright.cli.terminal import STORE, Bars, FormatOption, JsonOption, StoreOption, give, open_store, say
 from boxwright.ingestion import ingest as ingest_source
 from boxwright.spec import load_spec, read_sheet, sheet_of
@@ -46,7 +48,7 @@ def ingest(
     opened = open_store(store, must_exist=False)
     earlier = opened.get(f"dataset/{name}", Dataset) if opened.history(f"dataset/{name}") else None
     with Bars().shown() as bars:
-        dataset, problems = ingest_source(
+        dataset, reading = ingest_source(
             source, name=name, keep=opened.pictures.add, spec=load_spec(spec) if spec else None, pictures=pictures,
             conditions=conditions, format=format, earlier=earlier, progress=lambda done, of: bars("ingest", done, of),
         )  # fmt: skip
@@ -59,15 +61,21 @@ def ingest(
         for warning in told.warnings(datetime.now(UTC).date()):
             say(f"warning: {warning}")
     digest = opened.put(dataset, name=f"dataset/{name}", reason=f"ingest {source.name}")
-    errors = [p for p in problems if p.severity == "error"]
-    for problem in problems[:20]:
-        say(f"{problem.severity}: {problem.where}: {problem.message}")
-    if len(problems) > 20:
-        say(f"... and {len(problems) - 20} more; `boxwright check` lists all")
+    errors = sum(n for (_, severity), n in reading.counts.items() if severity == "error")
+    say_kinds(reading, command=" ".join(["boxwright", "check", *_words(source, spec, pictures, conditions, format)]))
     annotations = len(dataset.annotations.class_id)
     result = {
         "dataset": digest, "images": len(dataset), "annotations": annotations,
-        "refused": len(errors), "warnings": len(problems) - len(errors),
+        "refused": errors, "warnings": sum(reading.counts.values()) - errors,
     }  # fmt: skip
-    lines = [f"{len(dataset)} pictures, {annotations} annotations, {len(errors)} records refused", digest]
+    lines = [f"{len(dataset)} pictures, {annotations} annotations, {errors} records refused", digest]
     give(result, as_json=as_json, lines=lines)
+
+
+def _words(
+    source: Path, spec: Path | None, pictures: Path | None, conditions: Path | None, format: str | None
+) -> list[str]:
+    """The arguments of the `check` that looks at the same."""
+    options = {"--spec": spec, "--pictures": pictures, "--conditions": conditions if spec else None, "--format": format}
+    given = [str(word) for name, value in options.items() if value is not None for word in (name, value)]
+    return [shlex.quote(word) for word in (str(source), *given, "--limit", "0")]

@@ -8,16 +8,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from boxwright.artifacts import Dataset
 from boxwright.errors import FormatError, InputError
 from boxwright.ingestion.pictures import Depth, Fetch, Progress, Seen, look
-from boxwright.ingestion.reading import Boxes, PictureRecord, Problem, Reading
+from boxwright.ingestion.reading import PictureRecord, Reading
 from boxwright.ingestion.rows import Rows
 from boxwright.ingestion.source import read_source
+from boxwright.ingestion.under_spec import UnderSpec
 from boxwright.spec import Spec
 
 KeepPictures = Callable[[Iterable[bytes]], list[str]]
@@ -35,8 +34,8 @@ def ingest(
     earlier: Dataset | None = None,
     format: str | None = None,
     progress: Progress | None = None,
-) -> tuple[Dataset, list[Problem]]:
-    """The dataset in a source, and everything that was wrong with it.
+) -> tuple[Dataset, Reading]:
+    """The dataset in a source, and the reading with everything that was wrong with it.
 
     Args:
         source: an annotation file or a folder in any format we read.
@@ -51,19 +50,24 @@ def ingest(
 
     Raises:
         FormatError: the source is in no format we read.
-        InputError: nothing usable was found, or a condition file names no picture of the source.
+        InputError: nothing usable was found, every box was refused, or a condition file names no picture of the source.
     """
     ignored = spec is None or spec.labels.difficult == "ignore"
     reading = read_source(source, pictures=pictures, difficult_is_ignored=ignored, format=format)
     extra = read_conditions(conditions) if conditions else {}
     class_names = list(reading.class_names) if spec is None else list(spec.class_names)
+    under = UnderSpec(reading, spec) if spec is not None else None
+    read = sum(record.box_count for record in reading.pictures)
     rows = Rows()
     waiting: list[Seen] = []
 
     def flush() -> None:
         for seen, digest in zip(waiting, keep(s.data for s in waiting), strict=True):
-            record = _of_spec(reading, seen.record, spec) if spec is not None else seen.record
-            rows.add(replace(record, digest=digest, conditions=_conditions(record, extra, seen.measures)))
+            record = under.take(seen.record) if under else seen.record
+            found = _conditions(record, extra, seen.measures)
+            if under:
+                under.count(found)
+            rows.add(replace(record, digest=digest, conditions=found))
         waiting.clear()
 
     for seen in look(reading, progress=progress):
@@ -71,17 +75,21 @@ def ingest(
         if len(waiting) >= _AT_ONCE:
             flush()
     flush()
+    if under:
+        under.tell()
     if not len(rows):
         raise InputError(
             f"'{source}' holds no usable picture ({sum(reading.counts.values())} problems; see `boxwright check`)."
         )
+    if not rows.box_count and (read or reading.boxes_refused):
+        raise InputError(_every_box_refused(source, reading))
     if extra and not any(key in extra for name in rows.names for key in (name, Path(name).name)):
         raise InputError(f"'{conditions}' names no picture of '{source}'; its first column must hold file names.")
     dataset = Dataset(
         name=name, class_names=tuple(class_names), rows=rows.table(earlier), provenance=_provenance(reading, class_names),
         made_from={},
     )  # fmt: skip
-    return dataset, reading.problems
+    return dataset, reading
 
 
 @dataclass(frozen=True)
@@ -105,6 +113,7 @@ def check(
     *,
     pictures: Path | None = None,
     without_pictures: bool = False,
+    spec: Spec | None = None,
     format: str | None = None,
     progress: Progress | None = None,
 ) -> Checked:
@@ -114,22 +123,43 @@ def check(
         source: an annotation file or a folder.
         pictures: folder of the pictures, when it cannot be found.
         without_pictures: judge the annotations alone, by the sizes they declare.
+        spec: also say what it would refuse or miss.
         format: as for `read_source`.
         progress: called with (done, all).
     """
     reading = read_source(source, pictures=pictures, format=format)
-    return check_reading(reading, depth="nothing" if without_pictures else "pixels", progress=progress)
+    return check_reading(reading, depth="nothing" if without_pictures else "pixels", spec=spec, progress=progress)
 
 
 def check_reading(
-    reading: Reading, *, depth: Depth = "pixels", fetch: Fetch | None = None, progress: Progress | None = None
+    reading: Reading,
+    *,
+    depth: Depth = "pixels",
+    fetch: Fetch | None = None,
+    spec: Spec | None = None,
+    conditions: Path | None = None,
+    progress: Progress | None = None,
 ) -> Checked:
-    """A reading looked at, without keeping anything; the arguments are those of `look`."""
+    """A reading looked at, without keeping anything.
+
+    Args:
+        reading: gets the problems.
+        depth, fetch, progress: as for `look`.
+        spec: also say what it would refuse or miss.
+        conditions: as for `ingest`.
+    """
+    under = UnderSpec(reading, spec) if spec is not None else None
+    extra = read_conditions(conditions) if conditions else {}
     images, annotations, unlabelled = 0, 0, 0
     for seen in look(reading, depth=depth, fetch=fetch, progress=progress):
+        record = under.take(seen.record) if under else seen.record
+        if under:
+            under.count(_conditions(record, extra, seen.measures))
         images += 1
-        annotations += seen.record.box_count
-        unlabelled += not seen.record.labelled
+        annotations += record.box_count
+        unlabelled += not record.labelled
+    if under:
+        under.tell()
     return Checked(reading, images, annotations, unlabelled)
 
 
@@ -173,31 +203,13 @@ def _conditions(
     return {**record.conditions, **more, **measures}
 
 
-def _of_spec(reading: Reading, record: PictureRecord, spec: Spec) -> PictureRecord:
-    """The record with the spec's class_ids; boxes of other classes are left out, those too small or too hidden ignored."""
-    boxes, known = record.boxes, list(spec.class_names)
-    if not len(boxes):
-        return record
-    place = np.array([known.index(n) if n in known else -1 for n in reading.class_names], np.int32)[boxes.class_id]
-    for row in np.flatnonzero(place < 0):
-        reading.problem(
-            "unknown-class", "error", boxes.where[int(row)],
-            f"class '{reading.class_names[boxes.class_id[row]]}' is not in the spec ({', '.join(known)}); the box was left out",
-        )  # fmt: skip
-    boxes = replace(boxes, class_id=place).keep(place >= 0)
-    size = (boxes.boxes_xyxy[:, 2:] - boxes.boxes_xyxy[:, :2]).min(axis=1, initial=np.inf)
-    least = np.array([c.least_size_px for c in spec.classes], np.float64)[boxes.class_id]
-    return replace(record, boxes=replace(boxes, ignore=boxes.ignore | (size < least) | _too_hidden(boxes, spec)))
-
-
-def _too_hidden(boxes: Boxes, spec: Spec) -> NDArray[np.bool_]:
-    """Whether the spec does not ask for an object this hidden (attribute `visible`, a share)."""
-    hidden = np.zeros(len(boxes), np.bool_)
-    for row in range(len(boxes)) if boxes.attributes is not None else ():
-        visible = boxes.attributes_of(row).get("visible")
-        least = spec.classes[int(boxes.class_id[row])].least_visible
-        hidden[row] = isinstance(visible, int | float) and visible < least
-    return hidden
+def _every_box_refused(source: Path, reading: Reading) -> str:
+    kinds = [f"{n} {code}" for (code, severity), n in reading.counts.most_common() if severity == "error"]
+    first = next((f" The first: {p.where}: {p.message}." for p in reading.problems if p.severity == "error"), "")
+    return (
+        f"'{source}' has annotations, but every one was refused ({', '.join(kinds)}), and nothing was stored.{first} "
+        f"`boxwright check {source}` lists them; with --spec spec.yaml also what the spec refuses."
+    )
 
 
 def _provenance(reading: Reading, class_names: list[str]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 Severity = Literal["error", "warning"]
 NO_ID = -(1 << 63)  # where the source gives an annotation no id
+LOSE_A_BOX = ("bad-box", "no-box", "unknown-class", "unknown-image", "outside-picture", "bad-frame")  # as errors
 MOST_OF_A_KIND = 10_000  # problems of one code that are kept one by one; the rest are counted
 
 
@@ -289,6 +290,11 @@ class Reading:
         self.counts[code, severity] += 1
         if self.counts[code, severity] <= MOST_OF_A_KIND:
             self.problems.append(Problem(code, severity, where, message))
+
+    @property
+    def boxes_refused(self) -> int:
+        """Boxes that were left out because they could not be used."""
+        return sum(self.counts[code, "error"] for code in LOSE_A_BOX)
 
     def boxes(self, records: Sequence[BoxRecord], *, names: dict[str, int]) -> Boxes:
         """Columns of some records; `names` is class name to position and grows with class_names."""

@@ -32,6 +32,11 @@ class Rows:
         """File names."""
         return [row[1] for row in self.pictures]
 
+    @property
+    def box_count(self) -> int:
+        """Annotations of all pictures."""
+        return sum(len(boxes) for boxes in self.boxes)
+
     def add(self, record: PictureRecord) -> None:
         """One more picture, with its digest, its size and its boxes."""
         height, width = record.size_hw or (0, 0)

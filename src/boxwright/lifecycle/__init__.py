@@ -13,7 +13,7 @@ from boxwright.lifecycle.reviewing import (
     push_queue,
     read_answer_file,
 )
-from boxwright.lifecycle.stages import ROLLOUT, Stages, current_rollout, judged_ids, predict_dataset
+from boxwright.lifecycle.stages import ROLLOUT, Stages, current_rollout, judged_ids, predict_dataset, same_data
 from boxwright.lifecycle.traffic import Watched, round_due, select_for_review, watch_traffic
 from boxwright.lifecycle.turn import Turned, turn
 
@@ -33,6 +33,7 @@ __all__ = [
     "push_queue",
     "read_answer_file",
     "round_due",
+    "same_data",
     "select_for_review",
     "turn",
     "watch_traffic",
