@@ -76,3 +76,22 @@ def test_a_terminal_shows_one_display_for_all(
 @pytest.mark.parametrize(("seconds", "text"), [(0.2, "about 1 s left"), (89, "about 89 s left"), (90, "about 2 min left"), (7800, "about 2 h 10 min left")])  # fmt: skip
 def test_time_left(seconds: float, text: str) -> None:
     assert time_left(seconds) == text
+
+
+def test_a_verb_without_a_bar_is_told_to_be_at_work(capsys: pytest.CaptureFixture[str]) -> None:
+    with Bars().waiting("agree", alone=True, patience_s=0.02):
+        threading.Event().wait(0.2)
+    with Bars().waiting("check", alone=True, patience_s=0.1):
+        Bars()("check", 1, 2)  # whoever shows a bar needs no other
+        threading.Event().wait(0.3)
+    told = capsys.readouterr().err
+    assert "agree: at work" in told and "check: at work" not in told
+
+
+def test_the_result_comes_after_the_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    from boxwright.cli.terminal import give
+
+    progress.begin_verb("agree")
+    give({"f1": 1.0}, as_json=True)
+    assert capsys.readouterr().out == '{"f1": 1.0}\n' and threading.active_count() >= 1
+    progress.end_verb()

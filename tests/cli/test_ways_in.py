@@ -14,7 +14,9 @@ from boxwright.store import Store
 from tests.ingestion.worlds import jpeg
 
 Capture = pytest.CaptureFixture[str]
-SPEC = "name: line\nclasses: [{name: bolt}, {name: nut}, {name: ring}]\nconditions: [{name: lamp, bins: ['on', 'off']}]\n"
+SPEC = (
+    "name: line\nclasses: [{name: bolt}, {name: nut}, {name: ring}]\nconditions: [{name: lamp, bins: ['on', 'off']}]\n"
+)
 
 
 def source(folder: Path, *, images: int = 12, bad: int = 8) -> Path:

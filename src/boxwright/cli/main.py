@@ -17,6 +17,7 @@ import typer
 
 from boxwright import __version__
 from boxwright.cli.compiling import announce_compiling
+from boxwright.cli.progress import begin_verb, end_verb
 from boxwright.errors import BoxwrightError, NotReleasable, ParityError, TrainingError
 
 VERBS = (
@@ -24,6 +25,7 @@ VERBS = (
     "choose", "predict", "evaluate", "compare", "gate", "card", "promote", "rollback", "serve",
     "watch", "review", "correct", "turn", "show", "lineage", "demo",
 )  # fmt: skip
+_TELL_THEMSELVES = ("serve", "demo")
 _THE_ANSWER_IS_NO = (NotReleasable, ParityError, TrainingError)
 
 
@@ -64,7 +66,7 @@ def run(arguments: list[str]) -> int:
     """Run a verb with these arguments; its exit code."""
     verbs = arguments[:1] if arguments and arguments[0] in VERBS else () if arguments == ["--version"] else VERBS
     try:
-        result = command_line(verbs)(arguments, standalone_mode=False)
+        result = _at_work(arguments, verbs)
         return result if isinstance(result, int) else 0
     except typer.Exit as error:
         return error.exit_code
@@ -83,6 +85,15 @@ def run(arguments: list[str]) -> int:
         return _complain(f"{error.strerror or error}: '{error.filename}'" if error.filename else str(error))
     except Exception as error:
         return _wrong_words(error)
+
+
+def _at_work(arguments: list[str], verbs: Iterable[str]) -> object:
+    if arguments and arguments[0] in VERBS and arguments[0] not in _TELL_THEMSELVES:
+        begin_verb(arguments[0])
+    try:
+        return command_line(verbs)(arguments, standalone_mode=False)
+    finally:
+        end_verb()
 
 
 def _wrong_words(error: Exception) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -74,12 +74,15 @@ class _Display:
 
     def __init__(self) -> None:
         self._users, self._lock = 0, threading.RLock()
+        self.told = 0  # how often a bar was told how far it is
         self.progress = self._fresh()
 
     @staticmethod
     def _fresh() -> Progress:
         columns = (TextColumn("{task.description}"), BarColumn(), _Count(), TimeElapsedColumn(), _Left())
-        return Progress(*columns, TextColumn("{task.fields[text]}"), console=stderr, transient=False)
+        return Progress(
+            *columns, TextColumn("{task.fields[text]}"), console=stderr, transient=False, redirect_stdout=False
+        )
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -115,6 +118,7 @@ class Bars:
     def __call__(self, what: str, done: int, of: int, text: str = "") -> None:
         """`done` of `of` steps of `what` are done."""
         now = self._clock()
+        _display.told += 1
         work = self._work.setdefault(what, _Work(now, done, told_at=now))
         if stderr.is_terminal:
             progress, task = self._task(what, of)
@@ -146,18 +150,23 @@ class Bars:
             yield self
 
     @contextmanager
-    def waiting(self, what: str, usual_s: float | None = None, *, patience_s: float = PATIENCE_S) -> Iterator[None]:
+    def waiting(
+        self, what: str, usual_s: float | None = None, *, alone: bool = False, patience_s: float = PATIENCE_S
+    ) -> Iterator[None]:
         """Tell that the block is at work once it has taken `patience_s`.
 
         Args:
             what: is done in the block; a bar of that name takes over as soon as it is told how far it is.
             usual_s: what it took before, in seconds.
+            alone: tell only where no bar was told anything meanwhile.
             patience_s: seconds until it is told.
         """
         usual = f"took {usual_s:.0f} s before" if usual_s and usual_s >= 1 else ""
 
+        told_before = _display.told
+
         def tell() -> None:
-            if what in self._work:
+            if what in self._work or (alone and _display.told != told_before):
                 return
             if stderr.is_terminal:
                 self._task(what, None, text=usual)
@@ -175,3 +184,16 @@ class Bars:
                 if what in self._tasks and what not in self._work:
                     progress, task = self._tasks.pop(what)
                     progress.update(task, total=1, completed=1)  # type: ignore[arg-type]
+
+
+_verb = ExitStack()
+
+
+def begin_verb(verb: str) -> None:
+    """From now on until `end_verb`, a verb that takes long and shows no bar of its own is told to be at work."""
+    _verb.enter_context(Bars().waiting(verb, alone=True))
+
+
+def end_verb() -> None:
+    """The verb has its result, or has failed."""
+    _verb.close()

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from boxwright.artifacts import KINDS, Artifact, Dataset, read_manifest
-from boxwright.cli.progress import Bars, say
+from boxwright.cli.progress import Bars, end_verb, say
 from boxwright.errors import StoreError
 from boxwright.store import Store, write_bytes
 from boxwright.store.atomic import new_folder
@@ -33,6 +33,7 @@ STORE = Path(".boxwright")
 
 def give(result: dict[str, Any], *, as_json: bool, lines: list[str] | None = None) -> None:
     """The result on stdout: one JSON object, or lines for people."""
+    end_verb()
     if as_json:
         sys.stdout.write(json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n")
     else:
