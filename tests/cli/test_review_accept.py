@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from boxwright.cli.review import _not_yet_in_a_dataset
+from boxwright.cli.review_answers import _not_yet_in_a_dataset
 from boxwright.labels import correct
 from boxwright.store import Store
 from tests.worlds import corrections, dataset, digest_of, row

@@ -17,7 +17,7 @@ from boxwright.artifacts import QUEUE_SCHEMA, Corrections, Dataset, ReviewQueue
 from boxwright.cli.main import run
 from boxwright.errors import InputError
 from boxwright.labels import correct, diff
-from boxwright.lifecycle import accept_answers, at_hand, export_queue, pictures_of, read_answer_file
+from boxwright.lifecycle import Accepted, accept_answers, at_hand, export_queue, pictures_of, read_answer_file
 from boxwright.store import Store, digest_of_bytes
 from tests.review.label_studio_server import LEGACY, fake_label_studio
 from tests.worlds import DAY, NAMES, dataset, encoded, picture, queue_item, row
@@ -40,9 +40,12 @@ class World:
         export_queue(self.store, self.queue, self.journal, folder, form=form)
         return folder
 
-    def accept(self, path: Path, reviewer: str = "ann") -> Corrections:
-        answers = read_answer_file(self.store, self.queue, self.journal, path)
-        return accept_answers(self.store, self.queue, answers, self.journal, reviewer=reviewer)
+    def accept(self, path: Path, reviewer: str = "ann", **confirmed: bool) -> Corrections:
+        return self.weigh(path, reviewer, **confirmed).corrections
+
+    def weigh(self, path: Path, reviewer: str = "ann", **confirmed: bool) -> Accepted:
+        read = read_answer_file(self.store, self.queue, self.journal, path)
+        return accept_answers(self.store, self.queue, read.answers, self.journal, reviewer=reviewer, **confirmed)
 
 
 @pytest.fixture
@@ -118,7 +121,7 @@ EDITS: dict[str, Callable[[Path], Path]] = {"coco": edit_coco, "cvat": edit_cvat
 
 @pytest.mark.parametrize("form", list(EDITS))
 def test_to_a_tool_and_back(world: World, form: str) -> None:
-    found = world.accept(EDITS[form](world.export(form)))
+    found = world.accept(EDITS[form](world.export(form)), unchanged_is_confirmed=True)
     rows = {r["item"]: r for r in found.answers.to_pylist()}
     assert set(rows) == {"dataset-1", "dataset-2", "event-1"}
     assert rows["dataset-2"]["x1"] == []  # looked at: nothing here
@@ -140,7 +143,10 @@ def test_the_cvat_list_counts_where_the_tag_is_unknown(world: World) -> None:
         assert unknown in text
         text = text.replace(unknown, "<name>scene</name>" if unknown.startswith("<name") else "")
     path.write_text(text)
-    assert len(world.accept(path)) == 4
+    assert len(world.accept(path, unchanged_is_confirmed=True)) == 4
+    found = world.weigh(path)  # without the tag nothing says that a person looked at the others
+    assert found.corrections.answers.column("item").to_pylist() == ["dataset-2"]
+    assert len(found.weighed.of_state("untouched")) == 3
 
 
 def test_marks_in_cvat_come_back(world: World) -> None:
@@ -230,8 +236,11 @@ def test_the_verbs(world: World, ask) -> None:
     assert "picture not at hand" not in page and "suspect" in page
     for form, edit in EDITS.items():
         assert ask("export", "review/line", world.root / form, "--to", form)["items"] == 4
-        accepted = ask("accept", "review/line", edit(world.root / form), "--reviewer", "ann")
+        path = edit(world.root / form)
+        accepted = ask("accept", "review/line", path, "--reviewer", "ann", "--unchanged-is-confirmed")
         assert (accepted["answered"], accepted["open"]) == (3, 1)
+        assert accepted["boxes"] == {"added": 0, "removed": 1, "moved": 0, "relabelled": 0, "marked": 0, "kept": 3}
+    assert [i["answered"] for i in ask("list", "review/line")["items"]] == [True, True, False, True]
     (world.journal / "pictures" / items[3]["picture"]).unlink()
     assert ask("list", "review/line")["items"][3]["at_hand"] is True  # accepted pictures are kept in the store
 
@@ -240,7 +249,8 @@ def test_push_and_pull_by_verb(world: World, ask) -> None:
     with fake_label_studio() as fake:
         there = ("--url", fake.url, "--project", "line")
         pushed = ask("push", "review/line", *there)
-        assert pushed == {"items": 4, "project": 1, "created": True, "new": 4, "known": 0, "uploaded": 4}
+        assert pushed == {"items": 4, "project": 1, "created": True, "new": 4, "known": 0, "uploaded": 4,
+                          "proposed": 4, "held_back": 0}  # fmt: skip
         assert ask("push", "review/line", *there)["new"] == 0
         fake.annotate(1, fake.tasks[0]["predictions"][0]["result"])
         fake.annotate(2, [], cancelled=True)

@@ -25,8 +25,8 @@ ASKED = asked_about(3)
 
 
 def out(folder: Path, form: Any, asked: Asked = ASKED, **more: Any) -> Path:
-    count = hand_out(asked.queue, folder, form=form, look=asked.pictures.__getitem__, version="v", **more)
-    assert count == len(asked.queue)
+    handed = hand_out(asked.queue, folder, form=form, look=asked.pictures.__getitem__, version="v", **more)
+    assert handed.items == len(asked.queue)
     return folder
 
 

@@ -1,10 +1,14 @@
-"""ReviewQueue: what people should look at, why, and by when."""
+"""ReviewQueue: what people should look at, why, and by when.
+
+A bundle logs detections down to its score floor, most of them far too faint to be answered. What a queue hands out of a proposal is
+what would be answered, and a margin below it: `least_scores`. Fainter boxes stay in the queue and are handed out on request only.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -139,6 +143,8 @@ class ReviewQueue(Artifact):
         class_names: by class_id.
         items: as QUEUE_SCHEMA.
         summary: how many of what, and how they were chosen.
+        least_scores: camera to class name to the least score of a proposal that is handed out; the empty name stands for every
+            camera without thresholds of its own. Empty: all proposals are handed out.
     """
 
     kind: ClassVar[str] = "review_queue"
@@ -146,12 +152,33 @@ class ReviewQueue(Artifact):
     class_names: tuple[str, ...]
     items: pa.Table
     summary: Mapping[str, Any]
+    least_scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.items)
 
+    def handed_out(
+        self, score: NDArray, class_id: NDArray, *, camera: str, least_score: float | None = None
+    ) -> NDArray[np.bool_]:
+        """(n,) which boxes of an item's proposal go to people.
+
+        Args:
+            score, class_id: (n,) of the proposed boxes.
+            camera: of the item, empty where it is not known.
+            least_score: asked for instead of the queue's own.
+        """
+        if least_score is not None:
+            return score >= least_score
+        of_class = self.least_scores.get(camera, self.least_scores.get("", {}))
+        least = np.array(
+            [*(of_class.get(name, 0.0) for name in self.class_names), 0.0]
+        )  # the last for an unknown class
+        return score >= least[np.minimum(class_id, len(self.class_names))]
+
     def parts(self) -> Parts:
-        document = {"class_names": list(self.class_names), "summary": dict(self.summary)}
+        document: dict[str, Any] = {"class_names": list(self.class_names), "summary": dict(self.summary)}
+        if self.least_scores:
+            document["least_scores"] = {camera: dict(of) for camera, of in self.least_scores.items()}
         return Parts(document, {"items": self.items.cast(QUEUE_SCHEMA)})
 
     @classmethod
@@ -161,5 +188,6 @@ class ReviewQueue(Artifact):
             class_names=tuple(document["class_names"]),
             items=parts.tables["items"],
             summary=document["summary"],
+            least_scores=document.get("least_scores", {}),
             made_from=made_from,
         )

@@ -16,6 +16,7 @@ from boxwright.boxes.coords import (
 from boxwright.boxes.match import match_greedy
 from boxwright.boxes.order import falling, grouped
 from boxwright.boxes.overlap import iou_of_two, paired_iou, pairwise_iou
+from boxwright.boxes.recognise import recognised
 from boxwright.boxes.suppress import suppress
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "pair_up",
     "paired_iou",
     "pairwise_iou",
+    "recognised",
     "suppress",
     "xywh_from_xyxy",
     "xyxy_from_cxcywh",

@@ -197,12 +197,15 @@ class _Telling:
     def _review(self, watched: Watched, sent: _Sent) -> Any:
         """Select what people should look at; the world's own labels are the person's answers."""
         say("== review: uncertain, novel and random pictures are looked at")
-        queue: ReviewQueue = select_for_review(self.store, self.spec, self.journal, since=sent.begin)
+        queue: ReviewQueue = select_for_review(
+            self.store, self.spec, self.journal, since=sent.begin, again=True
+        )  # told again, the story asks about the same pictures
         self.store.put(queue, name="review/line", reason="alarm")
         self._page("review.html", queue_page(queue, read_picture=self._kept))
         truth = {frame.file_name: frame for frame in sent.frames}
         answers = [answer_of(truth[name]) for name in queue.items.column("file_name").to_pylist()]
-        corrections = accept_answers(self.store, queue, answers, self.journal, reviewer="the world's own labels")
+        taken = accept_answers(self.store, queue, answers, self.journal, reviewer="the world's own labels")
+        corrections = taken.corrections
         self.store.put(corrections, name="corrections/line", reason="review")
         chosen = queue.summary["chosen"]
         self._chapter(

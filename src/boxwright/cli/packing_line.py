@@ -80,9 +80,12 @@ def judge_answers(frames: Sequence[Frame], answers: Sequence[Detections]) -> dic
 
 
 def answer_of(frame: Frame) -> Answer:
+    """The world's own labels, as a reviewer's answer: whoever made the world has looked at it."""
     boxes = frame.annotations
     names = [CLASSES[i] for i in boxes.class_id]
-    return Answer(frame.file_name, boxes.boxes_xyxy, names, boxes.ignore.tolist(), dict(frame.conditions))
+    return Answer(
+        frame.file_name, boxes.boxes_xyxy, names, boxes.ignore.tolist(), dict(frame.conditions), looked_at=True
+    )
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from boxwright.artifacts import ReviewQueue
 from boxwright.cli.terminal import STORE, Bars, JsonOption, StoreOption, find, give, open_store, say
 from boxwright.errors import InputError
 from boxwright.lifecycle import export_queue, pull_answers, push_queue
-from boxwright.review import Connection
+from boxwright.review import Connection, questions
 
 JOURNAL = Annotated[Path | None, typer.Option("--journal", help="Folder of the journal; default STORE/journal.")]
 QUEUE = Annotated[str, typer.Argument(help="Review queue: name or digest.")]
@@ -34,7 +34,13 @@ class Tool(StrEnum):
     labelstudio = "labelstudio"
 
 
-_LEAST = Annotated[float, typer.Option("--least-score", min=0, max=1, help="Proposals below are left out.")]
+_LEAST = Annotated[
+    float | None,
+    typer.Option(
+        "--least-score", min=0, max=1,
+        help="Hand out proposals from this score on; default: what would be answered, and the spec's low_score_margin below.",
+    ),
+]  # fmt: skip
 _URL = Annotated[str, typer.Option("--url", help="Address of the tool, such as https://labels.example.org.")]
 _PROJECT = Annotated[str, typer.Option("--project", help="Title of the project.")]
 _TOKEN = Annotated[str, typer.Option("--token-env", help="Environment variable that holds the token.")]
@@ -47,7 +53,7 @@ def export(
     queue: QUEUE,
     out: Annotated[Path, typer.Argument(help="Folder to write pictures and proposed boxes into.")],
     to: Annotated[Form, typer.Option("--to", help="Form of the annotation file.")] = Form.coco,
-    least_score: _LEAST = 0.0,
+    least_score: _LEAST = None,
     local_files: Annotated[
         str | None, typer.Option("--local-files", help="Label Studio: the folder's path below its local files root.")
     ] = None,
@@ -59,7 +65,7 @@ def export(
     if local_files is not None and to is not Form.labelstudio:
         raise InputError("--local-files is for `--to labelstudio` only.")
     items = find(store, queue, ReviewQueue)
-    count = export_queue(
+    handed = export_queue(
         open_store(store, must_exist=False),
         items,
         journal or store / "journal",
@@ -68,7 +74,15 @@ def export(
         least_score=least_score,
         local_files=local_files,
     )
-    give({"items": count, "to": to.value, "out": str(out)}, as_json=as_json, lines=[f"{count} pictures in {out}"])
+    result = {**vars(handed), "to": to.value, "out": str(out)}
+    lines = [f"{handed.items} pictures in {out}", handed_line(handed.proposed, handed.held_back)]
+    give(result, as_json=as_json, lines=lines)
+
+
+def handed_line(proposed: int, held_back: int) -> str:
+    """How many proposed boxes go to people, and how many do not."""
+    boxes = f"{proposed:,} proposed box{'' if proposed == 1 else 'es'}"
+    return f"{boxes}; {held_back:,} fainter held back, `--least-score 0` hands out all" if held_back else boxes
 
 
 def push(
@@ -77,7 +91,7 @@ def push(
     project: _PROJECT,
     to: Annotated[Tool, typer.Option("--to", help="The tool.")] = Tool.labelstudio,
     token_env: _TOKEN = _TOKEN_ENV,
-    least_score: _LEAST = 0.0,
+    least_score: _LEAST = None,
     insecure: _INSECURE = False,
     timeout: _TIMEOUT = 60.0,
     journal: JOURNAL = None,
@@ -97,9 +111,11 @@ def push(
             least_score=least_score,
             progress=lambda k, of: bars("pushed", k, of),
         )
-    result = {"items": len(items), **vars(done)}
+    asked = questions(items, least_score=least_score)
+    proposed, held_back = sum(len(q.proposal) for q in asked), sum(q.held_back for q in asked)
+    result = {"items": len(items), **vars(done), "proposed": proposed, "held_back": held_back}
     line = f"{done.new} new tasks, {done.known} already there, {done.uploaded} pictures sent; project {done.project}"
-    give(result, as_json=as_json, lines=[line])
+    give(result, as_json=as_json, lines=[line, handed_line(proposed, held_back)])
 
 
 def pull(
@@ -124,9 +140,15 @@ def pull(
         say(f"item {item} stays open: {why}")
     if len(found.refused) > _SHOWN:
         say(f"and {len(found.refused) - _SHOWN} more; --json lists them")
+    unopened = [answer.file_name for answer in found.answers if not answer.looked_at]
+    if unopened:
+        say(
+            f"{len(unopened)} annotations were made from predictions and opened by nobody; `accept` takes only changed ones"
+        )
     result = {
         "out": str(out),
         "answered": len(found.answers),
+        "unopened": unopened,
         "skipped": found.skipped,
         "waiting": len(found.waiting),
         "missing": found.missing,

@@ -22,6 +22,7 @@ from boxwright.cli.terminal import (
     say,
     write_page,
 )
+from boxwright.lifecycle import refuse_withdrawn
 from boxwright.lifecycle import turn as turn_loop
 from boxwright.pages import report_page, verdict_page
 from boxwright.spec import load_spec
@@ -56,6 +57,8 @@ def turn(
     opened = open_store(store)
     data = find(store, dataset, Dataset)
     answers = find(store, corrections, Corrections) if corrections else None
+    if answers is not None:
+        refuse_withdrawn(opened, answers)
     with Bars().shown() as bars:
         made = turn_loop(
             opened, promise, method, data, corrections=answers, keep=find(store, keep, Split) if keep else None,

@@ -9,5 +9,17 @@ from boxwright.labels.changes import KINDS, Difference, in_words
 from boxwright.labels.correct import correct
 from boxwright.labels.diff import diff
 from boxwright.labels.newest import Corrected, correct_newest
+from boxwright.labels.without import Without, has_corrections, without
 
-__all__ = ["KINDS", "Corrected", "Difference", "correct", "correct_newest", "diff", "in_words"]
+__all__ = [
+    "KINDS",
+    "Corrected",
+    "Difference",
+    "Without",
+    "correct",
+    "correct_newest",
+    "diff",
+    "has_corrections",
+    "in_words",
+    "without",
+]

@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Corrections, Dataset
 from boxwright.artifacts.dataset import ROW_SCHEMA
-from boxwright.boxes import pair_up, pairwise_iou
+from boxwright.boxes import recognised
 from boxwright.errors import InputError
 
 _SAME_PX = 0.5
-_MOVED, _IN_PLACE = 0.5, 0.8  # IoU at which a changed box is known again: of its class, of another
 _CORNERS = ("x1", "y1", "x2", "y2")
 
 
@@ -101,7 +100,7 @@ def _replace(row: dict[str, Any], answer: dict[str, Any], next_id: int) -> int:
     """Put the answer's boxes into a row; the next free annotation id."""
     same_as = _recognised(row, answer)
     ids, attributes, crowd, area = [], [], [], []
-    for k, same in enumerate(same_as):
+    for k, (same, stayed) in enumerate(same_as):
         if same is None:
             ids.append(next_id)
             next_id += 1
@@ -111,8 +110,7 @@ def _replace(row: dict[str, Any], answer: dict[str, Any], next_id: int) -> int:
         as_it_was = same is not None and all(row[corner][same] == answer[corner][k] for corner in _CORNERS)
         area.append(row["area"][same] if as_it_was else (x2 - x1) * (y2 - y1))
         kept = same is not None and row["ignore"][same] == answer["ignore"][k]
-        touched = same is None or not _unchanged(row, same, answer, k)
-        attributes.append(_attributes(row["attributes"][same] if kept else None, answer, k, touched=touched))
+        attributes.append(_attributes(row["attributes"][same] if kept else None, answer, k, touched=not stayed))
         crowd.append(bool(kept and row["crowd"][same]))
     for name in ("class_id", "x1", "y1", "x2", "y2", "ignore"):
         row[name] = list(answer[name])
@@ -124,31 +122,13 @@ def _replace(row: dict[str, Any], answer: dict[str, Any], next_id: int) -> int:
     return next_id
 
 
-def _recognised(row: dict[str, Any], answer: dict[str, Any]) -> list[int | None]:
-    """For each box of an answer the box of the row that it is: as it was, else moved, else given another class; None where new.
-
-    Moved: of its class, at IoU 0.5 or more; another class: at IoU 0.8 or more; the pairs that are the most, and overlap most.
-    """
-    free = list(range(len(row["class_id"])))
-    out: list[int | None] = [None] * len(answer["class_id"])
-    for k in range(len(out)):
-        same = next((i for i in free if _unchanged(row, i, answer, k)), None)
-        if same is not None:
-            free.remove(same)
-            out[k] = same
-    asked = [k for k, i in enumerate(out) if i is None]
-    if not free or not asked:
-        return out
-    was, now = (np.array([of[c] for c in _CORNERS], np.float64).T for of in (row, answer))
-    overlap = pairwise_iou(was[free], now[asked])
-    alike = np.equal.outer(np.array(row["class_id"])[free], np.array(answer["class_id"])[asked])
-    gain = np.where(
-        overlap >= np.where(alike, _MOVED, _IN_PLACE), 10 + 5 * alike + overlap, 0.0
-    )  # pairs first, then class
-    for i, k in enumerate(pair_up(gain).tolist()):
-        if k >= 0:
-            out[asked[k]] = free[i]
-    return out
+def _recognised(row: dict[str, Any], answer: dict[str, Any]) -> list[tuple[int | None, bool]]:
+    """For each box of an answer the box of the row that it is, None where it is new, and whether it stayed as it was."""
+    was, now = (np.array([of[c] for c in _CORNERS], np.float64).reshape(4, -1).T for of in (row, answer))
+    same_as, stayed = recognised(
+        was, np.array(row["class_id"], np.int32), now, np.array(answer["class_id"], np.int32), same_px=_SAME_PX
+    )
+    return [(i if i >= 0 else None, kept) for i, kept in zip(same_as.tolist(), stayed.tolist(), strict=True)]
 
 
 def _attributes(kept: str | None, answer: dict[str, Any], k: int, *, touched: bool) -> str:
@@ -160,9 +140,3 @@ def _attributes(kept: str | None, answer: dict[str, Any], k: int, *, touched: bo
     had = json.loads(kept or "{}")
     both = {**had, **said, **by}
     return kept if both == had else json.dumps(both, sort_keys=True, ensure_ascii=False)
-
-
-def _unchanged(row: dict[str, Any], i: int, answer: dict[str, Any], k: int) -> bool:
-    """Whether box i of a row and box k of an answer are the same class in the same place."""
-    moved = max(abs(row[corner][i] - answer[corner][k]) for corner in _CORNERS)
-    return row["class_id"][i] == answer["class_id"][k] and moved <= _SAME_PX

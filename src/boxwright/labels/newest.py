@@ -7,6 +7,7 @@ the other changed a picture that was answered here too, nothing is guessed: the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +39,15 @@ class Corrected:
     rebased: bool
 
 
-def correct_newest(store: Store, given: Dataset, corrections: Corrections, *, name: str, reason: str) -> Corrected:
+def correct_newest(
+    store: Store,
+    given: Dataset,
+    corrections: Corrections,
+    *,
+    name: str,
+    reason: str,
+    tell: Callable[[Dataset, Dataset], None] = lambda before, after: None,
+) -> Corrected:
     """Store the next version of the newest one called `name`, and point the name to it.
 
     Args:
@@ -47,6 +56,7 @@ def correct_newest(store: Store, given: Dataset, corrections: Corrections, *, na
         corrections: the answers.
         name: of the data set's versions, such as `dataset/line`.
         reason: for the name's history.
+        tell: called with the version before and the one after, before anything is written.
 
     Raises:
         InputError: a newer version has other boxes on a picture that is answered here.
@@ -59,6 +69,7 @@ def correct_newest(store: Store, given: Dataset, corrections: Corrections, *, na
             before = store.get(history[-1].digest, Dataset)
             _refuse_collisions(given, before, corrections)
         after = correct(before, corrections)
+        tell(before, after)
         try:
             store.put(after, name=name, reason=reason, expected=before.digest if history else None)
         except NameMoved:

@@ -1,10 +1,14 @@
 """The loop. Read `turn.py` first: from data to a judged and promoted bundle, one line per stage.
 
-`traffic.py` is the way back: events, drift, what people should look at; `reviewing.py` brings it to them and back.
+`traffic.py` is the way back: events, drift, what people should look at; `reviewing.py` brings it to them and back, `review_log.py`
+remembers what became of it, `undo.py` takes a wrong accept back.
 `stages.py` introduces the stages to each other.
 """
 
+from boxwright.lifecycle.review_log import answered_pictures, note, note_skipped, refuse_withdrawn, withdrawn
 from boxwright.lifecycle.reviewing import (
+    Accepted,
+    AnswerFile,
     accept_answers,
     at_hand,
     export_queue,
@@ -16,25 +20,35 @@ from boxwright.lifecycle.reviewing import (
 from boxwright.lifecycle.stages import ROLLOUT, Stages, current_rollout, judged_ids, predict_dataset, same_data
 from boxwright.lifecycle.traffic import Watched, round_due, select_for_review, watch_traffic
 from boxwright.lifecycle.turn import Turned, turn
+from boxwright.lifecycle.undo import Undone, undo
 
 __all__ = [
     "ROLLOUT",
+    "Accepted",
+    "AnswerFile",
     "Stages",
     "Turned",
+    "Undone",
     "Watched",
     "accept_answers",
+    "answered_pictures",
     "at_hand",
     "current_rollout",
     "export_queue",
     "judged_ids",
+    "note",
+    "note_skipped",
     "pictures_of",
     "predict_dataset",
     "pull_answers",
     "push_queue",
     "read_answer_file",
+    "refuse_withdrawn",
     "round_due",
     "same_data",
     "select_for_review",
     "turn",
+    "undo",
     "watch_traffic",
+    "withdrawn",
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from boxwright.artifacts import Corrections, Events, ReviewQueue
@@ -15,13 +16,17 @@ from boxwright.images import measure, read_header, read_picture
 from boxwright.ingestion import read_answers
 from boxwright.ingestion.json_text import parse_json
 from boxwright.ingestion.source import read_source
+from boxwright.lifecycle.review_log import exports_of, note, note_skipped
 from boxwright.review import (
+    REVIEWED,
     Answer,
     Connection,
     Form,
+    HandedOut,
     Look,
     Pulled,
     Pushed,
+    Weighed,
     accept,
     answers_as_coco,
     answers_of_tasks,
@@ -32,6 +37,7 @@ from boxwright.review import (
     questions,
     reviewed_pictures,
     tasks_of_export,
+    weigh,
 )
 from boxwright.serving import kept_picture
 from boxwright.store import Store, digest_of_bytes, write_bytes
@@ -85,11 +91,14 @@ def export_queue(
     folder: Path,
     *,
     form: Form = "coco",
-    least_score: float = 0.0,
+    least_score: float | None = None,
     local_files: str | None = None,
-) -> int:
-    """Write a queue's pictures and proposed boxes into a folder; how many pictures. See `review.hand_out`."""
-    return hand_out(
+) -> HandedOut:
+    """Write a queue's pictures and proposed boxes into a folder; how many. See `review.hand_out`.
+
+    The store keeps from which score on, so that `accept_answers` knows what went out.
+    """
+    handed = hand_out(
         queue,
         folder,
         form=form,
@@ -98,6 +107,13 @@ def export_queue(
         least_score=least_score,
         local_files=local_files,
     )
+    _note_export(store, queue, form, least_score)
+    return handed
+
+
+def _note_export(store: Store, queue: ReviewQueue, to: str, least_score: float | None) -> None:
+    if queue.digest in store.digests(ReviewQueue.kind):  # a queue in a folder of its own has no store to keep it
+        note(store, "exported", queue=queue.digest, to=to, least_score=least_score)
 
 
 def push_queue(
@@ -107,10 +123,11 @@ def push_queue(
     connection: Connection,
     *,
     title: str,
-    least_score: float = 0.0,
+    least_score: float | None = None,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Pushed:
     """Ask a queue's questions in a Label Studio project. See `review.push`."""
+    _note_export(store, queue, "labelstudio", least_score)
     return push(
         connection,
         questions(queue, least_score=least_score),
@@ -136,14 +153,24 @@ def pull_answers(
         queue=queue.digest,
     )
     write_bytes(out, written)
+    note_skipped(store, queue, pulled.skipped)
     return pulled
 
 
-def read_answer_file(store: Store, queue: ReviewQueue, journal: Path, path: Path) -> list[Answer]:
+@dataclass(frozen=True)
+class AnswerFile:
+    """The answers in a file, and the items that it says somebody skipped."""
+
+    answers: list[Answer]
+    skipped: list[str] = field(default_factory=list)
+
+
+def read_answer_file(store: Store, queue: ReviewQueue, journal: Path, path: Path) -> AnswerFile:
     """The answers in a file: COCO, Label Studio's JSON export, CVAT for images, or whatever else ingestion reads.
 
-    A picture that the file lists was looked at, with these exceptions: Label Studio's tasks were when they have a submitted
-    annotation; CVAT lists every picture, so where it knows the tag `reviewed`, only pictures with that tag were.
+    Every picture that the file lists is an answer; `Answer.looked_at` is what the file says about a person's look: Label Studio by
+    a submitted annotation (without one there is no answer), CVAT by the tag `reviewed` where it knows it, COCO by `reviewer` and
+    `answered_at` on the image, and nothing else at all.
 
     Raises:
         InputError: the file cannot be read as a whole; nothing is taken then.
@@ -155,22 +182,74 @@ def read_answer_file(store: Store, queue: ReviewQueue, journal: Path, path: Path
             if pulled.refused:
                 item, why = pulled.refused[0]
                 raise InputError(f"'{path}': the answer for item '{item}' cannot be used: {why}. Nothing was accepted.")
-            return pulled.answers
+            return AnswerFile(pulled.answers, pulled.skipped)
         found = read_answers(path)
         beside = beside_coco(tree)
-        return [Answer(**vars(entry), **beside.get(entry.file_name, {})) for entry in found]
-    return _from_source(path)
+        return AnswerFile([Answer(**vars(entry), **beside.get(entry.file_name, {})) for entry in found])
+    return AnswerFile(_from_source(path))
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Corrections from a file's answers, and what became of each image of the file."""
+
+    corrections: Corrections
+    weighed: Weighed
 
 
 def accept_answers(
-    store: Store, queue: ReviewQueue, answers: list[Answer], journal: Path, *, reviewer: str = ""
-) -> Corrections:
-    """Corrections from answers; the reviewed pictures are kept in the store from here on."""
+    store: Store,
+    queue: ReviewQueue,
+    answers: list[Answer],
+    journal: Path,
+    *,
+    reviewer: str = "",
+    unchanged_is_confirmed: bool = False,
+    emptied_is_confirmed: bool = False,
+) -> Accepted:
+    """Corrections from the answers that show that a person looked; their pictures are kept in the store from here on.
+
+    Args:
+        store, journal: hold the pictures.
+        queue: what was asked.
+        answers: of one file.
+        reviewer: who answered, where an answer does not say so itself.
+        unchanged_is_confirmed, emptied_is_confirmed: see `review.weigh`.
+
+    Raises:
+        InputError: no answer shows that a person looked, or one cannot be used; nothing is kept then.
+    """
     look = pictures_of(store, journal)
-    corrections = accept(queue, answers, look=lambda digest: _measured(look(digest)), reviewer=reviewer)
+    weighed = weigh(
+        queue, answers, size_of=lambda digest: _size_hw(look(digest)), exports=exports_of(store, queue.digest),
+        unchanged_is_confirmed=unchanged_is_confirmed, emptied_is_confirmed=emptied_is_confirmed,
+    )  # fmt: skip
+    if answers and not weighed.answers:
+        raise InputError(_nobody_looked(weighed))
+    corrections = accept(queue, weighed.answers, look=lambda digest: _measured(look(digest)), reviewer=reviewer)
     new = (d for d in corrections.answers.column("picture").to_pylist() if d not in store.pictures)
     store.pictures.add(look(digest) for digest in list(new))
-    return corrections
+    return Accepted(corrections, weighed)
+
+
+def _nobody_looked(weighed: Weighed) -> str:
+    """Why a file holds no answer, and what to do."""
+    untouched, emptied, unmarked = (len(weighed.of_state(s)) for s in ("untouched", "emptied", "not marked"))
+    if emptied:
+        return (
+            f"The file contains no box at all, though boxes were proposed on {emptied} of its {len(weighed.changes)} images: the tool may "
+            f"have left them out. Nothing was accepted. If every box is wrong, pass --emptied-is-confirmed."
+        )
+    if untouched:
+        return (
+            f"The boxes on all {untouched} images are the proposed ones, unchanged: nothing shows that a person looked, and proposals are "
+            f"not ground truth. Nothing was accepted. If somebody looked at each image and agrees, pass --unchanged-is-confirmed."
+        )
+    changed = sum(any(n for kind, n in c.boxes.items() if kind != "kept") for c in weighed.of_state("not marked"))
+    return (
+        f"None of the {unmarked} images has the tag '{REVIEWED}' ({changed} have changed boxes). Nothing was accepted. Set the tag in CVAT "
+        f"on each image that a person has looked at, and export again."
+    )
 
 
 def _from_tasks(queue: ReviewQueue, tasks: list, look: Look) -> Pulled:
@@ -208,9 +287,10 @@ def _from_source(path: Path) -> list[Answer]:
             conditions=record.conditions,
             size_hw=record.size_hw,
             attributes=[{k: v for k, v in (m or {}).items() if v is not False} for m in record.boxes.attributes or []],
+            looked_at=None if looked_at is None else PurePath(record.file_name).name in looked_at,
         )
         for record in reading.pictures
-        if record.labelled and (looked_at is None or PurePath(record.file_name).name in looked_at)
+        if record.labelled
     ]
 
 

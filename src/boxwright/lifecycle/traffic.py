@@ -6,6 +6,7 @@ The reference is the served candidate's own predictions on the pictures that jud
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Bundle, Corrections, Dataset, Drift, Events, Matches, Predictions, ReviewQueue, Verdict
 from boxwright.errors import InputError, StoreError
+from boxwright.lifecycle.review_log import asked_pictures, counting_corrections
 from boxwright.lifecycle.stages import ROLLOUT, current_rollout
 from boxwright.monitoring import Features, features_of_events, features_of_predictions, watch
 from boxwright.review import select
@@ -58,20 +60,41 @@ def watch_traffic(store: Store, spec: Spec, journal: Path, *, since: float = 0.0
     return Watched(events, bundle, features, reference, drift)
 
 
-def select_for_review(store: Store, spec: Spec, journal: Path, *, since: float = 0.0) -> ReviewQueue:
-    """A queue of the primary's events that people should look at."""
+def select_for_review(
+    store: Store, spec: Spec, journal: Path, *, since: float = 0.0, again: bool = False
+) -> ReviewQueue:
+    """A queue of the primary's events that people should look at.
+
+    Args:
+        store, spec, journal: the promise, and where it is kept and served.
+        since: seconds since 1970; older events are left out.
+        again: also take images that were answered or lie in an open queue.
+    """
     watched = watch_traffic(store, spec, journal, since=since)
     pictures = {d for d in watched.events.events.column("picture").to_pylist() if kept_picture(journal, d).is_file()}
     store.put(watched.drift)
+    contract = watched.bundle.contract
     return select(
         watched.events,
         _table(watched.features),
         _table(watched.reference),
         spec,
-        thresholds=watched.bundle.contract.score_thresholds or {},
+        thresholds=contract.score_thresholds or {},
+        camera_thresholds=contract.condition_thresholds.get("camera"),
+        lowest=_lowest(contract.condition_thresholds),
         at_hand=pictures,
+        asked={} if again else asked_pictures(store),
         drift=watched.drift,
     )
+
+
+def _lowest(by_condition: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, float]:
+    """Class name to the lowest threshold that a condition other than the camera gives it: events do not say what held."""
+    found: dict[str, float] = {}
+    for condition, by_value in by_condition.items():
+        for of_class in by_value.values() if condition != "camera" else ():
+            found |= {name: min(found.get(name, 1.0), least) for name, least in of_class.items()}
+    return found
 
 
 def round_due(store: Store, spec: Spec, *, now: float | None = None) -> list[str]:
@@ -85,7 +108,7 @@ def round_due(store: Store, spec: Spec, *, now: float | None = None) -> list[str
             f"the last release is {days:.1f} days old, the spec asks for a round every {spec.retraining.every}"
         )
     waiting = 0
-    for digest in store.digests(Corrections.kind):
+    for digest in counting_corrections(store):
         if not any(kind == Dataset.kind for kind, _ in store.used_by(digest)):
             waiting += len(store.get(digest, Corrections))
     if waiting >= spec.retraining.least_corrections:

@@ -1,8 +1,11 @@
-"""The page of a review queue: what people should look at, why, by when, and the boxes to start from."""
+"""The page of a review queue: what people should look at, why, by when, and the boxes to start from.
+
+Shown are the boxes that the queue hands out; how many fainter ones are held back is said.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +40,7 @@ class Item:
         has_picture: whether pixels were at hand.
         proposed: (class name, score), the surest first; None when the proposal cannot be read.
         doubts: what may be wrong about the annotations, in words.
+        held_back: proposed boxes that are too faint to be handed out.
     """
 
     row: Mapping[str, Any]
@@ -45,6 +49,7 @@ class Item:
     has_picture: bool
     proposed: list[tuple[str, float]] | None
     doubts: list[str]
+    held_back: int
 
 
 def queue_page(queue: ReviewQueue, *, read_picture: Callable[[str], NDArray[np.uint8] | None]) -> str:
@@ -55,7 +60,7 @@ def queue_page(queue: ReviewQueue, *, read_picture: Callable[[str], NDArray[np.u
         read_picture: a picture's digest to RGB uint8, or None when it is not at hand.
     """
     rows: list[dict[str, Any]] = queue.items.to_pylist()
-    items = [_item(row, queue.class_names, read_picture) for row in rows[:_MOST_PICTURED]]
+    items = [_item(row, queue, read_picture) for row in rows[:_MOST_PICTURED]]
     priorities = sorted({row["priority"] for row in rows})
     tally = [(p, sum(row["priority"] == p for row in rows)) for p in priorities]
     summary = [(str(key).replace("_", " "), _words(value)) for key, value in queue.summary.items()]
@@ -78,10 +83,12 @@ def proposal_of(text: str) -> Detections | None:
     return None if found is None else Detections(found.boxes_xyxy, found.score, found.class_id)
 
 
-def _item(
-    row: Mapping[str, Any], class_names: Sequence[str], read_picture: Callable[[str], NDArray[np.uint8] | None]
-) -> Item:
-    picture, proposal = read_picture(row["picture"]), proposal_of(row["proposal"])
+def _item(row: Mapping[str, Any], queue: ReviewQueue, read_picture: Callable[[str], NDArray[np.uint8] | None]) -> Item:
+    picture, proposal, class_names = read_picture(row["picture"]), proposal_of(row["proposal"]), queue.class_names
+    held_back = 0
+    if proposal is not None:
+        out = queue.handed_out(proposal.score, proposal.class_id, camera=row["camera"])
+        proposal, held_back = proposal[out], int((~out).sum())
     boxes: list[Box] = []
     proposed: list[tuple[str, float]] = []
     for i in np.argsort(-proposal.score, kind="stable") if proposal else ():
@@ -100,6 +107,7 @@ def _item(
         has_picture=picture is not None,
         proposed=None if proposal is None else proposed,
         doubts=[doubt.words(class_names) for doubt in doubts],
+        held_back=held_back,
     )
 
 

@@ -1,18 +1,16 @@
 """Answers of people, as corrections: for each reviewed picture, all the boxes it should have.
 
-A picture of the answers belongs to the queue's item whose id, file name or picture digest is its file name. An item without an
-entry stays open; an entry without boxes says "nothing here". Where an answer knows who gave it and when, that counts. Tools round:
-a box that came back within a hundredth of a pixel of a proposed one of its class is that one, to the last digit.
+Which item an answer belongs to is for `items`, whether a person looked at all for `changed`. An item without an entry stays open; an
+entry without boxes says "nothing here". Where an answer knows who gave it and when, that counts. Tools round: a box that came back
+within a hundredth of a pixel of a proposed one of its class is that one, to the last digit.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -22,6 +20,7 @@ from numpy.typing import NDArray
 from boxwright.artifacts import CORRECTION_SCHEMA, Corrections, Proposal, ReviewQueue
 from boxwright.boxes import clip
 from boxwright.errors import InputError
+from boxwright.review.items import items_of
 
 _ROUNDED_PX = 0.01
 
@@ -40,6 +39,7 @@ class Answer:
         reviewer: who answered, where the tool says so.
         answered_at: when, in seconds since 1970, where the tool says so.
         size_hw: height and width of the picture the boxes were drawn on, where the file says so.
+        looked_at: whether a person looked, where the file says so; None where its format cannot say.
     """
 
     file_name: str
@@ -51,6 +51,7 @@ class Answer:
     reviewer: str = ""
     answered_at: float | None = None
     size_hw: tuple[float, float] | None = None
+    looked_at: bool | None = None
 
 
 def accept(
@@ -74,21 +75,8 @@ def accept(
         InputError: an answer belongs to no item, names an unknown class, or nobody gave it; nothing is accepted then.
     """
     now = time.time() if now is None else now
-    known = _by_reference(queue)
     rows: list[dict[str, Any]] = []
-    answered: set[str] = set()
-    for answer in answers:
-        name = PurePosixPath(answer.file_name)
-        item = known.get(answer.file_name) or known.get(name.name) or known.get(name.stem)
-        if item is None:
-            raise InputError(
-                f"The answer for '{answer.file_name}' belongs to no item of the queue ({len(queue)} items)."
-            )
-        if item["item"] in answered:
-            raise InputError(
-                f"The item '{item['item']}' ({item['file_name']}) is answered twice; nothing was accepted."
-            )
-        answered.add(item["item"])
+    for answer, item in zip(answers, items_of(queue, [a.file_name for a in answers]), strict=True):
         given = np.asarray(answer.boxes_xyxy, np.float64).reshape(-1, 4)
         if not np.isfinite(given).all() or (given[:, 2:] <= given[:, :2]).any():
             raise InputError(f"The answer for '{answer.file_name}' has a box without size; nothing was accepted.")
@@ -154,20 +142,3 @@ def _as_proposed(boxes: NDArray, class_id: NDArray, proposal: Proposal | None) -
 
 def _marks(marks: dict[str, Any]) -> str:
     return json.dumps(marks, sort_keys=True, ensure_ascii=False)
-
-
-def _by_reference(queue: ReviewQueue) -> dict[str, dict[str, Any]]:
-    """What an answer may call an item: its id, its picture, its file name; the bare name where it is the only one."""
-    items = queue.items.to_pylist()
-    known: dict[str, dict[str, Any]] = {}
-    bare = Counter(PurePosixPath(item["file_name"]).name for item in items)
-    for keys in (
-        lambda i: i["item"],
-        lambda i: i["picture"],
-        lambda i: i["file_name"],
-        lambda i: name if bare[name := PurePosixPath(i["file_name"]).name] == 1 else "",
-    ):
-        for item in items:
-            if key := keys(item):
-                known.setdefault(key, item)
-    return known

@@ -29,7 +29,7 @@ def answers_as_coco(
     annotations: list[dict[str, Any]] = []
     for number, answer in enumerate(answers, start=1):
         height, width = size_of(answer)
-        by = {"reviewer": answer.reviewer, "answered_at": answer.answered_at}
+        by = {"reviewer": answer.reviewer, "answered_at": answer.answered_at if answer.looked_at else None}
         known = {key: value for key, value in by.items() if value}
         images.append({"id": number, "file_name": answer.file_name, "width": width, "height": height, **known})
         for k, (x1, y1, x2, y2) in enumerate(answer.boxes_xyxy.tolist()):
@@ -47,7 +47,7 @@ def answers_as_coco(
 
 
 def beside_coco(tree: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """File name to what a COCO file says beside COCO: keywords of `Answer` (reviewer, answered_at, size_hw, attributes).
+    """File name to what a COCO file says beside COCO: keywords of `Answer` (reviewer, answered_at, size_hw, looked_at, attributes).
 
     The tree is untrusted; what is of another type is left out.
     """
@@ -63,6 +63,8 @@ def beside_coco(tree: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         sides = [image.get("height"), image.get("width")]
         if all(isinstance(side, int | float) and not isinstance(side, bool) and side > 0 for side in sides):
             extra["size_hw"] = (sides[0], sides[1])
+        if {"reviewer", "answered_at"} <= extra.keys():
+            extra["looked_at"] = True  # somebody, at some time: that is what a look is
         extra["attributes"] = by_id[int(image["id"])] = []
         found[str(image.get("file_name", image["id"]))] = extra
     for annotation in tree.get("annotations") or []:

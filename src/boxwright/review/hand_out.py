@@ -30,6 +30,15 @@ _FILES: dict[str, str] = {"coco": "annotations.json", "cvat": "annotations.xml",
 
 
 @dataclass(frozen=True)
+class HandedOut:
+    """How many items were handed out, with how many proposed boxes, and how many fainter ones were held back."""
+
+    items: int
+    proposed: int
+    held_back: int
+
+
+@dataclass(frozen=True)
 class Handed:
     """A question whose picture lies in the folder: its file's name, and height and width as shown."""
 
@@ -45,10 +54,10 @@ def hand_out(
     form: Form,
     look: Look,
     version: str,
-    least_score: float = 0.0,
+    least_score: float | None = None,
     local_files: str | None = None,
-) -> int:
-    """Write a queue's pictures and proposed boxes into a folder; how many pictures.
+) -> HandedOut:
+    """Write a queue's pictures and proposed boxes into a folder; how many.
 
     Args:
         queue: what is asked.
@@ -56,7 +65,7 @@ def hand_out(
         form: of the annotation file.
         look: picture digest to the encoded file.
         version: of what proposed the boxes.
-        least_score: proposals below are left out.
+        least_score: proposals below are held back; None: those that the queue holds back.
         local_files: Label Studio only: the folder's place under its local files root; None puts pictures into the tasks.
 
     Raises:
@@ -85,7 +94,9 @@ def hand_out(
     else:
         document = _json(_coco(handed, names))
     write_bytes(folder / _FILES[form], document)
-    return len(handed)
+    return HandedOut(
+        len(handed), sum(len(h.question.proposal) for h in handed), sum(h.question.held_back for h in handed)
+    )
 
 
 def _write_picture(question: Question, folder: Path, look: Look) -> Handed:

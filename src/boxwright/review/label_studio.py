@@ -3,6 +3,7 @@
 Label Studio gives boxes in per cent of the picture as shown. The picture's true size is ours, so what a task says about size
 only has to agree with it. A task is answered when an annotation was submitted, with boxes or without; skipped ones (cancelled)
 and drafts are not answers. Of several annotations, also of several tasks for one item, the newest submitted one counts.
+An annotation that Label Studio made from a prediction by itself does not say that a person looked.
 Nothing in a task is trusted: what cannot be read as upright boxes of the queue's classes leaves its item open, and is said.
 """
 
@@ -25,6 +26,7 @@ BOX, FLAGS, VERDICT, IMAGE = "box", "flags", "verdict", "image"
 OCCLUDED, TRUNCATED, IGNORE = "occluded", "truncated", "ignore"
 NOTHING, UNCLEAR = "nothing here", "cannot tell"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442", "#7f7f7f")  # Okabe and Ito
+_COPIES = ("prediction", "propagated_annotation", "imported")  # Label Studio's `last_action` of an annotation
 _SLACK = 0.01  # per cent beyond the border that a rounded number may say
 
 
@@ -227,7 +229,15 @@ def _answer(
         attributes=[{flag: True for flag in (OCCLUDED, TRUNCATED) if flag in m} for m in marked],
         reviewer=_reviewer(annotation),
         answered_at=_age(annotation)[0] or None,
+        looked_at=None if _made_by_itself(annotation) else True,
     )
+
+
+def _made_by_itself(annotation: Mapping[str, Any]) -> bool:
+    """Whether the annotation is a copy that nobody opened: a batch made it of predictions, or it came with an import."""
+    if annotation.get("last_action") in _COPIES:
+        return True
+    return annotation.get("parent_prediction") is not None and not annotation.get("lead_time")
 
 
 def _box(region: Mapping[str, Any], value: Mapping[str, Any], size_hw: tuple[int, int]) -> tuple[float, ...]:

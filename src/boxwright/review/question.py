@@ -6,7 +6,7 @@ neither JPEG nor PNG, is handed out upright as a JPEG; every other one as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -30,7 +30,8 @@ class Question:
     Attributes:
         item: id of the item.
         row: the queue's row.
-        proposal: boxes to start from, in continuous pixels of the upright picture.
+        proposal: boxes to start from, in continuous pixels of the upright picture: those that are handed out.
+        held_back: how many fainter ones are not.
         key: of picture and proposal; the same question has the same key wherever it is asked.
         doubts: what may be wrong here, in words.
     """
@@ -40,6 +41,7 @@ class Question:
     proposal: Proposal
     key: str
     doubts: tuple[str, ...] = ()
+    held_back: int = 0
 
     @property
     def why(self) -> str:
@@ -68,8 +70,12 @@ class Shown:
     size_hw: tuple[int, int]
 
 
-def questions(queue: ReviewQueue, *, least_score: float = 0.0) -> list[Question]:
-    """The items of a queue in their order, with proposals from a score on.
+def questions(queue: ReviewQueue, *, least_score: float | None = None) -> list[Question]:
+    """The items of a queue in their order.
+
+    Args:
+        queue: what is asked.
+        least_score: proposals from this score on; None: those the queue hands out, see `ReviewQueue.least_scores`.
 
     Raises:
         InputError: a proposal cannot be read.
@@ -77,17 +83,28 @@ def questions(queue: ReviewQueue, *, least_score: float = 0.0) -> list[Question]
     return list(_questions(queue, least_score))
 
 
-def _questions(queue: ReviewQueue, least_score: float) -> Iterator[Question]:
+def _questions(queue: ReviewQueue, least_score: float | None) -> Iterator[Question]:
     for row in queue.items.to_pylist():
-        proposal = Proposal.read(row["proposal"])
-        if proposal is None or (len(proposal) and int(np.max(proposal.class_id)) >= len(queue.class_names)):
-            raise InputError(f"The proposal of item '{row['item'][:80]}' cannot be read; select the queue again.")
+        proposal = proposal_of(queue, row)
         key = digest_of_bytes("\n".join((row["item"], row["picture"], row["proposal"])).encode())[:16]
         doubts = tuple(
             f"{doubt.words(queue.class_names)} at {doubt.box_xyxy[0]:.0f}, {doubt.box_xyxy[1]:.0f}"
             for doubt in Doubt.read_all(row["proposal"])
         )
-        yield Question(row["item"], row, proposal[proposal.score >= least_score], key, doubts)
+        out = queue.handed_out(proposal.score, proposal.class_id, camera=row["camera"], least_score=least_score)
+        yield Question(row["item"], row, proposal[out], key, doubts, int((~out).sum()))
+
+
+def proposal_of(queue: ReviewQueue, row: Mapping[str, Any]) -> Proposal:
+    """All proposed boxes of an item.
+
+    Raises:
+        InputError: they cannot be read.
+    """
+    proposal = Proposal.read(row["proposal"])
+    if proposal is None or (len(proposal) and int(np.max(proposal.class_id)) >= len(queue.class_names)):
+        raise InputError(f"The proposal of item '{row['item'][:80]}' cannot be read; select the queue again.")
+    return proposal
 
 
 def shown(data: bytes, *, name: str) -> Shown:

@@ -2,15 +2,16 @@
 
 Three reasons. `uncertain`: a detection near its score threshold. `novel`: a picture whose features lie further from the
 reference than almost any reference picture from the others. `random`: drawn uniformly, before the others. Novel pictures are
-due sooner while an alarm rings. Pictures are taken camera by camera in turn, and each picture once.
+due sooner while an alarm rings. Pictures are taken camera by camera in turn, and each picture once; what was answered, or lies in
+an open queue, is left out. The queue hands out detections from their threshold minus the margin that makes them uncertain.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from boxwright.spec.spec import seconds_from
 _NEIGHBOURS = 5
 _NOVEL_QUANTILE = 0.98
 _FAR = 10.0
+_UNSAID = 0.5  # threshold of a class for which none was chosen
 
 
 def select(
@@ -35,6 +37,9 @@ def select(
     *,
     thresholds: Mapping[str, float],
     at_hand: Collection[str],
+    camera_thresholds: Mapping[str, Mapping[str, float]] | None = None,
+    lowest: Mapping[str, float] | None = None,
+    asked: Mapping[str, str] | None = None,
     drift: Drift | None = None,
     now: float | None = None,
     seed: int = 0,
@@ -48,6 +53,9 @@ def select(
         spec: its review and failure_modes clauses.
         thresholds: class name to score threshold.
         at_hand: digests of the pictures that were kept.
+        camera_thresholds: camera to class name to the score threshold that replaces the class's there.
+        lowest: class name to the lowest threshold under a condition that events do not keep; handed out is from there.
+        asked: digest of a picture that is left out to why, such as "answered"; the summary counts them.
         drift: the monitor's last look; its alarms make novel pictures urgent.
         now: seconds since 1970.
         seed: of the random share.
@@ -56,16 +64,17 @@ def select(
         InputError: no picture was kept.
     """
     rows = events.events.to_pylist()
-    seen: set[str] = set()
-    able = []
-    for i, row in enumerate(rows):
-        if row["picture"] in at_hand and row["picture"] not in seen:
-            seen.add(row["picture"])
-            able.append(i)
-    if not able:
+    kept = _first_of_each_picture(rows, at_hand)
+    if not kept:
         raise InputError(f"None of the {len(rows)} events has a kept picture; serve with a larger --keep-pictures.")
+    asked = asked or {}
+    able = [i for i in kept if rows[i]["picture"] not in asked]
+    left_out = Counter(asked[rows[i]["picture"]] for i in kept if rows[i]["picture"] in asked)
     now = time.time() if now is None else now
-    uncertain = _uncertainty(events, spec, thresholds)
+    by_camera = {"": {name: thresholds.get(name, _UNSAID) for name in events.class_names}}
+    for camera, of_class in (camera_thresholds or {}).items():
+        by_camera[camera] = by_camera[""] | {n: s for n, s in of_class.items() if n in by_camera[""]}
+    uncertain = _uncertainty(events, spec, by_camera)
     novel = _novelty(features, reference)
     rng = np.random.default_rng(seed)
     budget = min(spec.review.budget, len(able))
@@ -83,18 +92,46 @@ def select(
     return ReviewQueue(
         class_names=events.class_names,
         items=pa.Table.from_pylist(items, schema=QUEUE_SCHEMA),
-        summary={"events": len(rows), "pictures_at_hand": len(able), "chosen": counts, "seed": seed},
+        summary={
+            "events": len(rows), "pictures_at_hand": len(kept), "left_out": dict(sorted(left_out.items())),
+            "chosen": counts, "margin": spec.failure_modes.low_score_margin, "seed": seed,
+        },
+        least_scores=_least_scores(by_camera, lowest or {}, spec.failure_modes.low_score_margin),
         made_from={"events": events.digest, **({"drift": drift.digest} if drift else {})},
-    )
+    )  # fmt: skip
 
 
-def _uncertainty(events: Events, spec: Spec, thresholds: Mapping[str, float]) -> NDArray[np.float64]:
+def _first_of_each_picture(rows: Sequence[Mapping[str, Any]], at_hand: Collection[str]) -> list[int]:
+    """Rows of the events whose picture was kept, the first of each picture."""
+    first: dict[str, int] = {}
+    for i, row in enumerate(rows):
+        if row["picture"] in at_hand:
+            first.setdefault(row["picture"], i)
+    return list(first.values())
+
+
+def _least_scores(
+    by_camera: Mapping[str, Mapping[str, float]], lowest: Mapping[str, float], margin: float
+) -> dict[str, dict[str, float]]:
+    """What is handed out: what is answered, and what the margin below a threshold could have been."""
+    return {
+        camera: {
+            name: round(max(min(least, lowest.get(name, 1.0)) - margin, 0.0), 9) for name, least in of_class.items()
+        }
+        for camera, of_class in by_camera.items()
+    }
+
+
+def _uncertainty(events: Events, spec: Spec, by_camera: Mapping[str, Mapping[str, float]]) -> NDArray[np.float64]:
     """(n,) 1 where a detection lies on its threshold, falling to 0 at the spec's margin."""
-    columns = events.columns
+    columns, margin = events.columns, spec.failure_modes.low_score_margin
     value = np.zeros(len(events))
-    if len(columns.score) and spec.failure_modes.low_score_margin > 0:
-        limit = np.array([thresholds.get(name, 0.5) for name in events.class_names])[columns.class_id]
-        near = 1 - np.abs(columns.score - limit) / spec.failure_modes.low_score_margin
+    if len(columns.score) and margin > 0:
+        cameras = sorted(by_camera)
+        table = np.array([[by_camera[camera][name] for name in events.class_names] for camera in cameras])
+        said = [camera if camera in by_camera else "" for camera in events.events.column("camera").to_pylist()]
+        row = np.searchsorted(cameras, said)[columns.image_index]
+        near = 1 - np.abs(columns.score - table[row, columns.class_id]) / margin
         np.maximum.at(value, columns.image_index, np.clip(near, 0, 1))
     return value
 

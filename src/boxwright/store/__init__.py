@@ -10,7 +10,7 @@ from boxwright.store.digest import canonical_json, digest_of_bytes, digest_of_fi
 from boxwright.store.ledger import Steps, Waiting, identity_of, quietly
 from boxwright.store.place import Folder, Place
 from boxwright.store.rows import differing, flat_rows, pair_rows
-from boxwright.store.store import NameEvent, Store, check_name
+from boxwright.store.store import NameEvent, Store, actor, check_name
 
 __all__ = [
     "Folder",
@@ -19,6 +19,7 @@ __all__ = [
     "Steps",
     "Store",
     "Waiting",
+    "actor",
     "append_line",
     "canonical_json",
     "check_name",

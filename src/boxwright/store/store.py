@@ -4,6 +4,7 @@ artifacts/<kind>/<digest>/    one folder per artifact: manifest, JSON, Parquet, 
 tables/rows/<name>.lance           rows of the datasets of one name, a tag per version
 tables/pictures.lance         picture bytes by digest
 names/<name>.jsonl            what the name pointed to, when, by whom and why; only ever appended to
+reviews.jsonl                 which queues were exported, which answers were withdrawn; `lifecycle.review_log` reads it
 ledger.jsonl                  which step made which output from which inputs; `lifecycle` skips by it
 """
 
@@ -177,7 +178,7 @@ class Store:
             StoreError: no name can be written so, or nothing stored has the digest.
         """
         check_name(name)
-        event = NameEvent(time.time(), digest, self.kind_of(digest), _actor(), reason)
+        event = NameEvent(time.time(), digest, self.kind_of(digest), actor(), reason)
 
         def news(last: str | None) -> bool:
             now = self._event(name, last).digest if last else None
@@ -277,7 +278,8 @@ def check_name(name: str) -> str:
     return name
 
 
-def _actor() -> str:
+def actor() -> str:
+    """Who is at work: the login name."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
