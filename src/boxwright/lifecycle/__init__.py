@@ -1,9 +1,10 @@
 """The loop. Read `turn.py` first: from data to a judged and promoted bundle, one line per stage.
 
 `traffic.py` is the way back: events, drift, what people should look at; `reviewing.py` brings it to them and back.
-`stages.py` introduces the stages to each other.
+`releasing.py` moves the name that servers follow; `stages.py` introduces the stages to each other.
 """
 
+from boxwright.lifecycle.releasing import release, take_back
 from boxwright.lifecycle.reviewing import (
     accept_answers,
     at_hand,
@@ -32,8 +33,10 @@ __all__ = [
     "pull_answers",
     "push_queue",
     "read_answer_file",
+    "release",
     "round_due",
     "select_for_review",
+    "take_back",
     "turn",
     "watch_traffic",
 ]
