@@ -6,6 +6,8 @@ golden images as at export. A damaged one is refused, and nothing moves. Whether
 
 from __future__ import annotations
 
+import numpy as np
+
 from boxwright.artifacts import Bundle, Rollout, Verdict
 from boxwright.errors import NotReleasable, ParityError, StoreError
 from boxwright.inference import Detector
@@ -56,7 +58,8 @@ def _answer_golden(store: Store, digest: str) -> None:
     """Read the bundle from the store and let it answer its golden images."""
     bundle = store.get(digest, Bundle)
     try:
-        Detector(bundle, check_golden=True)
+        detector = Detector(bundle, check_golden=True)
+        detector.detect(np.zeros((*detector.contract.input_hw, 3), np.uint8))
     except (StoreError, ParityError):
         raise
     except Exception as error:  # whatever stops it here would stop the server
