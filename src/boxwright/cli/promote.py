@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from boxwright.artifacts import Bundle, Verdict
+from boxwright.artifacts import Verdict
 from boxwright.cli.terminal import STORE, JsonOption, StoreOption, find, give, open_store
-from boxwright.lifecycle import ROLLOUT, current_rollout
-from boxwright.serving import promote as promote_verdict
+from boxwright.lifecycle import release
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,12 +22,15 @@ def promote(
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Promote exactly the bundle a verdict is about; running servers follow within seconds."""
+    """Promote exactly the bundle a verdict is about, once it answers its golden images; running servers follow in seconds."""
     opened = open_store(store)
     judged = find(store, verdict, Verdict)
     opened.put(judged)
-    rollout = promote_verdict(judged, current=current_rollout(opened))
-    opened.get(rollout.primary, Bundle)
-    digest = opened.put(rollout, name=ROLLOUT, reason=reason)
-    result = {"rollout": digest, "number": rollout.number, "primary": rollout.primary, "previous": rollout.previous}
-    give(result, as_json=as_json, lines=[f"rollout {rollout.number}: bundle {rollout.primary} answers", digest])
+    rollout = release(opened, judged, reason=reason)
+    result = {
+        "rollout": rollout.digest,
+        "number": rollout.number,
+        "primary": rollout.primary,
+        "previous": rollout.previous,
+    }
+    give(result, as_json=as_json, lines=[f"rollout {rollout.number}: bundle {rollout.primary} answers", rollout.digest])

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, give, open_store, write_page
-from boxwright.lifecycle import round_due, watch_traffic
+from boxwright.lifecycle import Watched, round_due, watch_traffic
 from boxwright.pages import drift_page
 from boxwright.spec import load_spec
+
+_EXIT = {"quiet": 0, "alarm": 1, "too few to compare": 2}
+_MOST_LINES = 20
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,7 +33,7 @@ def watch(
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare journaled events with the reference; exit code 1 if something rings."""
+    """Compare journaled events with the reference; exit code 1 on an alarm or an unknown or silent camera, 2 on too few events."""
     promise = load_spec(spec)
     opened = open_store(store)
     watched = watch_traffic(opened, promise, journal or store / "journal", since=since)
@@ -37,13 +42,27 @@ def watch(
         write_page(page, drift_page(watched.drift, title=f"{promise.name}: traffic against the reference"))
     summary = dict(watched.drift.summary)
     due = round_due(opened, promise)
+    lines = [*_lines(watched), *(f"a new round is due: {reason}" for reason in due), digest]
+    give({"drift": digest, **summary, "round_due": due}, as_json=as_json, lines=lines)
+    raise typer.Exit(_EXIT[summary["outcome"]])
+
+
+def _lines(watched: Watched) -> list[str]:
+    summary, at = watched.drift.summary, watched.events.events.column("at").to_pylist()
+    first, last = (f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M}" for moment in (at[0], at[-1]))
     lines = [
-        *(f"alarm: {line}" for line in summary["alarms"][:20]),
-        f"{summary['events']} events in {summary['windows']} windows, {len(summary['alarms'])} alarms",
+        *_shortened("alarm", summary["alarms"]),
+        *_shortened("cannot compare", summary["cannot_compare"]),
+        f"{summary['events']} events in {summary['windows']} windows, {first} to {last} UTC, {len(summary['alarms'])} alarms",
     ]
-    give(
-        {"drift": digest, **summary, "round_due": due},
-        as_json=as_json,
-        lines=[*lines, *(f"a new round is due: {reason}" for reason in due), digest],
-    )
-    raise typer.Exit(1 if summary["alarms"] else 0)
+    if summary["outcome"] == "too few to compare":
+        lines.append(
+            "too few to compare: nothing was judged, and this is no all-clear; wait for more events, or give an earlier --since"
+        )
+    return lines
+
+
+def _shortened(what: str, sentences: Sequence[str]) -> list[str]:
+    rest = len(sentences) - _MOST_LINES
+    more = [f"{what}: and {rest} more; --json lists all"] if rest > 0 else []
+    return [*(f"{what}: {sentence}" for sentence in sentences[:_MOST_LINES]), *more]

@@ -17,7 +17,7 @@ from boxwright.artifacts import Bundle
 from boxwright.artifacts.calibration import ClassCalibration
 from boxwright.boxes import match_greedy, paired_iou, pairwise_iou
 from boxwright.detections import Detections
-from boxwright.errors import ParityError
+from boxwright.errors import BoxError, ParityError, StoreError
 from boxwright.images import letterbox, read_picture
 from boxwright.inference.decode import decode
 from boxwright.inference.session import Session
@@ -99,18 +99,33 @@ class Detector:
         return calibrated(detections, self._calibration, class_names=self.contract.class_names)
 
     def _answer_golden(self) -> None:
-        answers = self.bundle.golden.get("golden/answers.json")
-        if answers is None:
-            return
-        for name, expected in json.loads(answers.read_text()).items():
-            found = self._detect_raw(read_picture(self.bundle.golden[f"golden/{name}"].read_bytes(), name=name))
-            wanted = Detections(expected["boxes_xyxy"], expected["score"], expected["class_id"])
+        for name, (data, wanted) in _golden(self.bundle).items():
+            found = self._detect_raw(read_picture(data, name=name))
             complaint = compare_detections(
                 wanted, found, above=max(0.1, self.contract.output.score_floor + GOLDEN_SCORE),
                 least_iou=GOLDEN_IOU, most_score_difference=GOLDEN_SCORE,
             )  # fmt: skip
             if complaint:
                 raise ParityError(f"Golden picture '{name}' is answered differently here: {complaint}.")
+
+
+def _golden(bundle: Bundle) -> dict[str, tuple[bytes, Detections]]:
+    """Name to encoded golden picture and its expected answer; StoreError where they do not belong together."""
+    answers = bundle.golden.get("golden/answers.json")
+    if answers is None:
+        return {}
+    try:
+        return {
+            name: (
+                bundle.golden[f"golden/{name}"].read_bytes(),
+                Detections(expected["boxes_xyxy"], expected["score"], expected["class_id"]),
+            )
+            for name, expected in json.loads(answers.read_text()).items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, BoxError) as error:
+        raise StoreError(
+            f"The golden pictures of bundle {bundle.digest[:12]} are damaged: {type(error).__name__}: {error}."
+        ) from error
 
 
 def calibrated(

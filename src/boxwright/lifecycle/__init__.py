@@ -1,10 +1,11 @@
 """The loop. Read `turn.py` first: from data to a judged and promoted bundle, one line per stage.
 
 `traffic.py` is the way back: events, drift, what people should look at; `reviewing.py` brings it to them and back, `review_log.py`
-remembers what became of it, `undo.py` takes a wrong accept back.
+remembers what became of it, `undo.py` takes a wrong accept back. `releasing.py` moves the name that servers follow;
 `stages.py` introduces the stages to each other.
 """
 
+from boxwright.lifecycle.releasing import release, take_back
 from boxwright.lifecycle.review_log import answered_pictures, note, note_skipped, refuse_withdrawn, withdrawn
 from boxwright.lifecycle.reviewing import (
     Accepted,
@@ -44,9 +45,11 @@ __all__ = [
     "push_queue",
     "read_answer_file",
     "refuse_withdrawn",
+    "release",
     "round_due",
     "same_data",
     "select_for_review",
+    "take_back",
     "turn",
     "undo",
     "watch_traffic",

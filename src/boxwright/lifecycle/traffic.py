@@ -19,7 +19,7 @@ from boxwright.lifecycle.review_log import asked_pictures, counting_corrections
 from boxwright.lifecycle.stages import ROLLOUT, current_rollout
 from boxwright.monitoring import Features, features_of_events, features_of_predictions, watch
 from boxwright.review import select
-from boxwright.serving import kept_picture, read_events
+from boxwright.serving import kept_picture, read_stretch
 from boxwright.spec import Spec
 from boxwright.spec.spec import seconds_from
 from boxwright.store import Store
@@ -39,7 +39,7 @@ class Watched:
 
 
 def watch_traffic(store: Store, spec: Spec, journal: Path, *, since: float = 0.0) -> Watched:
-    """The primary's events since a time against the reference.
+    """The primary's events since a time against the reference; events of other bundles are left out, and the drift says so.
 
     Raises:
         InputError: nothing is promoted, or the primary answered nothing.
@@ -48,15 +48,26 @@ def watch_traffic(store: Store, spec: Spec, journal: Path, *, since: float = 0.0
     if rollout is None:
         raise InputError("Nothing is promoted in this store; there is no reference to watch against.")
     bundle = store.get(rollout.primary, Bundle)
-    events = _of_bundle(read_events(journal, since=since), bundle.digest)
+    stretch = read_stretch(journal, since=since)
+    answering = stretch.answering()
+    events = stretch.of_bundle(bundle.digest).events(bundle.contract.class_names)
     if not len(events):
-        raise InputError(f"The journal in '{journal}' has no event of the primary {bundle.digest[:12]} since then.")
+        others = f" ({sum(a.events for a in answering)} events of other bundles are there)" if answering else ""
+        raise InputError(
+            f"The journal in '{journal}' has no event of the primary {bundle.digest[:12]} since then{others}; serve it, or "
+            "give an earlier --since."
+        )
     thresholds, near = bundle.contract.score_thresholds or {}, spec.failure_modes.low_score_margin
     predictions, slices = _reference(store, rollout.verdict, spec)
     reference = features_of_predictions(predictions, thresholds, near=near, slices=slices)
     features = features_of_events(events, thresholds, near=near)
     store.put(events)
-    drift = watch(events, features, reference, spec, reference_digest=predictions.digest)
+    others = [
+        {"bundle": a.bundle, "events": a.events, "same_classes": a.class_names == bundle.contract.class_names}
+        for a in answering
+        if a.bundle != bundle.digest
+    ]
+    drift = watch(events, features, reference, spec, reference_digest=predictions.digest, other_bundles=others)
     return Watched(events, bundle, features, reference, drift)
 
 
@@ -114,18 +125,6 @@ def round_due(store: Store, spec: Spec, *, now: float | None = None) -> list[str
     if waiting >= spec.retraining.least_corrections:
         reasons.append(f"{waiting} reviewed pictures wait, {spec.retraining.least_corrections} make a round worthwhile")
     return reasons
-
-
-def _of_bundle(events: Events, digest: str) -> Events:
-    """Only the events a bundle answered."""
-    mine = np.flatnonzero([b == digest for b in events.events.column("bundle").to_pylist()])
-    if len(mine) == len(events):
-        return events
-    columns = events.columns
-    keep = np.isin(columns.image_index, mine)
-    return Events(
-        class_names=events.class_names, events=events.events.take(mine), detections=events.detections.filter(keep)
-    )
 
 
 def _reference(store: Store, verdict: str, spec: Spec) -> tuple[Predictions, list[str]]:

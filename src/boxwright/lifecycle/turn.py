@@ -26,8 +26,8 @@ from boxwright.artifacts import (
 )
 from boxwright.gate import OnSet
 from boxwright.labels import correct
-from boxwright.lifecycle.stages import ROLLOUT, Progress, Stages, current_rollout
-from boxwright.serving import promote
+from boxwright.lifecycle.releasing import release
+from boxwright.lifecycle.stages import Progress, Stages
 from boxwright.spec import Spec
 from boxwright.store import Steps, Store, Waiting, quietly
 
@@ -107,7 +107,6 @@ def release_if_passing(store: Store, verdict: Verdict, say: Say) -> Rollout | No
         failing = [check for check in verdict.checks if check.status != "met"]
         say(f"not promoted: {len(failing)} of {len(verdict.checks)} requirements are not met or lack evidence")
         return None
-    rollout = promote(verdict, current=current_rollout(store))
-    store.put(rollout, name=ROLLOUT, reason=f"verdict {verdict.digest[:12]}")
+    rollout = release(store, verdict, reason=f"verdict {verdict.digest[:12]}")
     say(f"promoted bundle {rollout.primary[:12]} (rollout {rollout.number})")
     return rollout

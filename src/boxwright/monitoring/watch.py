@@ -1,14 +1,16 @@
 """Events against the reference, window by window, all together and per camera.
 
-A feature rings when its distribution differs (Kolmogorov-Smirnov, corrected by Holm over everything asked in the
+An alarm fires where the distribution of a feature differs (Kolmogorov-Smirnov, corrected by Holm over everything asked in the
 window) and its mean moved by at least the spec's least effect: the first guards against chance, the second against
-differences that are real and do not matter. Latency percentiles ring only against a limit of the spec. A camera of
-which the reference has too few pictures is not compared by itself, and the summary says so.
+differences that are real and do not matter. Latency percentiles fire only against a limit of the spec. What has too few images
+on one side is not compared, and the summary says so: no alarm is an answer only where something was compared.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,14 +19,40 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import DRIFT_SCHEMA, Drift, Events
 from boxwright.monitoring.features import Features
+from boxwright.monitoring.sources import LEAST, declared_values, sources
 from boxwright.monitoring.statistics import effect, holm, ks_p_value, ks_statistic
 from boxwright.spec import Spec
 
-_LEAST = 20  # pictures a slice of a window needs to be compared
+_LEAST_VALUES = 10  # of a feature, on either side
 _PERCENTS = (50, 95, 99)
 
 
-def watch(events: Events, features: Features, reference: Features, spec: Spec, *, reference_digest: str = "") -> Drift:
+@dataclass(frozen=True)
+class _TooFew:
+    """Something that a window could not compare: a slice, or one feature of it.
+
+    Attributes:
+        slice, feature: what; an empty feature stands for all.
+        side: `events` or `reference`, where images are missing.
+        found, needed: how many images have a value.
+    """
+
+    slice: str
+    feature: str
+    side: str
+    found: int
+    needed: int
+
+
+def watch(
+    events: Events,
+    features: Features,
+    reference: Features,
+    spec: Spec,
+    *,
+    reference_digest: str = "",
+    other_bundles: Sequence[Mapping[str, Any]] = (),
+) -> Drift:
     """How far each window of events is from the reference.
 
     Args:
@@ -33,29 +61,65 @@ def watch(events: Events, features: Features, reference: Features, spec: Spec, *
         reference: of the data the bundle was judged on.
         spec: its monitoring clause.
         reference_digest: for lineage.
+        other_bundles: whose events of the stretch were left out; each `bundle`, `events`, `same_classes`.
     """
     at = events.events.column("at").to_numpy()
     size = spec.monitoring.window
     rows: list[dict[str, Any]] = []
+    too_few: list[tuple[int, _TooFew]] = []
     starts = range(0, max(len(events) - size // 2, min(1, len(events))), size)
     for window, start in enumerate(starts):
         last = start + size + size // 2 >= len(events) and len(events) - start < 2 * size
         inside = np.arange(start, len(events) if last and window == len(starts) - 1 else min(start + size, len(events)))
         stamp = {"window": window, "begins": float(at[inside[0]]), "ends": float(at[inside[-1]])}
-        rows += [{**stamp, **row} for row in _compare(features.take(inside), reference, spec)]
+        found, lacking = _compare(features.take(inside), reference, spec)
+        rows += [{**stamp, **row} for row in found]
+        too_few += [(window, one) for one in lacking]
     drift_rows = pa.Table.from_pylist(rows, schema=DRIFT_SCHEMA)
     made_from = {"events": events.digest, **({"reference": reference_digest} if reference_digest else {})}
-    return Drift(rows=drift_rows, summary=_summary(rows, features, reference, spec), made_from=made_from)
+    who = sources(features.slices, at, reference.slices, spec)
+    not_compared = _grouped(too_few)
+    alarms = [row for row in rows if row["alarm"]]
+    compared = sum(row["feature"] in features.values for row in rows)
+    urgent = alarms or who.unknown or who.silent
+    summary = {
+        "outcome": "alarm" if urgent else "quiet" if compared else "too few to compare",
+        "events": len(features),
+        "reference_pictures": len(reference),
+        "windows": len(starts),
+        "comparisons": compared,
+        "settings": spec.monitoring.model_dump(mode="json"),
+        "alarms": _sentences(alarms),
+        "first_alarm_window": min((row["window"] for row in alarms), default=None),
+        "cannot_compare": [
+            *who.sentences(spec.monitoring.by or "", len(features)),
+            *_of_one_side(features, reference),
+            *(_told(one, len(starts)) for one in not_compared),
+            *(_told_of_bundle(other) for other in other_bundles),
+        ],
+        "not_compared": _hardly_known(features, reference),
+        "unknown": who.unknown,
+        "silent": who.silent,
+        "unnamed": who.unnamed,
+        "too_few": not_compared,
+        "other_bundles": [dict(other) for other in other_bundles],
+    }
+    return Drift(rows=drift_rows, summary=summary, made_from=made_from)
 
 
-def _compare(window: Features, reference: Features, spec: Spec) -> list[dict[str, Any]]:
-    """All rows of one window."""
+def _compare(window: Features, reference: Features, spec: Spec) -> tuple[list[dict[str, Any]], list[_TooFew]]:
+    """All rows of one window, and what it could not compare."""
     rows: list[dict[str, Any]] = []
     p_values: list[float] = []
-    for name, inside, against in _slices(window, reference, spec):
-        for feature, column in window.values.items():
-            value, base = _known(column[inside]), _known(reference.values[feature][against])
-            if len(value) < _LEAST // 2 or len(base) < _LEAST // 2:
+    slices, too_few = _slices(window, reference, spec)
+    for name, inside, against in slices:
+        for feature in (name for name in window.values if name in reference.values):
+            value, base = _known(window.values[feature][inside]), _known(reference.values[feature][against])
+            short = [
+                (side, len(of)) for side, of in (("events", value), ("reference", base)) if len(of) < _LEAST_VALUES
+            ]
+            if short:
+                too_few.append(_TooFew(name, feature, *short[0], _LEAST_VALUES))
                 continue
             p_values.append(ks_p_value(ks_statistic(value, base), len(value), len(base)))
             rows.append(
@@ -67,23 +131,37 @@ def _compare(window: Features, reference: Features, spec: Spec) -> list[dict[str
     for row, p in zip(rows, holm(np.array(p_values)), strict=True):
         row["p_value"] = float(p)
         row["alarm"] = bool(p < spec.monitoring.false_alarm and abs(row["effect"]) >= spec.monitoring.least_effect)
-    return rows + _latency(window, reference, spec)
+    return rows + _latency(window, reference, spec), too_few
 
 
-def _slices(window: Features, reference: Features, spec: Spec) -> list[tuple[str, NDArray, NDArray]]:
-    """(name, rows of the window, rows of the reference to compare with)."""
-    everything = np.arange(len(reference))
-    found = [("all", np.arange(len(window)), everything)]
-    if spec.monitoring.by is None:
-        return found
-    of_window, of_reference = np.array(window.slices, dtype=object), np.array(reference.slices, dtype=object)
-    for value in sorted({v for v in window.slices if v}):
-        inside, against = np.flatnonzero(of_window == value), np.flatnonzero(of_reference == value)
-        if len(inside) < _LEAST:
-            continue
-        if len(against) >= _LEAST:
-            found.append((f"{spec.monitoring.by}={value}", inside, against))
-    return found
+def _slices(
+    window: Features, reference: Features, spec: Spec
+) -> tuple[list[tuple[str, NDArray, NDArray]], list[_TooFew]]:
+    """(name, rows of the window, rows of the reference to compare with), and the slices that are too small.
+
+    All together need 20 events, or a whole window where it is shorter: the spec asked for no more.
+    """
+    by = spec.monitoring.by
+    wanted = [
+        ("all", np.arange(len(window)), np.arange(len(reference)), min(LEAST, spec.monitoring.window), _LEAST_VALUES)
+    ]
+    if by is not None:
+        of_window, of_reference = (np.array(side.slices, dtype=object) for side in (window, reference))
+        wanted += [
+            (f"{by}={value}", np.flatnonzero(of_window == value), np.flatnonzero(of_reference == value), LEAST, LEAST)
+            for value in sorted({v for v in window.slices if v})
+        ]
+    declared = {f"{by}={value}" for value in declared_values(spec)}
+    found, too_few = [], []
+    for name, inside, against, least_events, least_reference in wanted:
+        if len(against) < least_reference:
+            if name == "all" or len(against) or name in declared:  # any other value is unknown, and told by `sources`
+                too_few.append(_TooFew(name, "", "reference", len(against), least_reference))
+        elif len(inside) < least_events:
+            too_few.append(_TooFew(name, "", "events", len(inside), least_events))
+        else:
+            found.append((name, inside, against))
+    return found, too_few
 
 
 def _latency(window: Features, reference: Features, spec: Spec) -> list[dict[str, Any]]:
@@ -107,25 +185,54 @@ def _known(column: NDArray) -> NDArray:
     return column[np.isfinite(column)]
 
 
-def _strange(features: Features, reference: Features) -> list[str]:
+def _of_one_side(features: Features, reference: Features) -> list[str]:
+    """Features, such as the boxes of a class, that only one side has."""
+    return [
+        f"{name}: only {side} has it, so it is not compared."
+        for side, mine, other in (("traffic", features, reference), ("the reference", reference, features))
+        for name in mine.values
+        if name not in other.values
+    ]
+
+
+def _hardly_known(features: Features, reference: Features) -> list[str]:
     """Values of the monitored condition that occur in traffic and hardly in the reference."""
     known = Counter(reference.slices)
-    return sorted(value for value in set(features.slices) if value and known[value] < _LEAST)
+    return sorted(value for value in set(features.slices) if value and known[value] < LEAST)
 
 
-def _summary(rows: list[dict[str, Any]], features: Features, reference: Features, spec: Spec) -> dict[str, Any]:
-    alarms = [row for row in rows if row["alarm"]]
-    sentences = [
+def _grouped(too_few: Sequence[tuple[int, _TooFew]]) -> list[dict[str, Any]]:
+    """One entry per slice, feature and side, over all windows it concerns; whole slices first."""
+    groups: dict[tuple[str, str, str], list[tuple[int, _TooFew]]] = {}
+    for window, one in too_few:
+        groups.setdefault((one.slice, one.feature, one.side), []).append((window, one))
+    return [
+        {
+            "slice": name, "feature": feature or None, "side": side, "windows": [window for window, _ in found],
+            "most": max(one.found for _, one in found), "needed": found[0][1].needed,
+        }
+        for (name, feature, side), found in sorted(groups.items(), key=lambda g: (g[0][1] != "", g[0][0] != "all", g[0]))
+    ]  # fmt: skip
+
+
+def _told(one: Mapping[str, Any], windows: int) -> str:
+    what = f"{one['feature']} of {one['slice']}" if one["feature"] else one["slice"]
+    most, needed = one["most"], one["needed"]
+    if one["side"] == "reference":
+        return f"{what}: too few to compare, the reference has {most} images with a value and {needed} are needed; judge the bundle on more images."
+    where = "" if windows == 1 else f" in {len(one['windows'])} of {windows} windows"
+    several = "at most " if len(one["windows"]) > 1 else ""
+    return f"{what}: too few to compare{where}, {several}{most} events and {needed} are needed; fewer cannot tell a shift from chance."
+
+
+def _told_of_bundle(other: Mapping[str, Any]) -> str:
+    classes = "" if other["same_classes"] else ", which has other classes or another order of them"
+    return f"{other['events']} events were answered by bundle {other['bundle'][:12]}{classes}; they are left out."
+
+
+def _sentences(alarms: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [
         f"window {row['window']}: {row['feature']} of {row['slice']} is {row['value']:.3g}, "
         f"the reference {row['reference']:.3g} (effect {row['effect']:+.2f})"
         for row in sorted(alarms, key=lambda r: (r["window"], -abs(r["effect"])))
     ]
-    return {
-        "events": len(features),
-        "reference_pictures": len(reference),
-        "windows": len({row["window"] for row in rows}),
-        "settings": spec.monitoring.model_dump(mode="json"),
-        "not_compared": _strange(features, reference),
-        "alarms": sentences,
-        "first_alarm_window": min((row["window"] for row in alarms), default=None),
-    }

@@ -25,6 +25,17 @@ _MOST_ROWS = 300
 _MOST_DOTS = 40
 _AGREE = 1e-6
 _WIDTH, _HEIGHT = 340.0, 190.0
+_TOLD = (
+    "alarms",
+    "outcome",
+    "cannot_compare",
+    "unknown",
+    "silent",
+    "unnamed",
+    "too_few",
+    "other_bundles",
+    "not_compared",
+)
 Row = Mapping[str, Any]
 Side = Callable[[Row], tuple[float, float]]
 
@@ -77,6 +88,8 @@ def drift_page(drift: Drift, *, title: str) -> str:
         ringing=sum(row["alarm"] for row in rows),
         windows=len({row["window"] for row in rows}),
         stretch=(min(begins, default=None), max(ends, default=None)),
+        outcome=drift.summary.get("outcome", ""),
+        cannot_compare=drift.summary.get("cannot_compare", []),
         settings=_settings(drift.summary),
     )
 
@@ -110,10 +123,10 @@ def _sentence(run: Sequence[Row]) -> str:
 
 
 def _settings(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the summary says beside the alarms, which the rows tell in full; one line each."""
+    """What the summary says beside the alarms and what cannot be compared, which the page tells in full; one line each."""
     shown: list[tuple[str, str]] = []
     for key, value in summary.items():
-        if key != "alarms":
+        if key not in _TOLD:
             pairs = value.items() if isinstance(value, Mapping) else [(key, value)]
             shown += [(str(name).replace("_", " "), _words(inner)) for name, inner in pairs]
     return shown

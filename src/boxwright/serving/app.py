@@ -17,7 +17,7 @@ import hmac
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +33,7 @@ from starlette.routing import Route
 from boxwright.errors import PictureError, ServingError
 from boxwright.images import measure, read_picture
 from boxwright.inference import Detector
+from boxwright.serving.asked import Asked, Refusal, header_text, read_asked
 from boxwright.serving.journal import Journal
 from boxwright.serving.meters import Meters
 from boxwright.serving.slot import Slot
@@ -75,6 +76,7 @@ class Server:
         self._admitted = 0
         self._draining = False
         self._journaling = True
+        self._conditions: set[str] = set()  # of every bundle that answered here: a rollback must not turn clients away
         self.meters = Meters()
 
     def app(self) -> Starlette:
@@ -119,7 +121,7 @@ class Server:
         begin = time.perf_counter()
         try:
             response = await self._answer(request, request_id, begin)
-        except _Refusal as refusal:
+        except Refusal as refusal:
             response = JSONResponse(
                 {"error": refusal.message, "request_id": request_id},
                 status_code=refusal.status,
@@ -138,10 +140,10 @@ class Server:
         self._authorise(request)
         detector = self._slot.detector
         if detector is None or self._draining:
-            raise _Refusal(503, "no bundle is ready to answer", {"Retry-After": "1"})
+            raise Refusal(503, "no bundle is ready to answer", {"Retry-After": "1"})
         if self._admitted >= self._limits.in_flight + self._limits.waiting:
             self.meters.shed.inc()
-            raise _Refusal(429, f"{self._admitted} requests are in hand, no more are taken", {"Retry-After": "1"})
+            raise Refusal(429, f"{self._admitted} requests are in hand, no more are taken", {"Retry-After": "1"})
         self._admitted += 1
         self.meters.in_hand.set(self._admitted)
         try:
@@ -149,12 +151,11 @@ class Server:
                 async with asyncio.timeout(self._limits.body_seconds):
                     data = await self._body(request)
             except TimeoutError as error:
-                raise _Refusal(408, f"the body did not arrive within {self._limits.body_seconds:g} s") from error
-            conditions = _conditions(request, ("camera", *detector.contract.condition_thresholds))
-            name = _short(request.headers.get("x-file-name") or request.query_params.get("name", ""))
-            least = _least_score(request)
+                raise Refusal(408, f"the body did not arrive within {self._limits.body_seconds:g} s") from error
+            self._conditions |= detector.contract.condition_thresholds.keys()
+            asked = read_asked(request, detector.contract.condition_thresholds, known=self._conditions)
             work = asyncio.get_running_loop().run_in_executor(
-                self._workers, self._work, detector, data, request_id, conditions, name, least, begin
+                self._workers, self._work, detector, data, request_id, asked, begin
             )
             return await asyncio.shield(work)
         finally:
@@ -164,36 +165,27 @@ class Server:
     def _authorise(self, request: Request) -> None:
         if self._limits.token is None:
             return
-        given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
+        given = header_text(request, "authorization").removeprefix("Bearer ").encode()
         if not hmac.compare_digest(given, self._limits.token.encode()):
-            raise _Refusal(401, "this server asks for a bearer token", {"WWW-Authenticate": "Bearer"})
+            raise Refusal(401, "this server asks for a bearer token", {"WWW-Authenticate": "Bearer"})
 
     async def _body(self, request: Request) -> bytes:
         most = self._limits.body_bytes
         declared = request.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > most:
-            raise _Refusal(413, f"the body has {declared} bytes, at most {most} are taken")
+            raise Refusal(413, f"the body has {declared} bytes, at most {most} are taken")
         parts, size = [], 0
         async for part in request.stream():
             size += len(part)
             if size > most:
-                raise _Refusal(413, f"the body has more than the {most} bytes that are taken")
+                raise Refusal(413, f"the body has more than the {most} bytes that are taken")
             parts.append(part)
         return b"".join(parts)
 
-    def _work(
-        self,
-        detector: Detector,
-        data: bytes,
-        request_id: str,
-        conditions: dict[str, str],
-        name: str,
-        least: float | None,
-        begin: float,
-    ) -> Response:
+    def _work(self, detector: Detector, data: bytes, request_id: str, asked: Asked, begin: float) -> Response:
         """Everything that costs, in a worker thread."""
         try:
-            picture = read_picture(data, name=name or "body", max_pixels=self._limits.pixels)
+            picture = read_picture(data, name=asked.file_name or "body", max_pixels=self._limits.pixels)
         except PictureError as error:
             status = {"pixels": 413, "format": 415}.get(error.reason, 400)
             return JSONResponse({"error": str(error), "request_id": request_id}, status_code=status)
@@ -207,8 +199,8 @@ class Server:
             "bundle": detector.bundle.digest,
             "class_names": list(detector.contract.class_names),
             "picture": digest,
-            "file_name": name,
-            "camera": conditions["camera"],
+            "file_name": asked.file_name,
+            "camera": asked.conditions["camera"],
             "width": picture.shape[1],
             "height": picture.shape[0],
             **measure(picture),
@@ -229,23 +221,16 @@ class Server:
             if not _answers_anyway(detector):
                 headers = {"Retry-After": "5"}
                 return JSONResponse({"error": str(error), "request_id": request_id}, status_code=503, headers=headers)
-        self.meters.observe(found, detector, conditions=conditions, seconds=detected - begin)
+        self.meters.observe(found, detector, conditions=asked.conditions, seconds=detected - begin)
         timings = {"decode": (decoded - begin) * 1e3, "detect": (detected - decoded) * 1e3}
-        chosen = detector.answered(found, conditions) if least is None else found.score >= least
+        least = asked.least_score
+        chosen = detector.answered(found, asked.conditions) if least is None else found.score >= least
         return JSONResponse(_body(facts, chosen, detector, timings))
 
 
 def _answers_anyway(detector: Detector) -> bool:
     """Whether the promise is to answer even without a record; the gap is counted."""
     return detector.contract.degraded == "answer"
-
-
-class _Refusal(Exception):
-    """A request that is not taken: status, sentence, headers."""
-
-    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status, self.message, self.headers = status, message, headers or {}
 
 
 def _body(facts: dict[str, Any], chosen: NDArray, detector: Detector, timings: dict[str, float]) -> dict[str, Any]:
@@ -266,34 +251,6 @@ def _body(facts: dict[str, Any], chosen: NDArray, detector: Detector, timings: d
         ],
         "timings_ms": {name: round(value, 3) for name, value in timings.items()},
     }
-
-
-def _least_score(request: Request) -> float | None:
-    text = request.query_params.get("min_score")
-    if text is None:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise _Refusal(400, f"min_score must be a number in [0, 1], found '{text[:40]}'")
-    return value
-
-
-def _conditions(request: Request, names: Iterable[str]) -> dict[str, str]:
-    """What a request says of its picture: header `X-NAME` (with `-` for `_`), or query parameter; else empty."""
-
-    def said(name: str) -> str:
-        header = request.headers.get(f"x-{name.replace('_', '-')}") if name.isascii() else None
-        return _short(header or request.query_params.get(name, ""))
-
-    return {name: said(name) for name in names}
-
-
-def _short(text: str) -> str:
-    """A client's name for something: printable, at most 200 characters."""
-    return "".join(c for c in text[:200] if c.isprintable())
 
 
 def _sampled(digest: str, share: float) -> bool:

@@ -16,16 +16,10 @@ import threading
 import time
 import uuid
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
-from boxwright.artifacts import EVENT_SCHEMA, Events
-from boxwright.artifacts.predictions import detection_table
-from boxwright.detections import DetectionColumns, offsets_from_counts
 from boxwright.errors import ServingError
 
 SEGMENT_BYTES = 64 << 20
@@ -122,37 +116,3 @@ def read_records(folder: Path) -> Iterator[dict[str, Any]]:
                 if len(payload) != length or zlib.crc32(payload) != checksum:
                     break
                 yield json.loads(payload)
-
-
-def read_events(
-    folder: Path, *, since: float = 0.0, until: float = float("inf"), class_names: Sequence[str] | None = None
-) -> Events:
-    """The events of a stretch of time, in the order of answering.
-
-    Args:
-        folder: the journal's.
-        since, until: seconds since 1970; from inclusive to exclusive.
-        class_names: of the bundles that answered; taken from the records when None.
-
-    Raises:
-        ServingError: there is no journal, or bundles with different classes answered.
-    """
-    if not folder.is_dir():
-        raise ServingError(f"There is no journal in '{folder}'; serve with `--journal` first.")
-    records = sorted((r for r in read_records(folder) if since <= r["at"] < until), key=lambda r: r["at"])
-    names = tuple(class_names or (records[0]["class_names"] if records else ()))
-    if any(tuple(r["class_names"]) != names for r in records):
-        raise ServingError(
-            f"Bundles with different classes answered in '{folder}'; ask for a stretch with one set of classes."
-        )
-    events = pa.Table.from_pylist(
-        [{**{f.name: r.get(f.name) for f in EVENT_SCHEMA}, "detections": len(r["score"])} for r in records],
-        schema=EVENT_SCHEMA,
-    )
-    columns = DetectionColumns(
-        offsets=offsets_from_counts([len(r["score"]) for r in records]),
-        boxes_xyxy=np.array([b for r in records for b in r["boxes_xyxy"]], np.float64).reshape(-1, 4),
-        score=np.array([s for r in records for s in r["score"]], np.float64),
-        class_id=np.array([c for r in records for c in r["class_id"]], np.int32),
-    )
-    return Events(class_names=names, events=events, detections=detection_table(columns))

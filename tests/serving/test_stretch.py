@@ -1,0 +1,72 @@
+"""Events of several bundles in one journal: joined by the name of a class, never by its number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from boxwright.errors import ServingError
+from boxwright.serving import Journal, Stretch, read_events, read_stretch
+
+OLD, NEW = ("carton", "pouch"), ("pouch", "can", "carton")
+
+
+def record(bundle: str, class_names: tuple[str, ...], found: list[str], at: float = 0.0) -> dict[str, Any]:
+    """What a server writes for one image with these classes found."""
+    return {
+        "event_id": f"{bundle}-{at}", "at": at, "bundle": bundle, "class_names": list(class_names), "picture": "a" * 64,
+        "file_name": "", "camera": "", "width": 10, "height": 10, "brightness": 1.0, "contrast": 1.0, "sharpness": 1.0,
+        "latency_ms": 1.0, "boxes_xyxy": [[k, 0, k + 1, 5] for k in range(len(found))], "score": [0.9] * len(found),
+        "class_id": [class_names.index(name) for name in found],
+    }  # fmt: skip
+
+
+def found_names(events: Any) -> list[list[str]]:
+    columns = events.columns
+    return [
+        [events.class_names[c] for c in columns.class_id[columns.offsets[i] : columns.offsets[i + 1]]]
+        for i in range(len(events))
+    ]
+
+
+def test_a_changed_class_list_is_joined_by_name(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.append(record("old", OLD, ["pouch", "carton"], at=1))
+    journal.append(record("new", NEW, ["carton", "can"], at=2))
+    journal.append(record("new", NEW, [], at=3))
+    journal.append(record("old", OLD, ["pouch"], at=4))
+    events = read_events(tmp_path)
+    assert events.class_names == ("carton", "pouch", "can")
+    assert found_names(events) == [["pouch", "carton"], ["carton", "can"], [], ["pouch"]]
+    stretch = read_stretch(tmp_path)
+    assert [(a.bundle, a.class_names, a.events) for a in stretch.answering()] == [("old", OLD, 2), ("new", NEW, 2)]
+    mine = stretch.of_bundle("new").events(NEW)
+    assert (mine.class_names, found_names(mine)) == (NEW, [["carton", "can"], []])
+    assert found_names(read_stretch(tmp_path, since=2, until=4).events(OLD + ("can",))) == [["carton", "can"], []]
+
+
+@given(st.permutations(NEW), st.permutations(NEW), st.lists(st.lists(st.sampled_from(NEW), max_size=3), max_size=5))
+def test_the_order_of_classes_never_matters(one: list[str], other: list[str], found: list[list[str]]) -> None:
+    records = [record(f"{k % 2}", tuple((one, other)[k % 2]), names, at=k) for k, names in enumerate(found)]
+    for asked in (None, one, other):
+        events = Stretch(records).events(asked)
+        assert found_names(events) == found
+        np.testing.assert_array_equal(events.events.column("detections").to_numpy(), [len(names) for names in found])
+
+
+def test_a_class_that_is_not_asked_for_is_refused_and_not_lost() -> None:
+    with pytest.raises(ServingError, match="answers with the class 'can', which is not among carton, pouch"):
+        Stretch([record("old", OLD, []), record("new", NEW, ["can"])]).events(OLD)
+
+
+def test_nothing_in_nothing_out(tmp_path: Path) -> None:
+    Journal(tmp_path)
+    assert (len(read_events(tmp_path)), read_events(tmp_path).class_names) == (0, ())
+    assert read_stretch(tmp_path).answering() == []
+    with pytest.raises(ServingError, match="no journal"):
+        read_events(tmp_path / "nowhere")
