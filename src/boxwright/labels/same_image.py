@@ -11,7 +11,6 @@ Likewise `a.jpg` and `a.png` are two images, and `a` is `a.png`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -21,6 +20,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from boxwright.images import match_names
+from boxwright.images.folders import folders_agree
 from boxwright.images.names import RULES as NAME_RULES
 from boxwright.images.names import spelled_alike
 from boxwright.store import pair_rows
@@ -34,10 +34,6 @@ IN_WORDS = {
     "path end": "end of the path",
     "ending": "file name without its ending",
 }
-_MADE_BY_TOOLS = {
-    "images", "image", "imgs", "img", "pictures", "photos", "frames", "data", "dataset", "datasets", "media", "files", "export",
-    "upload", "uploads", "jpegimages", "obj_train_data", "..",
-}  # fmt: skip
 _KEPT = 3  # examples of names that were not paired
 
 
@@ -118,7 +114,7 @@ def _by_spelling(
         how = found.rule[i]
         if how == "ending" and not _without_ending(mine[i], known[k]):
             continue
-        if how in ("path end", "ending") and not (loose or _one_says_nothing(mine[i], known[k])):
+        if how in ("path end", "ending") and not (loose or folders_agree(mine[i], known[k])):
             not_paired.append((known[k], mine[i]))
             continue
         taken.add(k)
@@ -134,22 +130,6 @@ def _by_spelling(
 def _without_ending(name: str, other: str) -> bool:
     """Whether one of the two has no ending at all."""
     return not (PurePosixPath(name).suffix and PurePosixPath(other).suffix)
-
-
-def _one_says_nothing(name: str, other: str) -> bool:
-    """Whether the folders before the common end of two paths are unknown, or a tool's own, on one side."""
-    a, b = (spelled_alike(text).casefold().split("/")[:-1] for text in (name, other))
-    while a and b and a[-1] == b[-1]:
-        a, b = a[:-1], b[:-1]
-    return _says_nothing(a) or _says_nothing(b)
-
-
-def _says_nothing(folders: Sequence[str]) -> bool:
-    before = ("", *folders)
-    return all(
-        folder in _MADE_BY_TOOLS or (folder.isdigit() and last.startswith("upload"))
-        for last, folder in zip(before, folders, strict=False)
-    )
 
 
 def _pair(partner: NDArray, codes: NDArray, n: int, asked: NDArray) -> None:
