@@ -117,7 +117,7 @@ def test_other_ids_other_folders_and_another_format_meet(
     plain = answer(capsys, "agree", anna, ben)[1]["figures"]["alpha"]["value"]
     moved = write_coco(tmp_path / "moved.json", ratings, 1, ids_from=500, prefix="deep/er/")
     found = answer(capsys, "agree", anna, moved)[1]
-    assert found["facts"]["matched_by"] == "last part of the file name"
+    assert found["facts"]["matched_by"] == "end of the path"
     assert found["figures"]["alpha"]["value"] == plain
     yolo = answer(capsys, "agree", anna, write_yolo(tmp_path / "yolo", ratings, 1))[1]
     assert yolo["figures"]["alpha"]["value"] == pytest.approx(plain, abs=1e-9)
@@ -152,7 +152,7 @@ def test_bad_words_are_one_sentence(two, tmp_path: Path, capsys: pytest.CaptureF
     for words, part in (
         ([anna], "two or more"),
         ([anna, tmp_path / "nowhere.json"], "nowhere.json"),
-        ([anna, other], "no picture in common"),
+        ([anna, other], "no image in common"),
         ([anna, ben, "--spec", spec], "does not have"),
         ([anna, ben, "--name", "x"], "one name for each"),
         ([anna, ben, "--block", "5", "--groups", spec], "not both"),
@@ -264,3 +264,32 @@ def test_boxes_in_anothers_crowd_are_asked_of_nobody(tmp_path: Path, capsys: pyt
     _, found = answer(capsys, "agree", tmp_path / "a.json", tmp_path / "b.json", "--json")
     assert found["figures"]["f1"]["value"] == 1.0
     assert found["facts"]["crowds_left_out"] == 4
+
+
+def test_content_decides_where_both_have_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two folders with the same names of frames: the same video copied, or another one."""
+    ratings = drawn(world(1, pictures=6), [Person(), Person()])
+    folders = [write_yolo(tmp_path / name, ratings, i) for i, name in enumerate(("anna", "ben"))]
+    for folder in folders:
+        for p, image in enumerate(sorted((folder / "images").iterdir())):
+            image.write_bytes(write_jpeg(np.full((SIDE_PX, SIDE_PX, 3), 20 * p + 9, np.uint8)))
+    found = answer(capsys, "agree", *folders)[1]
+    assert found["facts"]["paired"] == {"content": 6, "not_paired": 0}
+    for p, image in enumerate(sorted((folders[1] / "images").iterdir())):
+        image.write_bytes(write_jpeg(np.full((SIDE_PX, SIDE_PX, 3), 20 * p, np.uint8)))
+    assert run(["agree", *map(str, folders)]) == 2
+    assert "different content" in capsys.readouterr().err
+    assert answer(capsys, "agree", *folders, "--match-by", "name")[1]["facts"]["paired"]["exact"] == 6
+
+
+def test_one_name_twice_in_a_file_is_paired_with_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images = [
+        {"id": i, "file_name": name, "width": 9, "height": 9} for i, name in enumerate(["f.png", "f.png", "g.png"])
+    ]
+    tree = {"images": images, "categories": [{"id": 1, "name": "a"}], "annotations": []}
+    (tmp_path / "a.json").write_text(json.dumps(tree))
+    (tmp_path / "b.json").write_text(json.dumps({**tree, "images": images[::-1]}))
+    assert run(["agree", str(tmp_path / "a.json"), str(tmp_path / "b.json"), "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["facts"]["paired"] == {"exact": 1, "not_paired": 1}
+    assert "stand for two images" in captured.err

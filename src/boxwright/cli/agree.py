@@ -10,6 +10,7 @@ import typer
 
 from boxwright.artifacts import Agreement
 from boxwright.cli.terminal import JsonOption, give, save_artifact, say, write_page
+from boxwright.cli.versions import MatchByOption
 from boxwright.errors import BoxwrightError, InputError
 from boxwright.images import read_picture
 from boxwright.ingestion import read_conditions
@@ -52,6 +53,7 @@ def agree(
         Path | None, typer.Option("--conditions", help="CSV or Parquet: file name, then conditions.")
     ] = None,
     pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder of the pictures, for the page.")] = None,
+    match_by: MatchByOption = "auto",
     merged: Annotated[Path | None, typer.Option("--consensus", help="Write weighted consensus boxes as COCO.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Also save the agreement into this folder.")] = None,
     page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
@@ -64,7 +66,11 @@ def agree(
         raise InputError(f"--consensus '{merged}' is what an annotator drew, or lies in it; name another file.")
     promise = load_spec(spec) if spec else None
     extra = read_conditions(conditions) if conditions else None
-    read = read_annotators(sources, names=names or (), spec=promise, pictures=pictures, conditions=extra)
+    read = read_annotators(
+        sources, names=names or (), spec=promise, pictures=pictures, conditions=extra, match_by=match_by
+    )
+    for warning in read.warnings:
+        say(warning)
     of_group = _groups(groups, read) if groups else None
     confidence = promise.acceptance.confidence if promise else 0.95
     sure = sureness(read.ratings, groups=of_group, block=block, confidence=confidence)
@@ -156,8 +162,8 @@ def as_lines(found: Agreement) -> list[str]:
     counts = found.tally
     lines = [f"annotators  {', '.join(found.annotators)}"]
     lines.append(
-        f"pictures    {counts['pictures_of_several']} that several had (matched by {found.facts.get('matched_by')}), "
-        f"{counts['pictures'] - counts['pictures_of_several']} that one had"
+        f"images      {counts['pictures_of_several']:,} in common (matched by {found.facts.get('matched_by')}), "
+        f"{counts['pictures'] - counts['pictures_of_several']:,} of one annotator only"
     )
     lines.append("boxes       " + ", ".join(f"{name} {n}" for name, n in counts["boxes"].items()))
     lines.append(

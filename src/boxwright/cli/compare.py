@@ -9,14 +9,26 @@ import numpy as np
 import typer
 
 from boxwright.artifacts import Comparison, Dataset, Matches, Predictions, Report
-from boxwright.cli.evaluate import match_files, refuse_given
+from boxwright.cli.evaluate import refuse_given
+from boxwright.cli.judged import CategoryIdsOption, ClassesOption, MatchByOption, how_read, match_files
 from boxwright.cli.pictures import pictures_of_files, pictures_of_store
-from boxwright.cli.terminal import STORE, JsonOption, StoreOption, find, give, open_store, save_artifact, write_page
+from boxwright.cli.terminal import (
+    STORE,
+    JsonOption,
+    StoreOption,
+    find,
+    give,
+    is_source,
+    open_store,
+    save_artifact,
+    say,
+    write_page,
+)
 from boxwright.errors import InputError
 from boxwright.evaluation import Contender
 from boxwright.evaluation import compare as compare_matches
 from boxwright.evaluation.operating import least_scores
-from boxwright.ingestion import read_truth
+from boxwright.ingestion import read_ground_truth
 from boxwright.pages import comparison_page
 from boxwright.spec import load_spec
 from boxwright.spec.spec import ConditionClause
@@ -46,6 +58,9 @@ def compare(
         Path | None, typer.Option("--conditions", help="CSV or Parquet: file name, then conditions.")
     ] = None,
     pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder of the pictures, for the page.")] = None,
+    match_by: MatchByOption = "auto",
+    category_ids: CategoryIdsOption = "auto",
+    classes: ClassesOption = None,
     out: Annotated[Path | None, typer.Option("--out", help="Also save the comparison into this folder.")] = None,
     page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
     store: StoreOption = STORE,
@@ -55,16 +70,24 @@ def compare(
     promise = load_spec(spec) if spec else None
     clauses: tuple[ConditionClause, ...] = promise.conditions if promise else ()
     if truth is not None:
-        columns = read_truth(truth)
-        options: dict[str, Any] = {"spec": promise, "groups": groups, "conditions": conditions, "pictures": pictures}
+        columns = read_ground_truth(truth, pictures=pictures)
+        for note in columns.notes:
+            say(note)
+        folder = pictures or (truth if truth.is_dir() else truth.parent)
+        how = how_read(match_by, category_ids, classes, folder)
+        options: dict[str, Any] = {
+            "spec": promise, "groups": groups, "conditions": conditions, "pictures": pictures, "how": how,
+        }  # fmt: skip
         sides = []
         for results in (a, b):
             matches, clauses = match_files(columns, Path(results), **options)
             of_class = dict.fromkeys(matches.class_names, 0.5 if score_threshold is None else score_threshold)
             sides.append(Contender(Path(results).name, matches, least_scores(matches, of_class)))
-        views = pictures_of_files(columns, sides[1].matches, pictures or truth.parent)
-    elif Path(a).is_file() and Path(a).suffix == ".json":
-        raise InputError(f"'{a}' is a file; COCO results are compared with --truth GROUND_TRUTH.json.")
+        views = pictures_of_files(columns, sides[1].matches, folder)
+    elif is_source(a) or is_source(b):
+        raise InputError(
+            f"'{a if is_source(a) else b}' is a file of detections; compare two of them with --truth GROUND_TRUTH."
+        )
     else:
         only_files = {
             "--score-threshold": score_threshold, "--groups": groups, "--conditions": conditions, "--pictures": pictures,

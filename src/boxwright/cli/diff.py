@@ -11,16 +11,17 @@ import pyarrow as pa
 import typer
 
 from boxwright.artifacts import Dataset
+from boxwright.cli.diff_lines import diff_lines
 from boxwright.cli.terminal import STORE, JsonOption, StoreOption, give, say, write_page
-from boxwright.cli.versions import Version, picture_finder, version_at
+from boxwright.cli.versions import MatchByOption, Version, picture_finder, version_at, with_content
 from boxwright.errors import InputError
 from boxwright.images.measure import MEASURES
 from boxwright.labels import Difference
 from boxwright.labels import diff as diff_datasets
 from boxwright.pages import diff_page
 
-_MOST_LINES = 200
 _MOST_WARNINGS = 5
+_EXAMPLES = 3
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,6 +39,8 @@ def diff(
     pictures: Annotated[
         Path | None, typer.Option("--pictures", help="Folder of the pictures of annotation files.")
     ] = None,
+    match_by: MatchByOption = "auto",
+    limit: Annotated[int, typer.Option("--limit", min=0, help="Single changes to print.")] = 20,
     page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page, with pictures.")] = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
@@ -49,15 +52,17 @@ def diff(
         raise InputError(f"--iou must be above 0 and at most 1; found {least_iou:g}.")
     sides = [version_at(store, reference, pictures=pictures) for reference in (before, after)]
     _warn(sides)
+    compared = _comparable(with_content(sides, match_by=match_by))
     if by == "auto" and not all(side.has_ids for side in sides):
         by = "place"
-    found = diff_datasets(*_comparable(sides), by=by, least_iou=least_iou)  # type: ignore[arg-type]
+    found = diff_datasets(*compared, by=by, least_iou=least_iou, loose=match_by == "path-end")  # type: ignore[arg-type]
+    _refuse_strangers(found, sides)
     if page:
         digests = {d.file_names[i]: d.picture_digests[i] for d in (s.dataset for s in sides) for i in _of(found, d)}
         read = picture_finder(store, sides, pictures)
         titles = (sides[0].title, sides[1].title)
         write_page(page, diff_page(found, titles=titles, read_picture=lambda name: read(name, digests.get(name, ""))))  # pyright: ignore
-    give(_document(found, sides), as_json=as_json, lines=_lines(found))
+    give(_document(found, sides), as_json=as_json, lines=diff_lines(found, sides, limit=limit))
 
 
 def _comparable(sides: list[Version]) -> list[Dataset]:
@@ -98,28 +103,16 @@ def _document(found: Difference, sides: list[Version]) -> dict[str, Any]:
     return {"before": sides[0].title, "after": sides[1].title, "digests": digests, **found.as_document}
 
 
-def _lines(found: Difference) -> list[str]:
-    lines = [f"{name}: {line}" for name, changes in found.pictures_changed.items() for line in changes]
-    lines += [f"{name}: {line}" for name, edits in found.pictures_edited.items() for line in edits]
-    lines += [f"added {name}" for name in found.pictures_added] + [f"removed {name}" for name in found.pictures_removed]
-    lines += [f"replaced {name}" for name in found.pictures_replaced]
-    if len(lines) > _MOST_LINES:
-        lines = [*lines[:_MOST_LINES], f"... and {len(lines) - _MOST_LINES:,} more; --json and --page have them"]
-    if found.classes[0] != found.classes[1]:
-        lines.append(f"classes: {', '.join(found.classes[0])} became {', '.join(found.classes[1])}")
-    if len(found.boxes) and not found.believed_ids:
-        lines.append(f"boxes were recognised by place (IoU {found.least_iou:g} and more): their ids are not kept")
-    for title, table in (("class", found.per_class), ("annotator", found.per_annotator)):
-        if len(table) > 1:
-            lines += [f"{title} {name or '(not told)'}: {_counted(counts)}" for name, counts in table.items()]
-    counts = found.counts
-    return [
-        *lines,
-        f"pictures: +{len(found.pictures_added)} -{len(found.pictures_removed)}; boxes: +{counts['added']} "
-        f"-{counts['removed']}, {counts['moved']} moved, {counts['relabelled']} relabelled, {counts['rejudged']} rejudged"
-        + (f", {counts['details']} with other details" if counts["details"] else ""),
-    ]
-
-
-def _counted(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in counts.items() if count)
+def _refuse_strangers(found: Difference, sides: list[Version]) -> None:
+    """InputError where the two sides have no image in common."""
+    if found.paired or not all(len(side.dataset) for side in sides):
+        return
+    listed = [", ".join(f"'{name}'" for name in side.dataset.file_names[:_EXAMPLES]) for side in sides]
+    more = (
+        f" {found.not_paired} agree in the end of their path; if they are the same images, add --match-by path-end."
+        if found.not_paired
+        else " Images are matched by content and name, never by id; make the file names agree."
+    )
+    raise InputError(
+        f"'{sides[0].title}' and '{sides[1].title}' have no image in common: the first lists {listed[0]}, the second {listed[1]}.{more}"
+    )

@@ -34,12 +34,25 @@ def pictures_of_store(store: Store, dataset: Dataset, predictions: Predictions) 
 
 
 def pictures_of_files(truth: TruthColumns, matches: Matches, folder: Path) -> dict[str, Any]:
-    """The same for COCO files; a picture that is not under `folder` is shown as None."""
+    """The same for files; a picture that is not under `folder` is shown as None."""
     position = {int(image): row for row, image in enumerate(truth.image_ids)}
     at = picture_reader(truth, folder)
+    return _of_columns(truth, matches, lambda image: at(position[image]))
+
+
+def pictures_of_dataset(truth: TruthColumns, matches: Matches, store: Store, dataset: Dataset) -> dict[str, Any]:
+    """The same for detections from files on a stored dataset, or a part of it."""
+    row_of = {int(image): row for row, image in enumerate(dataset.image_ids)}
 
     def read(image: int) -> NDArray | None:
-        return at(position[image])
+        digest = dataset.picture_digests[row_of[image]]
+        return read_picture(store.pictures.read(digest), name=digest[:12]) if digest in store.pictures else None
+
+    return _of_columns(truth, matches, read)
+
+
+def _of_columns(truth: TruthColumns, matches: Matches, read: Callable[[int], NDArray | None]) -> dict[str, Any]:
+    position = {int(image): row for row, image in enumerate(truth.image_ids)}
 
     def boxes(table: Any, image: int) -> tuple[NDArray, NDArray, NDArray]:
         rows = np.flatnonzero(table.column("image").to_numpy() == position[image])
@@ -61,7 +74,7 @@ def pictures_of_files(truth: TruthColumns, matches: Matches, folder: Path) -> di
 
 def picture_reader(truth: TruthColumns, folder: Path) -> Callable[[int], NDArray | None]:
     """From the position of a picture to its pixels; None where it is not found or cannot be read."""
-    roots = (folder, folder / "images", folder.parent / "images")
+    roots = (folder, folder / "images", folder / "JPEGImages", folder.parent / "images")
 
     def read(position: int) -> NDArray | None:
         name = truth.file_names[position]

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
+import typer
 from numpy.typing import NDArray
 
 from boxwright.artifacts import ROW_SCHEMA, Dataset
@@ -21,10 +22,16 @@ from boxwright.detections import offsets_from_counts
 from boxwright.errors import BoxwrightError, InputError
 from boxwright.images import read_picture
 from boxwright.ingestion import read_conditions
+from boxwright.ingestion.content import contents_of, digests_at
 from boxwright.ingestion.reading import NO_ID, Boxes, Reading
 from boxwright.ingestion.source import read_source
+from boxwright.lifecycle.in_common import MATCH_BY
 from boxwright.store import Store
 
+MatchByOption = Annotated[
+    str,
+    typer.Option("--match-by", help="Which images are the same: auto (content, then name), name, or path-end."),
+]
 ReadPicture = Callable[[str, str], NDArray[np.uint8] | None]  # file name and digest to RGB
 
 
@@ -105,6 +112,33 @@ def dataset_of(reading: Reading, *, name: str, conditions: Path | None = None) -
     rows = pa.table(columns, schema=ROW_SCHEMA).sort_by("image_id").combine_chunks()
     provenance = {"format": reading.format}
     return Dataset(name=name, class_names=tuple(reading.class_names), rows=rows, provenance=provenance), has_ids
+
+
+def with_content(sides: list[Version], *, match_by: str) -> list[Version]:
+    """The two sides with what is known of their images' content, so that they are paired by it; without, where names decide.
+
+    Args:
+        sides: two versions; the images of files are looked for on disk.
+        match_by: one of MATCH_BY.
+    """
+    if match_by not in MATCH_BY:
+        raise InputError(f"--match-by takes {', '.join(MATCH_BY)}; found '{match_by}'.")
+    if match_by != "auto":
+        return [_with_digests(side, [""] * len(side.dataset)) for side in sides]
+    listed = [[side.paths.get(name, Path()) for name in side.dataset.file_names] for side in sides]
+    if all(side.from_files for side in sides):
+        return [_with_digests(side, found) for side, found in zip(sides, contents_of(listed), strict=True)]
+    return [
+        _with_digests(side, digests_at(paths)) if side.from_files else side
+        for side, paths in zip(sides, listed, strict=True)
+    ]
+
+
+def _with_digests(side: Version, digests: list[str]) -> Version:
+    rows = side.dataset.rows
+    at = rows.schema.get_field_index("picture")
+    rows = rows.set_column(at, rows.schema.field(at), pa.array(digests, pa.string()))
+    return replace(side, dataset=replace(side.dataset, rows=rows))
 
 
 def picture_finder(store: Path, sides: list[Version], folder: Path | None) -> ReadPicture:

@@ -7,9 +7,11 @@ broken file is refused as a whole, and that what was written reads as it was.
 
 from boxwright.ingestion.coco_columns import ResultColumns, TruthColumns, read_answers, read_results, read_truth
 from boxwright.ingestion.export import TARGETS, Lost, of_dataset, write_source
+from boxwright.ingestion.ground_truth import only_images, read_ground_truth, truth_of_dataset
 from boxwright.ingestion.ingest import Checked, check, check_reading, ingest, read_conditions
 from boxwright.ingestion.list_pictures import Listed, list_pictures
 from boxwright.ingestion.pictures import Depth, Seen, look
+from boxwright.ingestion.predictions import How, class_list, read_predictions, told_over_limit
 from boxwright.ingestion.reading import PictureRecord, Problem, Reading
 from boxwright.ingestion.source import read_source
 from boxwright.ingestion.write_coco import write_results, write_truth
@@ -18,6 +20,7 @@ __all__ = [
     "TARGETS",
     "Checked",
     "Depth",
+    "How",
     "Listed",
     "Lost",
     "PictureRecord",
@@ -28,15 +31,21 @@ __all__ = [
     "TruthColumns",
     "check",
     "check_reading",
+    "class_list",
     "ingest",
     "list_pictures",
     "look",
     "of_dataset",
+    "only_images",
     "read_answers",
     "read_conditions",
+    "read_ground_truth",
+    "read_predictions",
     "read_results",
     "read_source",
     "read_truth",
+    "told_over_limit",
+    "truth_of_dataset",
     "write_results",
     "write_source",
     "write_truth",

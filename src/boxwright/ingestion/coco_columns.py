@@ -42,6 +42,9 @@ class TruthColumns:
         area: (n,) as the file gives it, else width times height.
         crowd: (n,) bool.
         annotation_id: (n,) int64.
+        ignore: (n,) bool, not to be judged, crowds included; None where only crowds are not.
+        has_ids, has_category_ids: whether ids are the source's own, so that results can name them.
+        notes: what its reader should tell.
     """
 
     image_ids: NDArray
@@ -55,6 +58,10 @@ class TruthColumns:
     area: NDArray
     crowd: NDArray
     annotation_id: NDArray
+    ignore: NDArray | None = None
+    has_ids: bool = True
+    has_category_ids: bool = True
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

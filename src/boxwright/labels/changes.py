@@ -52,6 +52,9 @@ class Difference:
         believed_ids: whether annotations were recognised by their ids, or by place alone.
         least_iou: of boxes that are recognised by place.
         classes: (before, after), by class_id.
+        paired: rule to how many images it paired, see `same_image`.
+        not_paired: images that agree with one of the other side in the end of their path only; examples as (before, after).
+        respelled: names that are one path in two spellings, as (before, after); no change.
     """
 
     boxes: pa.Table = field(default_factory=CHANGE_SCHEMA.empty_table)
@@ -62,6 +65,10 @@ class Difference:
     believed_ids: bool = True
     least_iou: float = 0.5
     classes: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    paired: Mapping[str, int] = field(default_factory=dict)
+    not_paired: int = 0
+    not_paired_examples: tuple[tuple[str, str], ...] = ()
+    respelled: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def nothing(self) -> bool:
@@ -159,6 +166,8 @@ class Difference:
             "classes_after": list(self.classes[1]),
             "paired_by": "ids" if self.believed_ids else "place",
             "least_iou": self.least_iou,
+            "pictures_paired": {**self.paired, "not_paired": self.not_paired},
+            "names_respelled": len(self.respelled),
             "boxes": [_plain(row) for row in self.boxes.select(_SHOWN).to_pylist()],
         }
 

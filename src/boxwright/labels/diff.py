@@ -28,15 +28,18 @@ _OF_PICTURES = ("file_name", "side", "labelled", "conditions")
 _OF_BOXES = ["annotation_id", "class_id", "x1", "y1", "x2", "y2", "area", "crowd", "ignore", "attributes"]
 
 
-def diff(before: Dataset, after: Dataset, *, by: By = "auto", least_iou: float = LEAST_IOU) -> Difference:
+def diff(
+    before: Dataset, after: Dataset, *, by: By = "auto", least_iou: float = LEAST_IOU, loose: bool = False
+) -> Difference:
     """What `after` has that `before` has not, and the other way round.
 
     Args:
         before, after: two versions, or two data sets with the same pictures.
         by: how annotations are recognised: `ids`, `place`, or `auto`, which believes ids that prove themselves.
         least_iou: overlap from which two boxes are recognised as one by their place, in (0, 1].
+        loose: images are paired by the end of their path whatever stands before it.
     """
-    pairs = pair_pictures(before, after)
+    pairs = pair_pictures(before, after, loose=loose)
     columns = [c for c in _OF_BOXES if c != "class_id"] if before.class_names != after.class_names else _OF_BOXES
     unequal = differing(before.rows, after.rows, pairs.before, pairs.after, columns=columns)
     names = tuple(dict.fromkeys((*before.class_names, *after.class_names)))
@@ -67,6 +70,10 @@ def diff(before: Dataset, after: Dataset, *, by: By = "auto", least_iou: float =
             after.rows.column("file_name").take(pa.array(pairs.after[pairs.replaced])).to_pylist()
         ),
         pictures_edited=_edited(before, after, pairs),
+        paired=pairs.how.told(),
+        not_paired=pairs.how.unclear,
+        not_paired_examples=pairs.how.examples,
+        respelled=_respelled(before, after, pairs),
         believed_ids=believed,
         least_iou=least_iou,
         classes=(before.class_names, after.class_names),
@@ -207,17 +214,33 @@ def _annotator(text: str | None) -> str:
 
 
 def _edited(before: Dataset, after: Dataset, pairs: PicturePairs) -> dict[str, list[str]]:
-    """Pictures of both sides whose name, side, conditions or state changed, in words."""
+    """Pictures of both sides whose name, side, conditions or state changed, in words; another spelling of a name is no change."""
     unequal = differing(before.rows, after.rows, pairs.before, pairs.after, columns=list(_OF_PICTURES))
+    rest = pairs.respelled & unequal
+    columns = [name for name in _OF_PICTURES if name != "file_name"]
+    unequal[rest] = differing(before.rows, after.rows, pairs.before[rest], pairs.after[rest], columns=columns)
     old, new = (
         dataset.rows.select(list(_OF_PICTURES)).take(pa.array(rows[unequal])).to_pylist()
         for dataset, rows in ((before, pairs.before), (after, pairs.after))
     )
-    return {b["file_name"]: list(_words(a, b)) for a, b in sorted(zip(old, new), key=lambda p: p[1]["file_name"])}
+    respelled = pairs.respelled[unequal].tolist()
+    edits = {b["file_name"]: list(_words(a, b, same)) for a, b, same in zip(old, new, respelled, strict=True)}
+    return dict(sorted(edits.items()))
 
 
-def _words(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
-    found = [f"{name}: {a[name]!r} became {b[name]!r}" for name in ("file_name", "side") if a[name] != b[name]]
+def _respelled(before: Dataset, after: Dataset, pairs: PicturePairs) -> list[tuple[str, str]]:
+    """Names that are one path in two spellings, as (before, after)."""
+    rows = np.flatnonzero(pairs.respelled)
+    columns = [
+        dataset.rows.column("file_name").take(pa.array(of[rows])).to_pylist()
+        for dataset, of in ((before, pairs.before), (after, pairs.after))
+    ]
+    return list(zip(*columns, strict=True))
+
+
+def _words(a: dict[str, Any], b: dict[str, Any], respelled: bool) -> list[str]:
+    names = ("side",) if respelled else ("file_name", "side")
+    found = [f"{name}: {a[name]!r} became {b[name]!r}" for name in names if a[name] != b[name]]
     if a["labelled"] != b["labelled"]:
         found.append("labelled now" if b["labelled"] else "counts as not labelled now")
     was, now = json.loads(a["conditions"] or "{}"), json.loads(b["conditions"] or "{}")

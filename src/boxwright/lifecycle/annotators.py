@@ -1,14 +1,14 @@
 """Files of several annotators become one set of ratings: the same pictures, the same classes, one column for each person.
 
-Pictures are the same when their file names are; where the names share nothing, when the last parts of the names are; else
-when their ids are. Classes are the same when their names are. What only one annotator has is counted and said.
+Images are paired by content and by name (`in_common.py`). Classes are the same when their names are. What only one annotator
+has is counted and said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from boxwright.ingestion.reading import Boxes, Interned, PictureRecord, Reading
 from boxwright.ingestion.source import read_source
 from boxwright.labels.agreement.ratings import Ratings
 from boxwright.labels.agreement.sureness import Sureness
+from boxwright.lifecycle.in_common import images_in_common
 from boxwright.spec import Spec
 
 MARKS = ("truncated", "occluded", "difficult")
@@ -33,15 +34,18 @@ class Read:
 
     Attributes:
         ratings: of the pictures two or more had, and of the others.
-        matched_by: file name, last part of the file name, or id.
-        facts: formats, problems while reading, crowd regions left out, and pictures not all have.
+        matched_by: how images were paired, for people.
+        facts: formats, problems while reading, crowd regions left out, pictures not all have, and how many images each rule
+            paired.
         paths: (P,) where each picture should lie.
+        warnings: what was not paired although it looks alike.
     """
 
     ratings: Ratings
     matched_by: str
     facts: dict[str, Any]
     paths: list[Path]
+    warnings: list[str]
 
 
 def read_annotators(
@@ -51,6 +55,7 @@ def read_annotators(
     spec: Spec | None = None,
     pictures: Path | None = None,
     conditions: Mapping[str, Mapping[str, str]] | None = None,
+    match_by: str = "auto",
 ) -> Read:
     """Two or more sources as ratings.
 
@@ -60,6 +65,7 @@ def read_annotators(
         spec: gives the class_ids; every class must be in it.
         pictures: folder the file names are relative to.
         conditions: file name to conditions, beside those of the files.
+        match_by: see `images_in_common`.
 
     Raises:
         InputError: fewer than two sources, no picture in common, or a class the spec does not know.
@@ -73,7 +79,8 @@ def read_annotators(
         )
     readings = [read_source(path, pictures=pictures, difficult_is_ignored=False) for path in sources]
     class_names = _class_names(readings, sources, spec)
-    matched_by, keys = _matched_by(readings, sources)
+    common = images_in_common(readings, sources, match_by=match_by)
+    keys = common.keys
     order = _in_session(keys, readings)
     rows = [dict(zip(listed, r.pictures, strict=True)) for listed, r in zip(keys, readings, strict=True)]
     first = [next(row[key] for row in rows if key in row) for key in order]
@@ -82,7 +89,8 @@ def read_annotators(
     )
     if not (saw.sum(axis=1) > 1).any():
         raise InputError(
-            f"No picture was labelled by two annotators; '{sources[0]}' and '{sources[1]}' share names but no labels."
+            f"No image was labelled by two annotators: '{sources[0]}' and '{sources[1]}' list the same images, and one of them "
+            f"has no labels for any of these."
         )
     ratings, crowds = _ratings(order, rows, first, saw, names, class_names, readings, conditions or {})
     facts = {
@@ -94,7 +102,11 @@ def read_annotators(
             for i, name in enumerate(names)
         },
     }  # fmt: skip
-    return Read(ratings, matched_by, facts, [record.path for record in first])
+    facts["paired"] = {
+        **common.told,
+        "not_paired": common.unclear_count + len(common.other_content) + len(common.twice),
+    }
+    return Read(ratings, common.in_words, facts, [record.path for record in first], common.warnings)
 
 
 def sureness(
@@ -177,24 +189,6 @@ def _class_names(readings: Sequence[Reading], sources: Sequence[Path], spec: Spe
                 f"({', '.join(spec.class_names)}). Correct the file, or add the class."
             )
     return spec.class_names
-
-
-def _matched_by(readings: Sequence[Reading], sources: Sequence[Path]) -> tuple[str, list[list[Any]]]:
-    """How pictures are recognised, and the key of every picture of every reading."""
-    ways: list[tuple[str, Callable[[PictureRecord], Any]]] = [
-        ("file name", lambda record: record.file_name),
-        ("last part of the file name", lambda record: PurePosixPath(record.file_name.replace("\\", "/")).stem),
-        ("id", lambda record: record.image_id),
-    ]
-    for way, key in ways:
-        keys = [[key(record) for record in r.pictures] for r in readings]
-        sets = [set(listed) for listed in keys]
-        unique = all(len(s) == len(listed) and None not in s for s, listed in zip(sets, keys, strict=True))
-        if unique and any(sets[i] & sets[j] for i in range(len(sets)) for j in range(i)):
-            return way, keys
-    raise InputError(
-        f"'{sources[0]}' and '{sources[1]}' have no picture in common: neither a file name nor an id is in both."
-    )
 
 
 def _ratings(

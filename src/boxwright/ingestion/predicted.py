@@ -1,0 +1,179 @@
+"""Predictions as tools write them, before it is known which image and which class each one means.
+
+JSON: a list of {image_id, category_id, bbox, score} (COCO results, Ultralytics' predictions.json), or a COCO dataset whose
+annotations have a score. Text: a folder with one file per image and `class cx cy w h confidence` a line, in shares of the
+image (Ultralytics, save_txt with save_conf).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boxwright.errors import FormatError
+from boxwright.ingestion.finding import read_lines
+from boxwright.ingestion.json_text import load_json
+
+_NOT_PREDICTIONS = {"classes", "labels", "names", "readme"}
+_COLUMNS = 6
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Detections with the images and classes as their writer calls them.
+
+    Attributes:
+        images: different images, as (id or None, name or None); a name may lack its ending.
+        image: (n,) position in `images`.
+        categories: different categories: number, or name.
+        category: (n,) position in `categories`.
+        boxes_xywh: (n, 4) float64, in pixels, or in shares of the image (centre, width, height) where `relative`.
+        score: (n,) float64.
+        relative: whether boxes are shares of the image.
+        named: whether images are told by name: ids, if any, are of a numbering of their own.
+        category_names: category to name, where the writer says it.
+    """
+
+    images: list[tuple[Any, str | None]]
+    image: NDArray[np.int64]
+    categories: list[Any]
+    category: NDArray[np.int64]
+    boxes_xywh: NDArray[np.float64]
+    score: NDArray[np.float64]
+    relative: bool = False
+    named: bool = False
+    category_names: dict[Any, str] | None = None
+
+
+def predicted_json(path: Path) -> Predicted:
+    """A JSON file of detections.
+
+    Raises:
+        FormatError: with the entry that cannot be used.
+    """
+    tree = load_json(path)
+    entries, names, category_names = tree, {}, None
+    if isinstance(tree, dict) and isinstance(tree.get("annotations"), list):
+        entries = tree["annotations"]
+        names = {e["id"]: str(e["file_name"]) for e in _records(tree.get("images")) if "id" in e and "file_name" in e}
+        category_names = {
+            e["id"]: str(e["name"]) for e in _records(tree.get("categories")) if "id" in e and "name" in e
+        } or None
+    if not isinstance(entries, list):
+        raise FormatError(
+            f"'{path}' must be a JSON list of detections {{image_id, category_id, bbox, score}}, or a COCO dataset whose "
+            f"annotations have a score; found {type(tree).__name__}."
+        )
+    images: dict[tuple[Any, str | None], int] = {}
+    categories: dict[Any, int] = {}
+    rows: list[tuple] = []
+    for number, entry in enumerate(entries):
+        image, category, numbers = _entry(entry, number, path)
+        key = (image, str(entry["file_name"]) if entry.get("file_name") else names.get(image))
+        rows.append(
+            (
+                images.setdefault(key, len(images)),
+                categories.setdefault(category, len(categories)),
+                *numbers,
+            )
+        )
+    table = np.array(rows, np.float64).reshape(-1, 7)
+    found = list(images)
+    return Predicted(
+        found, table[:, 0].astype(np.int64), list(categories), table[:, 1].astype(np.int64), table[:, 2:6], table[:, 6],
+        named=bool(found) and all(name is not None for _, name in found), category_names=category_names,
+    )  # fmt: skip
+
+
+def _records(value: Any) -> list[dict]:
+    return [e for e in value if isinstance(e, dict)] if isinstance(value, list) else []
+
+
+def _entry(entry: Any, number: int, path: Path) -> tuple[Any, Any, list[float]]:
+    """Image, category, and x, y, w, h, score of one entry."""
+    where = f"'{path}' entry {number}"
+    if not isinstance(entry, dict):
+        raise FormatError(f"{where}: expected an object with image_id, category_id, bbox, score; found {entry!r:.60}.")
+    if "score" not in entry:
+        raise FormatError(
+            f"{where}: the key 'score' is missing; predictions need one (ground truth is the other argument)."
+        )
+    image = entry.get("image_id", entry.get("file_name"))
+    category = entry.get("category_id", entry.get("category_name"))
+    for key, value in (("image_id", image), ("category_id", category)):
+        if not isinstance(value, int | float | str) or isinstance(value, bool) or value != value:
+            raise FormatError(f"{where}: {key} must be a number or a text; found {value!r:.60}.")
+    box = entry.get("bbox")
+    numbers = [*box, entry["score"]] if isinstance(box, list | tuple) and len(box) == 4 else []
+    if len(numbers) != 5 or not all(isinstance(v, int | float) and not isinstance(v, bool) for v in numbers):
+        raise FormatError(
+            f"{where}: bbox must be four numbers and score one, none of them as text; found {box!r:.200} and "
+            f"{entry['score']!r:.60}."
+        )
+    if not all(map(math.isfinite, numbers)):
+        raise FormatError(f"{where}: a number is not finite.")
+    if numbers[2] < 0 or numbers[3] < 0:
+        raise FormatError(
+            f"{where}: a box is left, top, width and height, and these must not be negative; found "
+            f"{numbers[2]:g} x {numbers[3]:g}."
+        )
+    return _whole(image), _whole(category), [float(v) for v in numbers]
+
+
+def _whole(value: Any) -> Any:
+    """1 for 1.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def predicted_texts(folder: Path) -> Predicted:
+    """A folder of text files, its own or those under `labels/`.
+
+    Raises:
+        FormatError: no such file, or a line that is not six numbers.
+    """
+    root = folder / "labels" if not any(folder.glob("*.txt")) and (folder / "labels").is_dir() else folder
+    files = sorted(p for p in root.rglob("*.txt") if p.is_file() and p.stem.lower() not in _NOT_PREDICTIONS)
+    if not files:
+        raise FormatError(
+            f"'{folder}' contains no .txt file; expected one per image with `class cx cy w h confidence` a line, or name a JSON "
+            f"file of detections."
+        )
+    rows: list[list[float]] = []
+    image: list[int] = []
+    for number, path in enumerate(files):
+        for at, line in enumerate(read_lines(path), start=1):
+            if line.strip():
+                rows.append(_line(line, f"'{path}' line {at}"))
+                image.append(number)
+    table = np.array(rows, np.float64).reshape(-1, _COLUMNS)
+    categories = np.unique(table[:, 0])
+    return Predicted(
+        [(None, path.relative_to(root).with_suffix("").as_posix()) for path in files], np.array(image, np.int64),
+        [int(k) for k in categories], np.searchsorted(categories, table[:, 0]), table[:, 1:5], table[:, 5],
+        relative=True, named=True,
+    )  # fmt: skip
+
+
+def _line(line: str, where: str) -> list[float]:
+    parts = line.split()
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        numbers = []
+    if len(numbers) == _COLUMNS - 1:
+        raise FormatError(
+            f"{where}: five numbers, a label without its confidence; write predictions with save_conf=True "
+            f"(`class cx cy w h confidence`)."
+        )
+    if len(numbers) != _COLUMNS or not all(map(math.isfinite, numbers)) or numbers[0] != int(numbers[0]):
+        raise FormatError(
+            f"{where}: expected `class cx cy w h confidence`, six numbers in shares of the image; found {line.strip()!r:.80}."
+        )
+    if numbers[3] < 0 or numbers[4] < 0:
+        raise FormatError(f"{where}: width and height must not be negative; found {numbers[3]:g} x {numbers[4]:g}.")
+    return numbers
