@@ -18,9 +18,9 @@ import yaml
 from boxwright.artifacts import Dataset
 from boxwright.errors import InputError
 from boxwright.ingestion.formats.coco_write import write_coco
-from boxwright.ingestion.formats.cvat import write_cvat
+from boxwright.ingestion.formats.cvat_write import write_cvat
 from boxwright.ingestion.formats.labelme import write_labelme
-from boxwright.ingestion.formats.labelstudio import write_labelstudio
+from boxwright.ingestion.formats.labelstudio_write import write_labelstudio
 from boxwright.ingestion.formats.voc import write_voc
 from boxwright.ingestion.formats.yolo import write_yolo
 from boxwright.ingestion.reading import NO_ID, Boxes, PictureRecord, Reading

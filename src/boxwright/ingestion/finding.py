@@ -94,40 +94,6 @@ def class_names(names: Iterable[object], where: str, reading: Reading) -> list[s
     return found
 
 
-class Finder:
-    """Pictures below a folder by the names that annotation files give them."""
-
-    def __init__(self, folder: Path, files: Iterable[Path]) -> None:
-        self.folder = folder
-        self.pictures = pictures_below(files)
-        self._by_path = {p.relative_to(folder).as_posix(): p for p in self.pictures}
-        self._by_name: dict[str, list[Path]] = {}
-        for path in self.pictures:
-            self._by_name.setdefault(path.name, []).append(path)
-
-    def find(self, name: str, *, near: Path | None = None) -> Path | None:
-        """The picture called so: by its path, else by the end of its path, else by its name; None where there is none.
-
-        Args:
-            name: as the annotation file gives it.
-            near: the annotation file; of several pictures the one whose folders are most like its own is taken.
-        """
-        name = name.replace("\\", "/")
-        if near is not None and (beside := (near.parent / name)).is_relative_to(self.folder):
-            at = self._by_path.get(os.path.normpath(beside.relative_to(self.folder).as_posix()))
-            if at is not None:
-                return at
-        if name in self._by_path:
-            return self._by_path[name]
-        parts = [part for part in name.split("/") if part not in ("", ".", "..")]
-        options = self._by_name.get(parts[-1] if parts else "", [])
-        wanted = parts[-2:] if len(parts) > 1 else parts
-        exact = [p for p in options if list(p.relative_to(self.folder).parts[-len(wanted) :]) == wanted] or options
-        if near is not None:
-            exact = sorted(exact, key=lambda p: len(set(p.parts) ^ set(near.parts)))
-        return exact[0] if exact else None
-
-
 def add_unlabelled(reading: Reading, folder: Path, pictures: Iterable[Path], *, lacking: str) -> None:
     """Pictures that no annotation file speaks of, kept as not labelled."""
     seen = {record.path for record in reading.pictures}

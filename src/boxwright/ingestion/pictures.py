@@ -184,7 +184,7 @@ def _fitted(reading: Reading, record: PictureRecord) -> Boxes:
         return boxes
     cut = np.clip(given, 0.0, [width, height, width, height])
     inside = (cut[:, 2] > cut[:, 0]) & (cut[:, 3] > cut[:, 1])
-    over = np.abs(cut - given).max(axis=1) > _ROUNDING_PX
+    over = np.abs(cut - given).max(axis=1) >= _ROUNDING_PX
     for row in np.flatnonzero(over | ~inside):
         place = f"the box {given[row].round(1).tolist()}"
         if not inside[row]:

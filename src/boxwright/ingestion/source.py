@@ -67,7 +67,7 @@ def _read_file(path: Path, pictures: Path | None, difficult_is_ignored: bool) ->
         raise FormatError(f"'{path}' is packed; archives are not opened. Unpack it and give the folder.")
     if ending == ".xml":
         if is_voc(path):
-            return read_voc(path.parent, difficult_is_ignored=difficult_is_ignored, only=[path])
+            return read_voc(path.parent, pictures=pictures, difficult_is_ignored=difficult_is_ignored, only=[path])
         if is_cvat(path):
             return read_cvat([path], path.parent, pictures=pictures)
         raise FormatError(f"'{path}' is XML, but begins with neither <annotation> (VOC) nor <annotations> (CVAT).")

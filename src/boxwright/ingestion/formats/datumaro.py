@@ -17,7 +17,8 @@ from typing import Any
 
 from boxwright.errors import FormatError
 from boxwright.ingestion.attributes import cleaned
-from boxwright.ingestion.finding import SIDES, Finder, class_names, files_below
+from boxwright.ingestion.finding import SIDES, class_names, files_below
+from boxwright.ingestion.image_names import Finder, Wanted
 from boxwright.ingestion.reading import BoxRecord, PictureRecord, Reading
 
 PREFIX = "datumaro:"
@@ -89,8 +90,8 @@ def read_datumaro(folder: Path, name: str, *, difficult_is_ignored: bool = True)
     listed = [str(label.name) for label in labels.items] if labels is not None else []
     reading.class_names = class_names(listed, f"'{folder}'", reading)
     taken = _Taken(reading, Finder(folder, files_below(folder)), difficult_is_ignored)
-    for item in items:
-        taken.add(item)
+    for item, file_name in zip(items, taken.names_of(items), strict=True):
+        taken.add(item, file_name)
     taken.tell(folder.name)
     return reading
 
@@ -105,9 +106,8 @@ class _Taken:
         self.root = Path(os.path.abspath(finder.folder))
         self.without_box: Counter[str] = Counter()
 
-    def add(self, item: Any) -> None:
-        """One picture with its boxes."""
-        name = self._file_name(item)
+    def add(self, item: Any, name: str | None) -> None:
+        """One picture, by its name in the folder, with its boxes."""
         if name is None:
             self.reading.problem(
                 "missing-picture", "error", str(item.id)[:80], "has no picture below the folder; it was left out"
@@ -139,14 +139,20 @@ class _Taken:
                 f"{empty} pictures have no box; Datumaro does not tell whether anybody looked; they are taken as empty",
             )  # fmt: skip
 
-    def _file_name(self, item: Any) -> str | None:
-        """Of the item's picture, relative to the folder; None where there is none below it."""
-        path = getattr(item.media, "path", None)
-        at = Path(os.path.abspath(path)) if path else None
-        if at is not None and at.is_relative_to(self.root):
-            return at.relative_to(self.root).as_posix()
-        found = self.finder.find(str(item.id))
-        return found.relative_to(self.finder.folder).as_posix() if found else None
+    def names_of(self, items: list[Any]) -> list[str | None]:
+        """Of each item's picture, relative to the folder; None where there is none below it."""
+        names: list[str | None] = []
+        for item in items:
+            path = getattr(item.media, "path", None)
+            at = Path(os.path.abspath(path)) if path else None
+            inside = at is not None and at.is_relative_to(self.root)
+            names.append(at.relative_to(self.root).as_posix() if at is not None and inside else None)
+        rest = [k for k, name in enumerate(names) if name is None]
+        folder = self.finder.folder
+        wanted = [Wanted((str(items[k].id),), folder / "labels", folders=(str(items[k].subset),)) for k in rest]
+        for k, found in zip(rest, self.finder.meet(self.reading, wanted), strict=True):
+            names[k] = found.relative_to(folder).as_posix() if found else None
+        return names
 
     def _box(self, annotation: Any, where: str) -> BoxRecord | None:
         kind = annotation.type.name

@@ -2,7 +2,7 @@
 
 LabelMe's way to outline an object is the polygon; the box of a polygon, circle or mask is the upright one around it, counted
 but not complained of. Shapes of one label that share a `group_id` are one object. Lines and points hold no box. The picture
-inside a file (`imageData`) is not read; `imagePath` is.
+inside a file (`imageData`) is not read; `imagePath` is, and where it is missing or not found, the picture named like the file.
 https://github.com/wkentaro/labelme
 """
 
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from boxwright.errors import FormatError
+from boxwright.images.names import spelled_alike
 from boxwright.ingestion.attributes import cleaned
 from boxwright.ingestion.finding import (
-    Finder,
     add_unlabelled,
     class_names,
     files_below,
@@ -25,6 +25,7 @@ from boxwright.ingestion.finding import (
     stays_inside,
 )
 from boxwright.ingestion.formats.outline import Corners, around
+from boxwright.ingestion.image_names import Finder, Wanted
 from boxwright.ingestion.json_text import parse_json
 from boxwright.ingestion.reading import BoxRecord, PictureRecord, Reading
 
@@ -50,16 +51,19 @@ def read_labelme(files: list[Path], folder: Path, *, pictures: Path | None = Non
     root = pictures or folder
     finder = Finder(root, files_below(root))
     names: dict[str, int] = {}
+    read: list[tuple[PictureRecord, Wanted]] = []
     for path in files:
         try:
             tree = parse_json(read_bytes(path, most=_MOST_BYTES), path, strict=True)
         except FormatError as error:
             reading.problem("broken-file", "error", path.name, f"{error} It was left out.")
             continue
-        if is_labelme(tree):
-            _read_file(reading, tree, path, finder, names)
+        if isinstance(tree, dict) and isinstance(tree.get("shapes"), list):
+            read.append(_read_file(reading, tree, path, root, names))
         else:
-            reading.problem("broken-file", "error", path.name, "has no list 'shapes' and 'imagePath'; it was left out")
+            reading.problem("broken-file", "error", path.name, "has no list 'shapes'; it was left out")
+    for (record, want), at in zip(read, finder.meet(reading, [want for _, want in read]), strict=True):
+        _place(reading, record, want, at, finder)
     reading.sort_classes()
     class_names(reading.class_names, f"'{folder}'", reading)
     if not alone:
@@ -67,27 +71,48 @@ def read_labelme(files: list[Path], folder: Path, *, pictures: Path | None = Non
     return reading
 
 
-def _read_file(reading: Reading, tree: dict[str, Any], path: Path, finder: Finder, names: dict[str, int]) -> None:
-    name = str(tree["imagePath"] or "").replace("\\", "/")
-    at = finder.find(name, near=path) if name and "\0" not in name and len(name) < 1000 else None
-    if at is None and not (name and stays_inside(name.removeprefix("../"))):
-        reading.problem(
-            "outside-folder", "error", path.name, f"its imagePath {name!r:.80} is no picture below the folder; left out"
-        )
-        return
+def _read_file(
+    reading: Reading, tree: dict[str, Any], path: Path, root: Path, names: dict[str, int]
+) -> tuple[PictureRecord, Wanted]:
+    said = tree.get("imagePath")
+    said = said.strip() if isinstance(said, str) and "\0" not in said and len(said) < 1000 else ""
     height, width = tree.get("imageHeight"), tree.get("imageWidth")
     sized = all(isinstance(v, int) and not isinstance(v, bool) and 0 < v < 1 << 31 for v in (height, width))
     record = PictureRecord(
-        file_name=at.relative_to(finder.folder).as_posix() if at else name,
-        path=at or path.parent / name,
+        file_name=said.replace("\\", "/"),
+        path=path,
         size_hw=(height, width) if sized else None,  # type: ignore[arg-type]
-        side=side_of_folders(finder.folder, at or path),
         conditions=cleaned(tree.get("conditions"), reading, path.name),
-        root=finder.folder,
+        root=root,
     )
+    record.boxes = reading.boxes(_objects(reading, tree["shapes"], path), names=names)
+    return record, Wanted((said, path.stem) if said else (path.stem,), path)
+
+
+def _place(reading: Reading, record: PictureRecord, want: Wanted, at: Path | None, finder: Finder) -> None:
+    """The picture at its file; left out, and told, where its imagePath leads out of the folder."""
+    said, name = record.file_name, want.near.name
+    if at is None and not (said and stays_inside(said.removeprefix("../"))):
+        message = (
+            f"its imagePath {said!r:.80} is no picture below the folder; left out with its {len(record.boxes)} boxes"
+        )
+        reading.problem("outside-folder", "error", name, message)
+        return
+    if at is not None and spelled_alike(said).split("/")[-1].casefold() != spelled_alike(at.name).casefold():
+        why = f"its imagePath {said!r:.80} was not found" if said else "has no imagePath"
+        message = f"{why}; '{at.name}', named like the JSON file, was taken"
+        reading.problem("other-filename", "warning", name, message)
+    record.path = at or finder.missing(want)
+    record.file_name = at.relative_to(finder.folder).as_posix() if at else said
+    record.side = side_of_folders(finder.folder, at or want.near)
+    reading.pictures.append(record)
+
+
+def _objects(reading: Reading, shapes: list[Any], path: Path) -> list[BoxRecord]:
+    """One box per shape; shapes of one label and group_id are one object."""
     groups: dict[tuple[str, Any], BoxRecord] = {}
-    found = []
-    for number, shape in enumerate(tree["shapes"], start=1):
+    found, joined = [], []
+    for number, shape in enumerate(shapes, start=1):
         box = _read_shape(reading, shape, f"{path.name} shape {number}")
         if box is None:
             continue
@@ -96,12 +121,17 @@ def _read_file(reading: Reading, tree: dict[str, Any], path: Path, finder: Finde
         if isinstance(group, int) and key in groups:
             first = groups[key]
             first.box_xyxy = around([first.box_xyxy[:2], first.box_xyxy[2:], box.box_xyxy[:2], box.box_xyxy[2:]])
+            joined += [box.where] if shape.get("shape_type") == "rectangle" else []
             continue
         if isinstance(group, int):
             groups[key] = box
         found.append(box)
-    record.boxes = reading.boxes(found, names=names)
-    reading.pictures.append(record)
+    if joined:  # of outlines this is LabelMe's way to draw an object in parts
+        message = (
+            f"{len(joined)} rectangles share label and group_id with another shape and were joined with it to one box"
+        )
+        reading.problem("joined-boxes", "warning", joined[0], message)
+    return found
 
 
 def _read_shape(reading: Reading, shape: Any, where: str) -> BoxRecord | None:
@@ -137,6 +167,9 @@ def _corners(kind: Any, points: Any) -> Corners | None:
     if kind not in ("rectangle", "circle", *_AROUND):
         return None
     pairs = [(float(x), float(y)) for x, y in points]
+    if kind == "mask":  # its corners are the first and last pixel, both inside
+        x1, y1, x2, y2 = around(pairs)
+        return (x1, y1, x2 + 1, y2 + 1)
     if kind == "circle":
         (cx, cy), (x, y) = pairs
         r = math.hypot(x - cx, y - cy)

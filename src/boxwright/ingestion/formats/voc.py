@@ -10,28 +10,29 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from xml.etree.ElementTree import Element, ParseError, SubElement, indent, tostring
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+import numpy as np
 
 from boxwright.errors import FormatError
+from boxwright.images.names import spelled_alike
 from boxwright.ingestion.attributes import as_text
 from boxwright.ingestion.finding import (
-    Finder,
+    PICTURE_ENDINGS,
     add_unlabelled,
     class_names,
     files_below,
-    read_bytes,
     read_lines,
     side_of_folders,
 )
+from boxwright.ingestion.image_names import Finder, Wanted
 from boxwright.ingestion.reading import BoxRecord, PictureRecord, Reading
+from boxwright.ingestion.xml_text import parse_xml, xml_head, xml_text
 
 _FLAGS = ("difficult", "truncated", "occluded")
+_FLAG = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 _SIDES = {"train": "train", "val": "val", "valid": "val", "test": "test"}
 _MOST_BYTES = 1 << 26
-_HEAD = 2000
 
 
 def voc_files(files: Iterable[Path]) -> list[Path]:
@@ -41,9 +42,8 @@ def voc_files(files: Iterable[Path]) -> list[Path]:
 
 def is_voc(path: Path) -> bool:
     """Whether an XML file begins like a VOC annotation."""
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-    return b"<annotation" in head and b"<annotations" not in head
+    head = xml_head(path)
+    return "<annotation" in head and "<annotations" not in head
 
 
 def read_voc(
@@ -62,15 +62,21 @@ def read_voc(
     of_pictures = pictures or folder
     beside = files if pictures is None else files_below(pictures)
     finder = Finder(of_pictures, (p for p in beside if "Segmentation" not in p.parent.name))
-    stems: dict[str, list[Path]] = {}
-    for path in finder.pictures:
-        stems.setdefault(path.stem, []).append(path)
     sides = _sides(folder, files)
     names: dict[str, int] = {}
-    for xml in voc_files(files) if only is None else only:
-        record = _read_xml(reading, of_pictures, xml, stems, sides, names, difficult_is_ignored)
-        if record is not None:
-            reading.pictures.append(record)
+    read = [
+        (xml, said, record)
+        for xml in (voc_files(files) if only is None else only)
+        for said, record in _read_xml(reading, of_pictures, xml, names, difficult_is_ignored)
+    ]
+    wanted = [Wanted(_names(xml, said), xml) for xml, said, _ in read]
+    for (xml, _, record), want, at in zip(read, wanted, finder.meet(reading, wanted), strict=True):
+        record.path = at or finder.missing(want)
+        record.file_name = at.relative_to(of_pictures).as_posix() if at else record.file_name
+        record.side = sides.get(xml.stem) or side_of_folders(of_pictures, at or xml)
+        reading.pictures.append(record)
+    _tell_filenames(reading, [(xml, said, record.path) for xml, said, record in read])
+    _tell_numbering(reading)
     reading.sort_classes()
     class_names(reading.class_names, f"'{folder}'", reading)
     if only is None:
@@ -82,25 +88,16 @@ def read_voc(
 
 
 def _read_xml(
-    reading: Reading, folder: Path, xml: Path, stems: dict[str, list[Path]], sides: dict[str, str],
-    names: dict[str, int], ignored: bool,
-) -> PictureRecord | None:  # fmt: skip
+    reading: Reading, folder: Path, xml: Path, names: dict[str, int], ignored: bool
+) -> list[tuple[str, PictureRecord]]:
+    """The text of <filename> and the picture with its boxes; nothing, and told, where the file cannot be read."""
     try:
-        root = fromstring(read_bytes(xml, most=_MOST_BYTES))
-    except (ParseError, DefusedXmlException, ValueError, FormatError, LookupError, RecursionError) as error:
-        reading.problem("broken-file", "error", xml.name, f"cannot be read as XML ({error}); it was left out")
-        return None
-    name = (root.findtext("filename") or xml.stem).strip().replace("\\", "/").split("/")[-1] or xml.stem
-    options = stems.get(xml.stem) or stems.get(Path(name).stem) or []  # <filename> is often a copy's leftover
-    nearest = sorted(options, key=lambda p: len(set(p.parts) ^ set(xml.parts)))
-    path = nearest[0] if nearest else xml.parent / name.replace("\0", "")
-    record = PictureRecord(
-        file_name=path.relative_to(folder).as_posix() if nearest else name,
-        path=path,
-        size_hw=_size(root),
-        side=sides.get(xml.stem) or side_of_folders(folder, path),
-        root=folder,
-    )
+        root = parse_xml(xml, most=_MOST_BYTES)
+    except FormatError as error:
+        reading.problem("broken-file", "error", xml.name, f"{error} It was left out.")
+        return []
+    said = (root.findtext("filename") or "").strip().replace("\\", "/").split("/")[-1].replace("\0", "")
+    record = PictureRecord(file_name=_names(xml, said)[0], path=xml, size_hw=_size(root), root=folder)
     if record.size_hw is None:
         reading.problem("no-size", "warning", xml.name, "has no <size>; it is taken from the picture")
     found = [
@@ -108,7 +105,55 @@ def _read_xml(
         for number, thing in enumerate(root.findall("object"), start=1)
     ]
     record.boxes = reading.boxes([box for box in found if box is not None], names=names)
-    return record
+    return [(said, record)]
+
+
+def _names(xml: Path, said: str) -> tuple[str, ...]:
+    """What the image may be called: <filename> where it goes with the XML's own name, that name, any other <filename>."""
+    if not said:
+        return (xml.stem,)
+    return (said, xml.stem) if _stem(said) in (_stem(xml.stem), spelled_alike(xml.stem)) else (xml.stem, said)
+
+
+def _stem(name: str) -> str:
+    name = spelled_alike(name)
+    return Path(name).stem if Path(name).suffix.lower() in PICTURE_ENDINGS else name
+
+
+def _tell_filenames(reading: Reading, met: list[tuple[Path, str, Path]]) -> None:
+    """<filename> that names another file than the image taken: often a copy's leftover."""
+    endings = []
+    for xml, said, path in met:
+        if not said or spelled_alike(said).casefold() == spelled_alike(path.name).casefold() or not path.exists():
+            continue
+        if _stem(said).casefold() != _stem(path.name).casefold():
+            reading.problem(
+                "other-filename", "warning", xml.name,
+                f"its <filename> '{said:.80}' is another file; '{path.name}', named like the XML file, was taken",
+            )  # fmt: skip
+        elif _stem(said) != spelled_alike(said):
+            endings.append((xml, said, path))
+    if endings:
+        xml, said, path = endings[0]
+        message = (
+            f"{len(endings)} <filename> with another ending than the image, such as '{said:.80}' for '{path.name}'"
+        )
+        reading.problem("other-filename", "warning", xml.name, message)
+
+
+def _tell_numbering(reading: Reading) -> None:
+    """Corners at 0 cannot be counted from 1: then perhaps no corner of the source is."""
+    rows = [
+        (record, np.flatnonzero(record.boxes.boxes_xyxy[:, :2].min(axis=1, initial=0) <= -1))
+        for record in reading.pictures
+    ]
+    if count := sum(len(found) for _, found in rows):
+        where = next(record.boxes.where[int(found[0])] for record, found in rows if len(found))
+        reading.problem(
+            "counted-from-0", "warning", where,
+            f"{count} boxes begin at 0 or below, but VOC counts pixels from 1. If this source counts from 0, all its boxes "
+            f"are read one pixel too far left and up",
+        )  # fmt: skip
 
 
 def _read_object(reading: Reading, thing: Element, where: str, ignored: bool) -> BoxRecord | None:
@@ -136,7 +181,8 @@ def _read_object(reading: Reading, thing: Element, where: str, ignored: bool) ->
         message = f"the box has no size ({xmax - xmin:g} x {ymax - ymin:g}); it was left out"
         reading.problem("bad-box", "error", where, message)
         return None
-    attributes = {flag: thing.findtext(flag) == "1" for flag in _FLAGS if thing.find(flag) is not None}
+    flags = {flag: _FLAG.get((thing.findtext(flag) or "").strip().lower()) for flag in _FLAGS}
+    attributes = {flag: value for flag, value in flags.items() if value is not None}
     more = {a.findtext("name") or "": a.findtext("value") or "" for a in thing.findall("attributes/attribute")}
     pose = thing.findtext("pose")
     return BoxRecord(
@@ -230,10 +276,3 @@ def _corner(value: float, other: float) -> str:
 def _texts(parent: Element, **texts: object) -> None:
     for tag, text in texts.items():
         SubElement(parent, tag).text = xml_text(str(text))
-
-
-def xml_text(text: str) -> str:
-    """The text without the characters that XML 1.0 cannot hold."""
-    return "".join(
-        c for c in text if c in "\t\n\r" or 0x20 <= ord(c) < 0xD800 or 0xE000 <= ord(c) < 0xFFFE or ord(c) > 0xFFFF
-    )
