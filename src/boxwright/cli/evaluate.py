@@ -170,6 +170,8 @@ def match_files(
     if not truth.file_names:
         raise InputError("The ground truth lists no image; there is nothing to judge.")
     results = read_results(detections, truth)
+    for note in truth.notes:
+        say(f"warning: the ground truth: {note}")
     if len(results.score) and not (results.score.min() >= 0 and results.score.max() <= 1):
         say(f"'{detections}' holds scores outside 0 to 1; calibration and certificates say nothing about such scores")
     if spec and list(spec.class_names) != truth.class_names and set(spec.class_names) != set(truth.class_names):
