@@ -177,8 +177,8 @@ def _shared(parts: list[Part]) -> Counter[tuple[int, int]]:
         if len(several) > 1:
             there = path.is_file()
             for a, b in combinations(dict.fromkeys(several), 2):
-                sides = {next(iter(parts[i].listed.values())).side for i in (a, b)}
-                shared[a, b] += there or len(sides) == 1  # without the files, 1.png of train and of val are two images
+                sides = {next(iter(parts[i].listed.values())).side for i in (a, b)} - {""}
+                shared[a, b] += there or len(sides) < 2  # without the files, 1.png of train and of val are two images
     return shared
 
 

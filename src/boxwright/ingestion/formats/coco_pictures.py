@@ -210,7 +210,8 @@ def picture_root(path: Path, side: str, names: list[str]) -> Path:
     """The folder under which most of the first file names exist; the file's own folder when none do."""
     folder = path.parent
     candidates = [folder, folder / "images"]
-    for word in (path.stem.split("_")[-1], side):
+    last = path.stem.split("_")[-1]
+    for word in dict.fromkeys((last, last.replace("-dev", ""), side)):  # test-dev2017 lists images of test2017
         candidates += [folder.parent / "images" / word, folder.parent / word, folder / "images" / word]
     candidates += [folder.parent / "images", folder.parent]
     names = [name for name in names if stays_inside(name) and len(name) < 1000]
