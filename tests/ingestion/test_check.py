@@ -10,7 +10,7 @@ import pytest
 
 from boxwright.cli.main import run
 from boxwright.ingestion import json_columns, pictures, read_source
-from boxwright.ingestion.formats import coco
+from boxwright.ingestion.formats import coco, coco_annotations
 from boxwright.ingestion.formats.coco_scan import SCANNED_KEYS
 from boxwright.ingestion.json_columns import scan_object
 from boxwright.ingestion.reading import Interned
@@ -120,10 +120,10 @@ def test_the_scanner_says_what_the_careful_reader_says(
         scans += found is not None
         return found
 
-    scanned = coco._scanned
-    monkeypatch.setattr(coco, "_scanned", counted)
+    scanned = coco_annotations._scanned
+    monkeypatch.setattr(coco_annotations, "_scanned", counted)
     for least in (0, 1 << 40):
-        monkeypatch.setattr(coco, "_SCAN_FROM", least)
+        monkeypatch.setattr(coco_annotations, "_SCAN_FROM", least)
         reading = coco.read_coco([path])
         said = [list(reading.problems), told(reading)]
         for most in (200, -1):  # all at once, and picture by picture
@@ -133,7 +133,7 @@ def test_the_scanner_says_what_the_careful_reader_says(
             said.append([sorted(map(str, reading.problems)), [r.boxes.boxes_xyxy.tolist() for r in seen]])
         assert said[2] == said[3]
         outcomes.append(said)
-    assert scans > 0, "the scanner gave up, so nothing was compared"
+    assert scans > 0 or not wild(seed)["annotations"], "the scanner gave up, so nothing was compared"
     assert sorted(map(str, outcomes[0][0])) == sorted(map(str, outcomes[1][0]))
     assert outcomes[0][1:] == outcomes[1][1:]
 
@@ -160,7 +160,7 @@ def test_utf8_is_seen_to_in_what_is_stepped_over(tmp_path: Path) -> None:
 
 
 def test_texts_are_kept_once_and_given_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(coco, "_SCAN_FROM", 0)
+    monkeypatch.setattr(coco_annotations, "_SCAN_FROM", 0)
     boxes = read_source(data_set(tmp_path / "line")).pictures[0].boxes
     assert isinstance(boxes.attributes, Interned)
     assert (boxes.attributes == [{"wet": True}] * 2) and len(boxes.attributes.texts) == 1

@@ -81,6 +81,11 @@ def match_names(names: Sequence[str], known: Sequence[str], *, other_endings: bo
     return NameMatches(index, rule, sorted(i for i in ambiguous if index[i] < 0))
 
 
+def subset_of_folder(folder: str) -> str:
+    """The subset that a folder is named after, such as val for `Valid` or `val2017`; empty for other folders."""
+    return SUBSET_FOLDERS.get(folder.lower().rstrip("0123456789"), "")
+
+
 def spelled_alike(name: str) -> str:
     """The name with slashes, dots, a leading drive or slash and composed accents made alike."""
     name = name.replace("\\", "/")
@@ -144,5 +149,5 @@ def _common_end(a: list[str], b: list[str]) -> int:
     length = 0
     while length < min(len(a), len(b)) and a[-1 - length] == b[-1 - length]:
         length += 1
-    subsets = [{SUBSET_FOLDERS[p] for p in parts[: len(parts) - length] if p in SUBSET_FOLDERS} for parts in (a, b)]
+    subsets = [{s for p in parts[: len(parts) - length] if (s := subset_of_folder(p))} for parts in (a, b)]
     return 0 if subsets[0] and subsets[1] and not subsets[0] & subsets[1] else length

@@ -7,8 +7,8 @@ and whatever it does not take, are read record by record, so that a complaint na
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from boxwright.boxes import xyxy_from_xywh
 from boxwright.errors import FormatError
 from boxwright.ingestion.finding import read_bytes
-from boxwright.ingestion.formats.coco import read_categories
+from boxwright.ingestion.formats.coco_categories import list_categories, unlike_names
+from boxwright.ingestion.formats.coco_ids import Id, Rows, as_flag, as_id, in_order
+from boxwright.ingestion.formats.coco_suspects import suspicion
 from boxwright.ingestion.json_columns import Key, members, scan_array, scan_file
 from boxwright.ingestion.json_text import load_json, parse_json
 
@@ -41,9 +43,11 @@ class TruthColumns:
         boxes_xywh: (n, 4) float64.
         area: (n,) as the file gives it, else width times height.
         crowd: (n,) bool.
-        annotation_id: (n,) int64.
+        annotation_id: (n,) int64; all anew, 0, 1, ..., where one of them is not an integer below 2^62.
         ignore: (n,) bool, not to be judged, crowds included; None where only crowds are not.
         has_ids, has_category_ids: whether ids are the source's own, so that results can name them.
+        given_image_ids, given_category_ids: the file's, by position, where they are not all integers below 2^62 and `image_ids` or
+            `category_ids` number them anew from 1; None elsewhere.
         notes: what its reader should tell.
     """
 
@@ -61,7 +65,19 @@ class TruthColumns:
     ignore: NDArray | None = None
     has_ids: bool = True
     has_category_ids: bool = True
+    given_image_ids: list[Id] | None = None
+    given_category_ids: list[Id] | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def image_rows(self) -> Rows:
+        """The position of an image, by its id as files spell it."""
+        return Rows(self.image_ids.tolist() if self.given_image_ids is None else self.given_image_ids)
+
+    @property
+    def category_rows(self) -> Rows:
+        """The position of a category, by its id as files spell it."""
+        return Rows(self.category_ids if self.given_category_ids is None else self.given_category_ids)
 
 
 @dataclass(frozen=True)
@@ -85,38 +101,88 @@ def read_truth(path: Path) -> TruthColumns:
     return _truth_of_scan(tree, scanned, path) or _truth_of_tree(parse_json(text, path), path)
 
 
-def _pictures_and_classes(tree: Any, path: Path) -> tuple[list[tuple[int, str, float, float]], dict[int, str]]:
-    """(id, file name, height, width) of every picture in rising id, and category id to name."""
-    names = read_categories(tree, path)
-    if not names:
+@dataclass(frozen=True)
+class _Listed:
+    """What a file lists: images and classes in rising id."""
+
+    image_ids: list[Id]
+    file_names: list[str]
+    sizes_hw: NDArray
+    category_ids: list[Id]
+    class_names: list[str]
+    told: list[str]
+
+    def columns(
+        self, boxes: NDArray, given_area: NDArray, *, image: NDArray, crowd: NDArray, **columns: Any
+    ) -> TruthColumns:
+        """The ground truth with these annotations; `given_area` is NaN where the file gives none."""
+        images, categories = _numbers(self.image_ids), _numbers(self.category_ids)
+        rows = ~crowd
+        found = suspicion(boxes[rows], given_area[rows], self.sizes_hw[image[rows]])
+        return TruthColumns(
+            image_ids=np.array(images or range(1, len(self.image_ids) + 1), np.int64),
+            file_names=self.file_names,
+            sizes_hw=self.sizes_hw,
+            category_ids=categories or list(range(1, len(self.category_ids) + 1)),
+            class_names=self.class_names,
+            boxes_xywh=boxes,
+            given_image_ids=None if images else self.image_ids,
+            given_category_ids=None if categories else self.category_ids,
+            notes=(*self.told, *(() if found is None else (found[1],))),
+            image=image,
+            crowd=crowd,
+            **columns,
+        )
+
+
+def _numbers(ids: list[Id]) -> list[int]:
+    """The ids where all are integers below 2^62, else nothing."""
+    found = [id for id in ids if isinstance(id, int) and abs(id) < 1 << 62]
+    return found if len(found) == len(ids) else []
+
+
+def _pictures_and_classes(tree: Any, path: Path, used: Iterable[Any]) -> _Listed:
+    """What a file lists; `used` are the category ids of its annotations, as they are spelled."""
+    every = list_categories(tree, path)
+    if not every:
         raise FormatError(f"'{path}' lists no category; there is nothing to judge.")
-    try:
-        images = sorted(
-            (
-                (int(e["id"]), str(e.get("file_name", e["id"])), _number(e.get("height")), _number(e.get("width")))
-                for e in tree["images"]
-            ),
-            key=lambda e: e[0],
+    rows = Rows(c.id for c in every)
+    categories, told = unlike_names(
+        every, {every[row].id for value in used if (row := rows.get(value)) is not None}, path
+    )
+    images: dict[Id, tuple[str, float, float]] = {}
+    for entry in tree["images"]:
+        number = as_id(entry.get("id")) if isinstance(entry, dict) else None
+        if number is None:
+            found = entry.get("id") if isinstance(entry, dict) else entry
+            raise FormatError(f"'{path}': every image needs an 'id', an integer or a text; found {found!r:.60}.")
+        if number in images:
+            raise FormatError(
+                f"'{path}': image id {str(number)[:60]} is used twice; which of the two a box belongs to cannot be known."
+            )
+        images[number] = (
+            str(entry.get("file_name", number)),
+            _number(entry.get("height")),
+            _number(entry.get("width")),
         )
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise FormatError(f"'{path}': every image needs an integer 'id' ({type(error).__name__}: {error}).") from error
-    wild = next((entry[0] for entry in images if abs(entry[0]) >= 1 << 62), None)
-    if wild is not None:
-        raise FormatError(f"'{path}': image id {str(wild)[:40]} is out of range; ids must fit 62 bits.")
-    twice = next((one[0] for one, two in pairwise(images) if one[0] == two[0]), None)
-    if twice is not None:
-        raise FormatError(
-            f"'{path}': image id {twice} is used twice; which of the two a box belongs to cannot be known."
-        )
-    return images, names
+    image_ids, by_id = in_order(images), {c.id: c.name for c in categories}
+    return _Listed(
+        image_ids=image_ids,
+        file_names=[images[i][0] for i in image_ids],
+        sizes_hw=np.array([images[i][1:] for i in image_ids], np.float64).reshape(-1, 2),
+        category_ids=in_order(by_id),
+        class_names=[by_id[i] for i in in_order(by_id)],
+        told=told,
+    )
 
 
 def _truth_of_scan(tree: Any, scanned: dict[str, NDArray], path: Path) -> TruthColumns | None:
     """Ground truth from scanned columns; None where a record needs a complaint."""
-    images, names = _pictures_and_classes(tree, path)
-    image_ids, category_ids = np.array([e[0] for e in images], np.int64), sorted(names)
-    image, known_image = _positions(scanned["image_id"], image_ids)
-    class_id, known_class = _positions(scanned["category_id"], np.array(category_ids, np.int64))
+    listed = _pictures_and_classes(tree, path, np.unique(scanned["category_id"]).tolist())
+    if not (_numbers(listed.image_ids) and _numbers(listed.category_ids)):
+        return None
+    image, known_image = _positions(scanned["image_id"], np.array(listed.image_ids, np.int64))
+    class_id, known_class = _positions(scanned["category_id"], np.array(listed.category_ids, np.int64))
     ids = np.where(np.isnan(scanned["id"]), np.arange(len(image)), scanned["id"])
     if not (known_image and known_class and (np.abs(ids) < _EXACT).all()):
         return None
@@ -125,19 +191,10 @@ def _truth_of_scan(tree: Any, scanned: dict[str, NDArray], path: Path) -> TruthC
         area = np.where(np.isnan(scanned["area"]), boxes[:, 2] * boxes[:, 3], scanned["area"])
     if not np.isfinite(area).all():
         return None
-    return TruthColumns(
-        image_ids=image_ids,
-        file_names=[e[1] for e in images],
-        sizes_hw=np.array([e[2:] for e in images], np.float64).reshape(-1, 2),
-        category_ids=category_ids,
-        class_names=[names[i] for i in category_ids],
-        image=image,
-        class_id=class_id.astype(np.int32),
-        boxes_xywh=boxes,
-        area=area,
-        crowd=np.nan_to_num(scanned["iscrowd"]) != 0,
-        annotation_id=ids.astype(np.int64),
-    )
+    return listed.columns(
+        boxes, scanned["area"], image=image, class_id=class_id.astype(np.int32), area=area,
+        crowd=np.nan_to_num(scanned["iscrowd"]) != 0, annotation_id=ids.astype(np.int64),
+    )  # fmt: skip
 
 
 def _number(value: Any) -> float:
@@ -154,51 +211,48 @@ def _positions(ids: NDArray, known: NDArray) -> tuple[NDArray[np.int64], bool]:
 
 def _truth_of_tree(tree: Any, path: Path) -> TruthColumns:
     """Ground truth record by record."""
-    images, names = _pictures_and_classes(tree, path)
-    if not isinstance(tree.get("annotations") or [], list):
+    entries = tree.get("annotations") if isinstance(tree, dict) else None
+    used = [e.get("category_id") for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
+    listed = _pictures_and_classes(tree, path, used)
+    if entries is None:
+        raise FormatError(
+            f"'{path}' lists {len(listed.image_ids)} images but has no 'annotations': nobody has labelled them, so there is "
+            f"nothing to judge by. Give a file with annotations; an empty list says that no image shows an object."
+        )
+    if not isinstance(entries, list):
         raise FormatError(f"'{path}': 'annotations' must be a list.")
-    category_ids = sorted(names)
-    rows = {entry[0]: row for row, entry in enumerate(images)}
-    classes = {category: i for i, category in enumerate(category_ids)}
+    rows, classes = Rows(listed.image_ids), Rows(listed.category_ids)
     columns: list[tuple] = []
-    for number, entry in enumerate(tree.get("annotations") or []):
+    ids: list[int | None] = []
+    for number, entry in enumerate(entries):
         try:
             x, y, w, h = map(float, entry["bbox"])
-            area = float(entry.get("area", w * h))
-            key = int(entry.get("id", number))
-            if abs(key) >= 1 << 62:
-                raise ValueError("id out of range")
-            columns.append(
-                (
-                    rows[entry["image_id"]],
-                    classes[entry["category_id"]],
-                    x,
-                    y,
-                    w,
-                    h,
-                    area,
-                    bool(entry.get("iscrowd", 0)),
-                    key,
-                )
-            )
+            given = entry.get("area")
+            area = float("nan") if given is None or given is False else float(given)
+            if area != area and not (given is None or given is False):
+                raise ValueError("area is not a number")
+            image, category = rows[entry["image_id"]], classes[entry["category_id"]]
+            columns.append((image, category, x, y, w, h, area, as_flag(entry.get("iscrowd"))))
+            ids.append(_own_id(entry.get("id"), number))
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise FormatError(f"'{path}' annotation {number}: {_complaint(entry, rows, classes, ())}") from error
-    table = np.array(columns, np.float64).reshape(-1, 9)
-    if not np.isfinite(table).all():
-        raise FormatError(f"'{path}' annotation {int(np.argmin(np.isfinite(table).all(1)))}: a number is not finite.")
-    return TruthColumns(
-        image_ids=np.array([e[0] for e in images], np.int64),
-        file_names=[e[1] for e in images],
-        sizes_hw=np.array([e[2:] for e in images], np.float64).reshape(-1, 2),
-        category_ids=category_ids,
-        class_names=[names[i] for i in category_ids],
-        image=table[:, 0].astype(np.int64),
-        class_id=table[:, 1].astype(np.int32),
-        boxes_xywh=table[:, 2:6],
-        area=table[:, 6],
-        crowd=table[:, 7].astype(np.bool_),
-        annotation_id=np.array([c[8] for c in columns], np.int64),
-    )
+    table = np.array(columns, np.float64).reshape(-1, 8)
+    with np.errstate(over="ignore"):
+        area = np.where(np.isnan(table[:, 6]), table[:, 4] * table[:, 5], table[:, 6])
+    finite = np.isfinite(table[:, :6]).all(axis=1) & np.isfinite(area)
+    if not finite.all():
+        raise FormatError(f"'{path}' annotation {int(np.argmin(finite))}: a number is not finite.")
+    fine = None not in ids
+    return listed.columns(
+        table[:, 2:6], table[:, 6], image=table[:, 0].astype(np.int64), class_id=table[:, 1].astype(np.int32), area=area,
+        crowd=table[:, 7].astype(np.bool_), annotation_id=np.array(ids if fine else range(len(ids)), np.int64),
+    )  # fmt: skip
+
+
+def _own_id(value: Any, position: int) -> int | None:
+    """An annotation's id, its position where it has none, None where it is not an integer below 2^62."""
+    id = position if value is None else as_id(value)
+    return id if isinstance(id, int) and abs(id) < 1 << 62 else None
 
 
 def read_results(path: Path, truth: TruthColumns) -> ResultColumns:
@@ -209,7 +263,7 @@ def read_results(path: Path, truth: TruthColumns) -> ResultColumns:
             number as text, one that is not finite, or a negative width or height.
     """
     scanned = scan_file(path, _RESULTS) if path.is_file() and path.stat().st_size >= SCAN_FROM else None
-    if scanned is not None:
+    if scanned is not None and truth.given_image_ids is None and truth.given_category_ids is None:
         image, known_image = _positions(scanned["image_id"], truth.image_ids)
         class_id, known_class = _positions(scanned["category_id"], np.array(truth.category_ids, np.int64))
         if known_image and known_class and not (scanned["bbox"][:, 2:] < 0).any():
@@ -219,8 +273,7 @@ def read_results(path: Path, truth: TruthColumns) -> ResultColumns:
         entries = entries["annotations"]
     if not isinstance(entries, list):
         raise FormatError(f"'{path}' must be a JSON list of detections (COCO results); found {type(entries).__name__}.")
-    rows = {int(image): row for row, image in enumerate(truth.image_ids)}
-    classes = {category: i for i, category in enumerate(truth.category_ids)}
+    rows, classes = truth.image_rows, truth.category_rows
     columns: list[tuple] = []
     for number, entry in enumerate(entries):
         try:
@@ -274,19 +327,19 @@ def read_answers(path: Path) -> list[AnsweredPicture]:
     return found
 
 
-def _complaint(entry: Any, rows: dict[int, int], classes: dict[int, int], more: tuple[str, ...]) -> str:
+def _complaint(entry: Any, rows: Rows, classes: Rows, more: tuple[str, ...]) -> str:
     keys = ("image_id", "category_id", "bbox", *more)
     if not isinstance(entry, dict):
         return f"expected an object with {', '.join(keys)}, found {type(entry).__name__}."
     for key in keys:
         if key not in entry:
             return f"the key '{key}' is missing."
-    if not isinstance(entry["image_id"], int) or entry["image_id"] not in rows:
-        return f"image_id {entry['image_id']} is not in the ground truth ({len(rows)} images)."
-    if not isinstance(entry["category_id"], int) or entry["category_id"] not in classes:
-        return f"category_id {entry['category_id']} is not among the {len(classes)} categories."
+    if entry["image_id"] not in rows:
+        return f"image_id {entry['image_id']!r:.60} is not in the ground truth ({len(rows)} images)."
+    if entry["category_id"] not in classes:
+        return f"category_id {entry['category_id']!r:.60} is not among the {len(classes)} categories."
     if not more:
-        return f"bbox must be four numbers; found {entry['bbox']!r:.200}."
+        return f"bbox must be four numbers and area one, or none; found {entry['bbox']!r:.200} and {entry.get('area')!r:.60}."
     return (
         f"bbox must be four numbers and score one, none of them as text; found {entry['bbox']!r:.200} and "
         f"{entry['score']!r:.60}."

@@ -39,6 +39,17 @@ def pictures_below(files: Iterable[Path]) -> list[Path]:
     return [path for path in files if path.suffix.lower() in PICTURE_ENDINGS]
 
 
+def picture_names_below(folder: Path) -> list[str]:
+    """Names of the images below a folder, relative to it, with slashes, sorted; links to folders are not entered."""
+    found: list[str] = []
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        beside = os.path.relpath(place, folder).replace(os.sep, "/") + "/"
+        beside = "" if beside == "./" else beside
+        found += [beside + name for name in names if os.path.splitext(name)[1].lower() in PICTURE_ENDINGS]
+    return sorted(found)
+
+
 def read_bytes(path: Path, *, most: int = MOST_BYTES) -> bytes:
     """A file's content; FormatError when it cannot be read or is larger than `most` bytes."""
     try:

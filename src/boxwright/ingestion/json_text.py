@@ -1,6 +1,6 @@
 """Untrusted JSON: as a tree, or one record after another so that a large file never stands in memory as objects.
 
-Refused: text that is not UTF-8, breaks off, nests too deep, or gives a key twice (which of the two is meant cannot be known).
+UTF-8, with or without a byte-order mark, UTF-16 and UTF-32 are read. Refused: text in another encoding, that breaks off, nests too deep, or gives a key twice (which of the two is meant cannot be known).
 """
 
 from __future__ import annotations
@@ -46,7 +46,14 @@ def parse_json(text: bytes, path: Path, *, strict: bool = False) -> Any:
         strict: refuse a key that is given twice in one object.
     """
     with _Told(path):
-        return (_STRICT.decode if strict else json.loads)(text.decode("utf-8-sig"))
+        return (_STRICT.decode if strict else json.loads)(decoded(text, path))
+
+
+def decoded(text: bytes, path: Path) -> str:
+    """The text of a JSON file in UTF-8, UTF-16 or UTF-32 (RFC 4627, section 3); FormatError for another encoding."""
+    encoding = json.detect_encoding(text)  # pyright: ignore[reportAttributeAccessIssue]
+    with _Told(path):
+        return text.decode(encoding)
 
 
 def parse_strict(text: bytes) -> Any:
@@ -63,7 +70,7 @@ def parse_members(text: bytes, path: Path, *, each: Mapping[str, Callable[[int, 
         each: key to a function that takes (position, record); such a list is [] in what is returned.
     """
     with _Told(path):
-        return _members(text.decode("utf-8-sig"), each)
+        return _members(decoded(text, path), each)
 
 
 def _members(text: str, each: Mapping[str, Callable[[int, Any], None]]) -> dict[str, Any]:
@@ -132,7 +139,9 @@ class _Told:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         path = self._path
         if isinstance(error, UnicodeDecodeError):
-            raise FormatError(f"'{path}' is not UTF-8 text: byte {error.start} cannot be read.") from error
+            raise FormatError(
+                f"'{path}' is not {error.encoding.upper()} text: byte {error.start} cannot be read."
+            ) from error
         if isinstance(error, json.JSONDecodeError):
             raise FormatError(
                 f"'{path}' is not complete JSON: it breaks at line {error.lineno}, column {error.colno} ({error.msg}). "

@@ -151,9 +151,9 @@ def _images(found: Predicted, truth: TruthColumns, how: How, where: str) -> tupl
 
 
 def _by_id(found: Predicted, truth: TruthColumns) -> NDArray[np.int64]:
-    rows = {int(id): row for row, id in enumerate(truth.image_ids)}
-    texts = {str(id): row for id, row in rows.items()}
-    return np.array([rows.get(id, texts.get(id, -1)) if id == id else -1 for id, _ in found.images], np.int64)
+    rows = truth.image_rows
+    met = [rows.get(id) for id, _ in found.images]
+    return np.array([-1 if row is None else row for row in met], np.int64)
 
 
 def _by_name(found: Predicted, truth: TruthColumns) -> tuple[NDArray[np.int64], str]:
@@ -218,9 +218,9 @@ def _classes(found: Predicted, truth: TruthColumns, evidence: OnTruth, how: How,
             f"truth does not have; they are not judged",
         )
         return Classes(classes.class_id, told if left else ())
-    ids = (
-        {int(k): i for i, k in enumerate(truth.category_ids)} if truth.has_category_ids and not found.relative else None
-    )
+    rows = truth.category_rows
+    met = {k: row for k in found.categories if (row := rows.get(k)) is not None}
+    ids = met if truth.has_category_ids and not found.relative else None
     return classes_by_number(
         found.categories, found.category, evidence, ids, len(truth.class_names), where=where, numbered=how.category_ids
     )

@@ -296,6 +296,14 @@ class Reading:
         """Boxes that were left out because they could not be used."""
         return sum(self.counts[code, "error"] for code in LOSE_A_BOX)
 
+    def take_problems(self, other: Reading) -> None:
+        """Note the problems of another reading."""
+        for (code, severity), count in other.counts.items():
+            noted = self.counts[code, severity]
+            kept = [p for p in other.problems if (p.code, p.severity) == (code, severity)]
+            self.problems += kept[: max(MOST_OF_A_KIND - noted, 0)]
+            self.counts[code, severity] += count
+
     def boxes(self, records: Sequence[BoxRecord], *, names: dict[str, int]) -> Boxes:
         """Columns of some records; `names` is class name to position and grows with class_names."""
         for record in records:

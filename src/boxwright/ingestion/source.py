@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,7 @@ def _read_folder(path: Path, pictures: Path | None, difficult_is_ignored: bool) 
         if file.suffix.lower() == ".json" and file.name != SIDE_FILE:
             by_kind.setdefault(_json_kind(file), []).append(file)
     readers: dict[str, Callable[[list[Path]], Reading]] = {
-        "coco": lambda found: read_coco(found, pictures=pictures),
+        "coco": lambda found: read_coco(found, pictures=pictures, source=path),
         "labelstudio": lambda found: read_labelstudio(found, path, pictures=pictures),
         "labelme": lambda found: read_labelme(found, path, pictures=pictures),
     }
@@ -136,16 +137,15 @@ def _json_kind(path: Path) -> str:
     """coco, labelstudio, labelme, results, other or broken, by the file's first four megabytes where that will do."""
     with path.open("rb") as file:
         head = file.read(_HEAD)
+    cut = len(head) == _HEAD
+    if (encoding := json.detect_encoding(head)) not in ("utf-8", "utf-8-sig"):  # pyright: ignore[reportAttributeAccessIssue]
+        head = head.decode(encoding, errors="ignore").encode(errors="replace")
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if (
-        start == b"{"
-        and b'"images"' in head
-        and (b'"annotations"' in head or b'"categories"' in head or len(head) == _HEAD)
-    ):
+    if start == b"{" and b'"images"' in head and (b'"annotations"' in head or b'"categories"' in head or cut):
         return "coco"
     if start == b"{" and b'"shapes"' in head:
         return "labelme"
-    if len(head) < _HEAD or start == b"[":
+    if not cut or start == b"[":
         return _kind_of(path)
     if b'"annotations"' in head:
         return "coco"  # its pictures come after four megabytes of annotations
@@ -163,9 +163,9 @@ def _kind_of(path: Path) -> str:
         return "labelme"
     if isinstance(tree, list) and tree and isinstance(tree[0], dict) and "image_id" in tree[0]:
         return "results"
-    return (
-        "coco" if isinstance(tree, dict) and isinstance(tree.get("images"), list) and "annotations" in tree else "other"
-    )
+    images = tree.get("images") if isinstance(tree, dict) else None
+    listed = isinstance(images, list) and images and isinstance(images[0], dict) and "file_name" in images[0]
+    return "coco" if listed or (isinstance(images, list) and "annotations" in tree) else "other"
 
 
 def _what_is_there(files: list[Path]) -> str:

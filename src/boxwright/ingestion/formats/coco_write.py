@@ -17,8 +17,9 @@ _FILE = {"": "annotations.json"}
 def write_coco(reading: Reading, out: Path, paths: list[str]) -> None:
     """`annotations/instances_SIDE.json` for each side; `annotations.json` when there are no sides.
 
-    Keys beyond COCO's: `conditions` and `labelled` (false: nobody has looked) of an image; `ignore`, `attributes` and, where left +
-    width misses the right edge by the last bit, `xyxy` of an annotation. Ids that are missing are given after the highest.
+    Keys beyond COCO's: `conditions` and `labelled` of an image (false: nobody has looked; true, in a file without a box: somebody
+    has); `ignore`, `attributes` and, where left + width misses the right edge by the last bit, `xyxy` of an annotation. Ids that
+    are missing are given after the highest.
 
     Args:
         reading: with sizes; pictures without an id are numbered after the highest.
@@ -33,12 +34,15 @@ def write_coco(reading: Reading, out: Path, paths: list[str]) -> None:
     categories = reading.category_ids or list(range(1, len(reading.class_names) + 1))
     for side in sides:
         rows = [i for i, record in enumerate(reading.pictures) if record.side == side]
+        nothing = not sum(counts[i] for i in rows)  # then labelled images say so, or they would look forgotten
         path = out / "annotations" / f"instances_{side}.json" if side else out / _FILE[""]
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", encoding="utf-8") as file:
             file.write("{" + _about(reading) + '"images": [')
             for number, i in enumerate(rows):
-                file.write((",\n" if number else "\n") + _image(reading.pictures[i], int(image_id[i]), paths[i]))
+                file.write(
+                    (",\n" if number else "\n") + _image(reading.pictures[i], int(image_id[i]), paths[i], say=nothing)
+                )
             names = [{"id": c, "name": n} for c, n in zip(categories, reading.class_names, strict=True)]
             file.write(f'],\n"categories": {json.dumps(names, ensure_ascii=False)},\n"annotations": [')
             begun = False
@@ -67,14 +71,15 @@ def _next_ids(ids: NDArray[np.int64]) -> NDArray[np.int64]:
     return filled
 
 
-def _image(record: PictureRecord, image_id: int, path: str) -> str:
+def _image(record: PictureRecord, image_id: int, path: str, *, say: bool) -> str:
+    """One image; `labelled` is written where it is false, and with `say` always."""
     entry: dict[str, object] = {"id": image_id, "file_name": path}
     if record.size_hw is not None:
         entry |= {"width": int(record.size_hw[1]), "height": int(record.size_hw[0])}
     if record.conditions:
         entry["conditions"] = record.conditions
-    if not record.labelled:
-        entry["labelled"] = False
+    if say or not record.labelled:
+        entry["labelled"] = record.labelled
     return json.dumps(entry, ensure_ascii=False)
 
 
