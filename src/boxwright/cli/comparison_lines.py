@@ -87,7 +87,7 @@ def _classes(comparison: Comparison) -> list[str]:
 
 def _title(record: Mapping[str, Any]) -> str:
     title = _WORDS.get(record["metric"], record["metric"])
-    return title + str(record["key"])[len(record["metric"]) :]
+    return str(title) + str(record["key"])[len(record["metric"]) :]
 
 
 def _numbers(record: Mapping[str, Any]) -> list[str]:
@@ -95,7 +95,7 @@ def _numbers(record: Mapping[str, Any]) -> list[str]:
 
 
 def _sure(record: Mapping[str, Any]) -> list[str]:
-    return [_interval(record), _VERDICTS.get(record["verdict"], record["verdict"])]
+    return [_interval(record), str(_VERDICTS.get(record["verdict"], record["verdict"]))]
 
 
 def _interval_title(drawn: Mapping[str, Any]) -> str:

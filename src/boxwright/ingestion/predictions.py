@@ -90,8 +90,7 @@ def read_predictions(path: Path, truth: TruthColumns, how: How = How()) -> Predi
         except FormatError:
             pass  # read again below, with the other readings
         else:
-            _doubt(columns, truth, path, how)
-            return Predictions(columns)
+            return Predictions(columns, _doubts(columns, truth, path, how))
     return _as_found(path, truth, how)
 
 
@@ -222,19 +221,20 @@ def _classes(found: Predicted, truth: TruthColumns, evidence: OnTruth, how: How,
         {int(k): i for i, k in enumerate(truth.category_ids)} if truth.has_category_ids and not found.relative else None
     )
     return classes_by_number(
-        found.categories, found.category, evidence, ids, len(truth.class_names), where=where, numbered=how.category_ids
+        found.categories, found.category, evidence, ids, truth.class_names, where=where, numbered=how.category_ids
     )
 
 
-def _doubt(columns: ResultColumns, truth: TruthColumns, path: Path, how: How) -> None:
-    """FormatError where ids fit, and the boxes say that they mean something else."""
+def _doubts(columns: ResultColumns, truth: TruthColumns, path: Path, how: How) -> tuple[str, ...]:
+    """What to tell; FormatError where ids fit, and the boxes say that they mean something else."""
+    told: tuple[str, ...] = ()
     if how.category_ids == "auto" and len(columns.score):
         used = np.unique(columns.class_id)
         numbers = [truth.category_ids[k] for k in used.tolist()]
         category = np.searchsorted(used, columns.class_id)
         evidence = _evidence(columns.image, columns.boxes_xywh, columns.score, truth)
         ids = {int(k): i for i, k in enumerate(truth.category_ids)}
-        classes_by_number(numbers, category, evidence, ids, len(truth.class_names), where=f"'{path}'")
+        told = classes_by_number(numbers, category, evidence, ids, truth.class_names, where=f"'{path}'").told
     if how.match_by == "auto" and len(columns.score):
         rows, image = np.unique(columns.image, return_inverse=True)
         images: list[tuple[Any, str | None]] = [(int(truth.image_ids[row]), None) for row in rows]
@@ -242,6 +242,7 @@ def _doubt(columns: ResultColumns, truth: TruthColumns, path: Path, how: How) ->
         by_name = _by_number(found, truth)
         if (by_name >= 0).all() and (by_name != rows).any():
             _doubt_ids(found, truth, rows, by_name, f"'{path}'")
+    return told
 
 
 def _by_number(found: Predicted, truth: TruthColumns) -> NDArray[np.int64]:
@@ -297,7 +298,7 @@ def told_over_limit(image: NDArray, class_id: NDArray, class_names: Sequence[str
     over = counts > most
     if not over.any():
         return None
-    names = [class_names[k] for k in np.unique(keys[over] % len(class_names))]
+    names = [class_names[k] for k in np.unique(keys[over] % len(class_names)).tolist()]
     shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
     images = len(np.unique(keys[over] // len(class_names)))
     return (
