@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from boxwright.cli.main import run
 
@@ -80,3 +85,98 @@ def test_diff_another_root_is_the_same_images(report: Report, capsys) -> None:
     assert found["pictures_paired"] == {"path end": 4, "not_paired": 0}
     assert not found["boxes"] and not found["pictures_added"] and not found["pictures_removed"]
     assert list(found["pictures_edited"]) == [f"images/v{v}/f{f}.png" for v in (1, 2) for f in (1, 2)]
+
+
+def official(truth: Path, entries: list[dict], tmp_path: Path) -> list[float]:
+    """pycocotools' twelve figures."""
+    path = tmp_path / "plain.json"
+    path.write_text(json.dumps(entries))
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO(str(truth))
+        judged = COCOeval(coco, coco.loadRes(str(path)), "bbox")
+        judged.evaluate()
+        judged.accumulate()
+        judged.summarize()
+    return judged.stats.tolist()
+
+
+def test_evaluate_an_offset_of_one_is_found_by_the_boxes_and_told(report: Report, capsys, tmp_path: Path) -> None:
+    folder = report("eval_offset_by_one")
+    truth, detections = folder / "truth.json", folder / "detections.json"
+    found = asked(capsys, "evaluate", truth, detections)
+    shifted = [{**e, "category_id": e["category_id"] + 1} for e in json.loads(detections.read_text())]
+    assert list(found["metrics"].values()) == pytest.approx(official(truth, shifted, tmp_path), abs=1e-9)
+    assert len(found["notes"]) == 1 and "positions from 0" in found["notes"][0]
+    assert "--category-ids as-given" in told(capsys, "evaluate", truth, detections)[2]
+    given = asked(capsys, "evaluate", truth, detections, "--category-ids", "as-given")
+    assert given["metrics"]["ap"] < 0.1 and "category 0" in given["notes"][0]
+
+
+def test_evaluate_a_category_the_truth_lacks_is_left_out_and_told(report: Report, capsys, tmp_path: Path) -> None:
+    folder = report("eval_extra_category_in_results")
+    truth, detections = folder / "truth.json", folder / "detections.json"
+    found = asked(capsys, "evaluate", truth, detections)
+    assert list(found["metrics"].values()) == pytest.approx(
+        official(truth, json.loads(detections.read_text()), tmp_path), abs=1e-9
+    )
+    assert "1 of 21 detections are of category 80" in found["notes"][0]
+    for verb in (["audit", truth, detections], ["compare", detections, detections, "--truth", truth]):
+        code, _, err = told(capsys, *verb)
+        assert code == 0 and "category 80" in err
+
+
+def test_evaluate_no_detection_is_recall_0(report: Report, capsys) -> None:
+    folder = report("eval_empty_results")
+    found = asked(capsys, "evaluate", folder / "truth.json", folder / "detections.json")
+    assert [of["ap"] for of in found["per_class"].values()] == [0.0, 0.0]
+    assert found["operating"]["all"]["recall"] == 0 and found["support"]["detections"] == 0
+    assert told(capsys, "evaluate", folder / "truth.json", folder / "detections.json")[0] == 0
+
+
+def test_evaluate_more_than_100_of_a_class_is_told(report: Report, capsys, tmp_path: Path) -> None:
+    folder = report("eval_over_100_detections")
+    truth, detections = folder / "truth.json", folder / "detections.json"
+    found = asked(capsys, "evaluate", truth, detections)
+    assert list(found["metrics"].values()) == pytest.approx(
+        official(truth, json.loads(detections.read_text()), tmp_path), abs=1e-9
+    )
+    entries = [e for e in json.loads(detections.read_text()) if (e["image_id"], e["category_id"]) == (1, 1)]
+    assert f"{len(entries) - 100} detections are not judged: 1 image has more than 100" in found["notes"][0]
+
+
+def test_evaluate_a_coco_dataset_with_scores(report: Report, capsys, tmp_path: Path) -> None:
+    folder = report("eval_results_as_coco_file")
+    truth, detections = folder / "truth.json", folder / "detections.json"
+    found = asked(capsys, "evaluate", truth, detections)
+    entries = json.loads(detections.read_text())["annotations"]
+    assert list(found["metrics"].values()) == pytest.approx(official(truth, entries, tmp_path), abs=1e-9)
+
+
+def test_what_evaluate_prints_can_be_true(report: Report, capsys) -> None:
+    """Every interval of a share within 0 and 1, around its value, with what it rests on."""
+    for name in ("eval_annotation_id_zero", "eval_over_100_detections", "eval_empty_results", "eval_offset_by_one"):
+        folder = report(name)
+        _, out, _ = told(capsys, "evaluate", folder / "truth.json", folder / "detections.json")
+        shares = out.split("false alarms per image")[0]
+        for low, high in re.findall(r"\[(-?[\d.]+), (-?[\d.]+)\]", shares):
+            assert 0 <= float(low) <= float(high) <= 1
+        assert "images, " in out and " objects, " in out and "score 0.5 and more" in out and "weakest slice" in out
+        assert len(out.splitlines()) <= 40
+
+
+def test_audit_finds_the_missing_label_of_an_empty_image(report: Report, capsys) -> None:
+    folder = report("audit_empty_pictures")
+    found = asked(capsys, "audit", folder / "truth.json", folder / "detections.json")
+    missing = [s for s in found["suspects"] if s["kind"] == "missing" and s["file_name"] == "0099.png"]
+    assert len(missing) == 1 and missing[0]["score"] >= found["sure_from"]
+
+
+@pytest.mark.parametrize("name", ["audit_no_detections_at_all", "audit_no_labels_at_all"])
+def test_audit_says_that_one_side_is_empty(name: str, report: Report, capsys) -> None:
+    folder = report(name)
+    code, out, _ = told(capsys, "audit", folder / "truth.json", folder / "detections.json")
+    assert code == 0
+    assert ("no detections: " if "detections" in name else "no annotations: ") in out
+    assert "0 missing, 0 spurious, 0 class, 0 location" in out
+    found = asked(capsys, "audit", folder / "truth.json", folder / "detections.json")
+    assert found["sure"] == dict.fromkeys(("missing", "spurious", "class", "location"), 0)

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Bundle, Dataset, Predictions, Suspects
 from boxwright.boxes import xyxy_from_xywh
+from boxwright.cli.judged import CategoryIdsOption, ClassesOption, MatchByOption, how_read
 from boxwright.cli.pictures import picture_reader
+from boxwright.cli.suspect_lines import suspect_lines
 from boxwright.cli.terminal import (
     STORE,
     Bars,
@@ -29,7 +31,7 @@ from boxwright.cli.terminal import (
 from boxwright.detections import AnnotationColumns, DetectionColumns, offsets_from_counts
 from boxwright.errors import InputError
 from boxwright.images import read_picture
-from boxwright.ingestion import TruthColumns, read_conditions, read_results, read_truth
+from boxwright.ingestion import How, TruthColumns, read_conditions, read_predictions, read_truth
 from boxwright.ingestion.json_text import load_json
 from boxwright.labels.audit import SURE_FROM, answer_sheet, apply_answers, read_sheet, sheet_text, suspects
 from boxwright.lifecycle import Stages, predict_dataset
@@ -40,7 +42,6 @@ from boxwright.spec import load_spec
 from boxwright.spec.spec import seconds_from
 from boxwright.store import Steps, Store, write_bytes
 
-_SHOWN = 20
 _DUE_IN = 3 * 86400.0
 _FOLDS = 3
 
@@ -68,6 +69,9 @@ def audit(
         Path | None, typer.Option("--conditions", help="COCO files: CSV or Parquet to group by; file name first.")
     ] = None,
     pictures: Annotated[Path | None, typer.Option("--pictures", help="COCO files: folder of the pictures.")] = None,
+    match_by: MatchByOption = "auto",
+    category_ids: CategoryIdsOption = "auto",
+    classes: ClassesOption = None,
     page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
     queue: Annotated[bool, typer.Option("--queue", help="With a data set: also make a review queue.")] = False,
     least_score: Annotated[
@@ -110,13 +114,18 @@ def audit(
         if detections is None:
             raise InputError("COCO ground truth is audited with a results file; give it after the ground truth.")
         columns = read_truth(Path(truth))
-        found = _of_files(columns, Path(detections), conditions, seed)
+        how = how_read(match_by, category_ids, classes, pictures or Path(truth).parent)
+        found = _of_files(columns, Path(detections), conditions, seed, how)
         read: Reader = _by_id(columns, picture_reader(columns, pictures or Path(truth).parent))
     else:
         if answers_to or answers or pictures or conditions:
             raise InputError(
                 "--answers-to, --answers, --pictures and --conditions are for COCO files; a data set of the store has its own "
                 "pictures and conditions, and its answers come through --queue and `boxwright review`."
+            )
+        if classes or (match_by, category_ids) != ("auto", "auto"):
+            raise InputError(
+                "--match-by, --category-ids and --classes say how a file of detections is read; here is none."
             )
         if detections and (recipe or folds):
             raise InputError(
@@ -142,7 +151,7 @@ def audit(
         say(f"answers: {answers_to} ({len(sheet)} suspects)")
     if page:
         write_page(page, suspects_page(found, read_picture=read))
-    lines = [*as_lines(found), *([f"queue: {queued['queued']} pictures"] if queued else []), found.digest]
+    lines = [*suspect_lines(found), *([f"queue: {queued['queued']} pictures"] if queued else []), found.digest]
     give({**as_document(found), **queued}, as_json=as_json, lines=lines)
 
 
@@ -176,33 +185,13 @@ def _record(row: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return record
 
 
-def as_lines(found: Suspects) -> list[str]:
-    """The suspects for people."""
-    summary = found.summary
-    sure = ", ".join(f"{count} {kind}" for kind, count in summary["sure"].items())
-    lines = [
-        f"{summary['pictures']} pictures, {summary['annotations']} annotations, {summary['detections']} detections",
-        f"suspects at {summary['sure_from']} or more: {sure}",
-        f"{'score':>5} {'kind':9} {'what':34} {'annotation':>10} {'image':>10}  file",
-    ]
-    for row in found.once.slice(0, _SHOWN).to_pylist():
-        said = found.class_names[row["class_id"]] if row["class_id"] is not None else ""
-        other = found.class_names[row["proposed_class_id"]] if row["proposed_class_id"] is not None else ""
-        what = f"{said} -> {other}" if said and other else said or other
-        known = "-" if row["annotation_id"] is None else row["annotation_id"]
-        lines.append(
-            f"{row['score']:5.2f} {row['kind']:9} {what[:34]:34} {known:>10} {row['image_id']:>10}  {row['file_name']}"
-        )
-    if len(found.once) > _SHOWN:
-        lines.append(f"... and {len(found.once) - _SHOWN} less suspicious; --json lists all")
-    systematic = [record["sentence"] for record in found.groups if record["systematic"]]
-    return lines + [f"systematic: {sentence}" for sentence in systematic]
-
-
-def _of_files(truth: TruthColumns, results: Path, conditions: Path | None, seed: int) -> Suspects:
+def _of_files(truth: TruthColumns, results: Path, conditions: Path | None, seed: int, how: How) -> Suspects:
     if not truth.file_names:
         raise InputError("The ground truth lists no image; there is nothing to audit.")
-    found = read_results(results, truth)
+    predicted = read_predictions(results, truth, how)
+    for sentence in predicted.told:
+        say(sentence)
+    found = predicted.columns
     extra = read_conditions(conditions) if conditions else {}
     told = [extra.get(name) or extra.get(Path(name).name) or {} for name in truth.file_names]
     if extra and not any(told):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from boxwright.artifacts import Comparison, Dataset, Matches, Predictions, Report
+from boxwright.cli.comparison_lines import comparison_lines
 from boxwright.cli.evaluate import refuse_given
 from boxwright.cli.judged import CategoryIdsOption, ClassesOption, MatchByOption, how_read, match_files
 from boxwright.cli.pictures import pictures_of_files, pictures_of_store
@@ -34,9 +34,6 @@ from boxwright.spec import load_spec
 from boxwright.spec.spec import ConditionClause
 from boxwright.store import Store
 
-_OF_CLASS = ("ap50", "precision", "recall")
-_OF_ALL = ("ap", "ap75", "f1", "false_alarms_per_image", *_OF_CLASS)
-
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
@@ -44,9 +41,13 @@ def add_to(app: typer.Typer) -> None:
 
 
 def compare(
-    a: Annotated[str, typer.Argument(help="COCO results, or report of the store.")],
+    a: Annotated[
+        str, typer.Argument(help="Detections (COCO results, a folder of text files), or a report of the store.")
+    ],
     b: Annotated[str, typer.Argument(help="The same, of what is compared with it.")],
-    truth: Annotated[Path | None, typer.Option("--truth", help="With COCO results: the COCO ground truth.")] = None,
+    truth: Annotated[
+        Path | None, typer.Option("--truth", help="With detections: the ground truth, any format.")
+    ] = None,
     spec: Annotated[Path | None, typer.Option("--spec", help="Slice by its conditions, compare its figures.")] = None,
     score_threshold: Annotated[
         float | None, typer.Option("--score-threshold", min=0, max=1, help="Operating point of COCO results; 0.5.")
@@ -91,6 +92,8 @@ def compare(
     else:
         only_files = {
             "--score-threshold": score_threshold, "--groups": groups, "--conditions": conditions, "--pictures": pictures,
+            "--match-by": None if match_by == "auto" else match_by, "--classes": classes,
+            "--category-ids": None if category_ids == "auto" else category_ids,
         }  # fmt: skip
         refuse_given(only_files, of_files=False)
         opened = open_store(store)
@@ -103,7 +106,7 @@ def compare(
         save_artifact(found, out)
     if page:
         write_page(page, comparison_page(found, **views))
-    give(as_document(found), as_json=as_json, lines=[*as_lines(found), found.digest])
+    give(as_document(found), as_json=as_json, lines=[*comparison_lines(found), found.digest])
 
 
 def _of_report(store: Store, report: Report) -> Contender:
@@ -130,30 +133,3 @@ def as_document(comparison: Comparison) -> dict[str, Any]:
     document = comparison.parts().document
     changed = comparison.changed.to_pylist()
     return {**document, "changed": changed, "digest": comparison.digest, "made_from": dict(comparison.made_from)}
-
-
-def as_lines(comparison: Comparison) -> list[str]:
-    """The comparison for people."""
-    lines = [f"A  {comparison.title_a}", f"B  {comparison.title_b}"]
-    lines.append(f"{'':24} {'A':>8} {'B':>8} {'B - A':>8}  interval")
-    for record in comparison.figures:
-        told = record["verdict"] in ("better", "worse") and record["metric"] in _OF_CLASS
-        if record["metric"] in _OF_ALL and (record["class_name"] is None or told):
-            interval = "" if record["low"] is None else f"[{record['low']:+.4f}, {record['high']:+.4f}]"
-            numbers = " ".join(f"{_show(record[name]):>8}" for name in ("a", "b", "difference"))
-            lines.append(f"{record['key'][:24]:24} {numbers}  {interval:20} {record['verdict']}")
-    objects, alarms = comparison.objects["all"], comparison.false_alarms["all"]
-    lines.append("objects: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in objects.items()))
-    lines.append("false alarms: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in alarms.items()))
-    worse = [
-        (record["condition"], record["value"], metric)
-        for record in comparison.slices
-        for metric in ("ap50", "precision", "recall")
-        if record[metric]["verdict"] == "worse"
-    ]
-    lines += [f"worse: {metric} where {condition}={value}" for condition, value, metric in worse]
-    return lines
-
-
-def _show(value: float | None) -> str:
-    return "-" if value is None or not np.isfinite(value) else f"{value:.4f}"

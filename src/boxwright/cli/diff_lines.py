@@ -107,7 +107,7 @@ def _rows(found: Difference, limit: int) -> list[str]:
 def _of_kind(found: Difference, kind: str, limit: int) -> tuple[int, list[str]]:
     """How many boxes of a kind on images that both sides have, and the first in words."""
     alone = pa.array([*found.pictures_added, *found.pictures_removed], pa.string())
-    mask = pc.and_(
+    mask = pc.and_(  # pyright: ignore
         pc.equal(found.boxes.column("kind"), kind),  # pyright: ignore
         pc.invert(pc.is_in(found.boxes.column("file_name"), value_set=alone)),  # pyright: ignore
     )

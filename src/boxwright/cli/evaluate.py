@@ -102,10 +102,11 @@ def evaluate(
     """Evaluate; COCO's figures equal pycocotools'."""
     promise = load_spec(spec) if spec else None
     of_files, foreign = is_source(truth), is_source(detections)
-    if not of_files and Path(truth).suffix == ".json":
-        raise InputError(
-            f"There is no file '{truth}'; the ground truth is a COCO JSON file, or a dataset of the store."
-        )
+    for named, there, what in ((truth, of_files, "ground truth"), (detections, foreign, "detections")):
+        if not there and Path(named).suffix == ".json":
+            raise InputError(
+                f"There is no file '{named}'; the {what} come from a file or folder, or by name from the store."
+            )
     _check_options(
         of_files,
         foreign,

@@ -40,6 +40,7 @@ from boxwright.lifecycle.stages import judged_ids
 from boxwright.spec import Spec
 from boxwright.spec.spec import OF_OBJECTS, ConditionClause
 
+_MANY_SILENT = 0.2  # of the images, before it is told that they have no detection
 _MOST_VALUES = 20  # of a condition that no spec describes
 
 MatchByOption = Annotated[
@@ -202,6 +203,12 @@ def match_columns(
         Scored(results.image, one_class(results.class_id), results.boxes_xywh, results.score),
     )  # fmt: skip
     names = ["object"] if class_agnostic else truth.class_names
+    silent = len(np.setdiff1d(truth.image, results.image))
+    if len(results.score) and silent >= _MANY_SILENT * len(truth.file_names):
+        tell(
+            f"{silent:,} of {len(truth.file_names):,} images have objects and no detection; if they were never predicted, judge the "
+            f"others only"
+        )
     if over := told_over_limit(results.image, one_class(results.class_id), names, max_detections):
         tell(over)
     return match(*sides, class_names=names, images=images, iou_thresholds=ious, max_detections=max_detections)

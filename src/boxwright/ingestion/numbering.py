@@ -93,7 +93,7 @@ def classes_by_name(names: Sequence[str], class_names: Sequence[str], *, where: 
 
 
 def classes_by_number(
-    categories: Sequence[Any], category: NDArray, evidence: OnTruth, ids: Mapping[Any, int] | None, count: int,
+    categories: Sequence[Any], category: NDArray, evidence: OnTruth, ids: Mapping[Any, int] | None, names: Sequence[str],
     *, where: str, numbered: str = "auto",
 ) -> Classes:  # fmt: skip
     """By number, under the numbering that fits the ids and the boxes.
@@ -103,7 +103,7 @@ def classes_by_number(
         category: (n,) of each detection, position in `categories`.
         evidence: detections that lie on an annotation.
         ids: the ground truth's category id to class_id; None where it has no ids.
-        count: classes of the ground truth.
+        names: classes of the ground truth.
         where: file, for sentences.
         numbered: one of NUMBERED.
 
@@ -112,7 +112,7 @@ def classes_by_number(
     """
     given = {"as-given": [ids.get(k, -1) for k in categories]} if ids is not None else {}
     number = [k if isinstance(k, int) else -9 for k in categories]
-    given |= {f"from-{b}": [k - b if 0 <= k - b < count else -1 for k in number] for b in (0, 1)}
+    given |= {f"from-{b}": [k - b if 0 <= k - b < len(names) else -1 for k in number] for b in (0, 1)}
     ways = {name: np.array(way, np.int64).reshape(-1) for name, way in given.items()}
     if numbered != "auto":
         if numbered not in ways:
@@ -126,17 +126,41 @@ def classes_by_number(
     usual = next(iter(ways))
     fits = bool((ways[usual] >= 0).all())
     lead = agree[best] - agree[usual]
-    if fits and not (len(mine) >= _MANY and agree[best] >= _RIGHT and agree[usual] <= _WRONG):
-        if ids is None and usual != best and lead > 0:
-            return _chosen(best, ways, agree, categories, category, where, len(mine), lead)
-        return Classes(ways[usual])
-    if fits and ids is not None:
+    surely = len(mine) >= _MANY and agree[best] >= _RIGHT and agree[usual] <= _WRONG
+    if fits and surely and ids is not None:
         raise FormatError(
             f"{where}: its categories are ids of the ground truth, but the boxes disagree: of {len(mine)} detections on an "
             f"annotation {agree[usual]:.0%} have its class, and {agree[best]:.0%} if they are {_IN_WORDS[best]}. Add "
             f"--category-ids {best}, or --category-ids as-given to judge them as they are."
         )
-    return _chosen(best, ways, agree, categories, category, where, len(mine), lead)
+    if fits and (ids is not None or best == usual or lead <= 0):
+        chosen = Classes(ways[usual])
+    else:
+        chosen = _chosen(best, ways, agree, categories, category, where, len(mine), lead)
+    mixed = _mixed_up(categories, mine, evidence, names, chosen.class_id)
+    if mixed and ids is None:
+        raise FormatError(f"{where}: {mixed}. Name the classes of the detections in their order with --classes FILE.")
+    return Classes(chosen.class_id, (*chosen.told, f"{where}: {mixed}")) if mixed else chosen
+
+
+def _mixed_up(
+    categories: Sequence[Any], mine: NDArray, evidence: OnTruth, names: Sequence[str], class_id: NDArray
+) -> str:
+    """A sentence where two categories or more lie, each almost always, on a class that is not the one their number says."""
+    table = np.zeros((len(categories), len(names)), np.int64)
+    np.add.at(table, (mine, evidence.class_id), 1)
+    often, total = table.max(axis=1), table.sum(axis=1)
+    clear = (total >= _ENOUGH) & (often >= _RIGHT * total)
+    lies_on = table.argmax(axis=1)
+    other = np.flatnonzero(clear & (lies_on != class_id))
+    if len(mine) < _MANY or len(other) < 2 or len(np.unique(lies_on[clear])) < clear.sum():
+        return ""
+    lies = ", ".join(f"{categories[k]} on '{names[lies_on[k]]}'" for k in other[:_SHOWN])
+    agree = float((class_id[mine] == evidence.class_id).mean())
+    return (
+        f"its classes seem to be numbered in another order: of {len(mine)} detections on an annotation {agree:.0%} have its class, and "
+        f"categories lie mostly on another one ({lies})"
+    )
 
 
 def _chosen(
@@ -171,7 +195,7 @@ def _left_out(
     count = int(np.isin(category, unknown).sum())
     if count == len(category):
         raise FormatError(f"{where}: none of its categories ({_some(categories)}) is in the ground truth.")
-    name = _some([categories[k] for k in unknown])
+    name = _some([categories[k] for k in unknown.tolist()])
     return Classes(
         class_id,
         (

@@ -90,8 +90,7 @@ def read_predictions(path: Path, truth: TruthColumns, how: How = How()) -> Predi
         except FormatError:
             pass  # read again below, with the other readings
         else:
-            _doubt(columns, truth, path, how)
-            return Predictions(columns)
+            return Predictions(columns, _doubts(columns, truth, path, how))
     return _as_found(path, truth, how)
 
 
@@ -222,26 +221,29 @@ def _classes(found: Predicted, truth: TruthColumns, evidence: OnTruth, how: How,
     met = {k: row for k in found.categories if (row := rows.get(k)) is not None}
     ids = met if truth.has_category_ids and not found.relative else None
     return classes_by_number(
-        found.categories, found.category, evidence, ids, len(truth.class_names), where=where, numbered=how.category_ids
+        found.categories, found.category, evidence, ids, truth.class_names, where=where, numbered=how.category_ids
     )
 
 
-def _doubt(columns: ResultColumns, truth: TruthColumns, path: Path, how: How) -> None:
-    """FormatError where ids fit, and the boxes say that they mean something else."""
+def _doubts(columns: ResultColumns, truth: TruthColumns, path: Path, how: How) -> tuple[str, ...]:
+    """What to tell; FormatError where ids fit, and the boxes say that they mean something else."""
+    told: tuple[str, ...] = ()
     if how.category_ids == "auto" and len(columns.score):
-        used = np.unique(columns.class_id)
+        used = np.flatnonzero(np.bincount(columns.class_id, minlength=len(truth.class_names)))
         numbers = [truth.category_ids[k] for k in used.tolist()]
-        category = np.searchsorted(used, columns.class_id)
+        category = np.searchsorted(used, np.arange(len(truth.class_names)))[columns.class_id]
         evidence = _evidence(columns.image, columns.boxes_xywh, columns.score, truth)
         ids = {int(k): i for i, k in enumerate(truth.category_ids)}
-        classes_by_number(numbers, category, evidence, ids, len(truth.class_names), where=f"'{path}'")
+        told = classes_by_number(numbers, category, evidence, ids, truth.class_names, where=f"'{path}'").told
     if how.match_by == "auto" and len(columns.score):
-        rows, image = np.unique(columns.image, return_inverse=True)
+        rows = np.flatnonzero(np.bincount(columns.image, minlength=len(truth.file_names)))
+        image = np.searchsorted(rows, np.arange(len(truth.file_names)))[columns.image]
         images: list[tuple[Any, str | None]] = [(int(truth.image_ids[row]), None) for row in rows]
         found = Predicted(images, image, [], np.zeros(0, np.int64), columns.boxes_xywh, columns.score)
         by_name = _by_number(found, truth)
         if (by_name >= 0).all() and (by_name != rows).any():
             _doubt_ids(found, truth, rows, by_name, f"'{path}'")
+    return told
 
 
 def _by_number(found: Predicted, truth: TruthColumns) -> NDArray[np.int64]:
@@ -293,13 +295,13 @@ def told_over_limit(image: NDArray, class_id: NDArray, class_names: Sequence[str
     """A sentence where an image has more detections of one class than are judged."""
     if not len(image):
         return None
-    keys, counts = np.unique(image.astype(np.int64) * len(class_names) + class_id, return_counts=True)
-    over = counts > most
-    if not over.any():
+    counts = np.bincount(image.astype(np.int64) * len(class_names) + class_id)
+    over = np.flatnonzero(counts > most)
+    if not len(over):
         return None
-    names = [class_names[k] for k in np.unique(keys[over] % len(class_names))]
+    names = [class_names[k] for k in np.unique(over % len(class_names)).tolist()]
     shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
-    images = len(np.unique(keys[over] // len(class_names)))
+    images = len(np.unique(over // len(class_names)))
     return (
         f"{int((counts[over] - most).sum()):,} detections are not judged: {images:,} {'image has' if images == 1 else 'images have'} "
         f"more than {most} of one class ({shown}), and as in COCO only the {most} best scored count"
