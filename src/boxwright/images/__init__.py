@@ -4,7 +4,7 @@ Takes untrusted bytes, returns upright 8-bit RGB; takes a picture and an input s
 `Placement` that brings boxes back. `match_names` tells which image a name means. Guarantees that training, evaluation and serving place a picture the same way.
 """
 
-from boxwright.images.measure import MEASURES, measure
+from boxwright.images.measure import MEASURES, is_near_black, measure
 from boxwright.images.names import NameMatches, match_names
 from boxwright.images.placement import Placement
 from boxwright.images.read import PictureHeader, read_header, read_picture, write_jpeg
@@ -15,6 +15,7 @@ __all__ = [
     "NameMatches",
     "PictureHeader",
     "Placement",
+    "is_near_black",
     "letterbox",
     "match_names",
     "measure",
