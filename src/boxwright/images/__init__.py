@@ -7,6 +7,7 @@ Takes untrusted bytes, returns upright 8-bit RGB; takes a picture and an input s
 from boxwright.images.measure import MEASURES, is_near_black, measure
 from boxwright.images.names import NameMatches, match_names
 from boxwright.images.placement import Placement
+from boxwright.images.position import has_position, without_position
 from boxwright.images.read import PictureHeader, read_header, read_picture, write_jpeg
 from boxwright.images.resize import letterbox
 
@@ -15,11 +16,13 @@ __all__ = [
     "NameMatches",
     "PictureHeader",
     "Placement",
+    "has_position",
     "is_near_black",
     "letterbox",
     "match_names",
     "measure",
     "read_header",
     "read_picture",
+    "without_position",
     "write_jpeg",
 ]

@@ -19,6 +19,7 @@ from boxwright.boxes import match_greedy, paired_iou, pairwise_iou
 from boxwright.detections import Detections
 from boxwright.errors import BoxError, ParityError, StoreError
 from boxwright.images import letterbox, read_picture
+from boxwright.images.read import MAX_PIXELS
 from boxwright.inference.decode import decode
 from boxwright.inference.session import Session
 
@@ -53,6 +54,13 @@ class Detector:
         self._calibration = None if raw_scores else bundle.contract.calibration
         if check_golden:
             self._answer_golden()
+
+    def read(
+        self, data: bytes, *, name: str, max_pixels: int = MAX_PIXELS, one_frame: bool = False
+    ) -> NDArray[np.uint8]:
+        """The pixels of an encoded picture, by the bit depth of the contract; arguments and errors as `read_picture`."""
+        depth = self.contract.bit_depth
+        return read_picture(data, name=name, max_pixels=max_pixels, bit_depth=depth, one_frame=one_frame)
 
     def detect(self, picture: NDArray[np.uint8]) -> Detections:
         """Detections whose raw score reaches the contract's floor, in descending (calibrated) score.
@@ -100,7 +108,7 @@ class Detector:
 
     def _answer_golden(self) -> None:
         for name, (data, wanted) in _golden(self.bundle).items():
-            found = self._detect_raw(read_picture(data, name=name))
+            found = self._detect_raw(self.read(data, name=name))
             complaint = compare_detections(
                 wanted, found, above=max(0.1, self.contract.output.score_floor + GOLDEN_SCORE),
                 least_iou=GOLDEN_IOU, most_score_difference=GOLDEN_SCORE,

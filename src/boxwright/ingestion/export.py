@@ -190,6 +190,7 @@ def of_dataset(dataset: Dataset) -> Reading:
     ids = dataset.provenance.get("category_ids")
     reading = Reading(str(dataset.provenance.get("format", "store")), list(dataset.class_names), category_ids=ids)
     reading.sheet = dataset.provenance.get("sheet")
+    reading.bit_depth = dataset.bit_depth
     columns, labelled = dataset.annotations, dataset.rows.column("labelled").to_pylist()
     sides = dataset.rows.column("side").to_pylist()
     texts = dataset.rows.column("attributes").combine_chunks()
