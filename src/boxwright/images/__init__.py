@@ -4,6 +4,7 @@ Takes untrusted bytes, returns upright 8-bit RGB; takes a picture and an input s
 `Placement` that brings boxes back. `match_names` tells which image a name means. Guarantees that training, evaluation and serving place a picture the same way.
 """
 
+from boxwright.images.draw import draw_boxes
 from boxwright.images.measure import MEASURES, is_near_black, measure
 from boxwright.images.names import NameMatches, match_names
 from boxwright.images.placement import Placement
@@ -16,6 +17,7 @@ __all__ = [
     "NameMatches",
     "PictureHeader",
     "Placement",
+    "draw_boxes",
     "has_position",
     "is_near_black",
     "letterbox",

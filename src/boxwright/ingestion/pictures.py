@@ -24,7 +24,7 @@ _SAME_PLACE = 0.9
 _ROUNDING_PX = 1.0
 _STEP = 512  # pictures that are looked at together where only their boxes are
 _MOST_BRUTE = 200  # boxes of a picture that are compared each with each
-_MOST_PICTURE_BYTES = 1 << 29
+MOST_PICTURE_BYTES = 1 << 29
 Progress = Callable[[int, int], None]
 Depth = Literal["pixels", "header", "nothing"]
 Fetch = Callable[[str], bytes]
@@ -129,7 +129,7 @@ def _look_at(
         )
         return None
     try:
-        data = fetch(record.digest) if fetch is not None else read_bytes(record.path, most=_MOST_PICTURE_BYTES)
+        data = fetch(record.digest) if fetch is not None else read_bytes(record.path, most=MOST_PICTURE_BYTES)
         header = read_header(data, name=name)
         picture = read_picture(data, name=name, bit_depth=reading.bit_depth) if depth == "pixels" else None
     except PictureError as error:
@@ -221,6 +221,8 @@ def _report_unlisted(reading: Reading) -> None:
     folders = {path.parent for path in listed}
     for folder in sorted(folders):
         for path in sorted(folder.iterdir()):
+            if path.name.startswith("._"):
+                continue
             if path.suffix.lower() in PICTURE_ENDINGS and path.resolve() not in listed:
                 reading.problem(
                     "unlisted-picture", "warning", Path(path.name).as_posix(),

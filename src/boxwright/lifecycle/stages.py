@@ -375,7 +375,14 @@ def same_data(parts: Split, dataset: Dataset) -> None:
 
 
 def predict_dataset(
-    store: Store, bundle: Bundle, dataset: Dataset, ids: NDArray, progress: Callable[[int, int], None] | None = None
+    store: Store,
+    bundle: Bundle,
+    dataset: Dataset,
+    ids: NDArray,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    threads: int = 1,
+    on_answer: Callable[[int, NDArray, Detections], None] | None = None,
 ) -> Predictions:
     """A bundle on some pictures of a dataset."""
     rows = dataset.positions(ids)
@@ -384,7 +391,9 @@ def predict_dataset(
         image_ids=ids.tolist(),
         file_names=[dataset.file_names[row] for row in rows],
         read=lambda position: store.pictures.read(dataset.picture_digests[rows[position]]),
+        threads=threads,
         progress=progress,
+        on_answer=on_answer,
         made_from={"dataset": dataset.digest},
     )
 
