@@ -198,6 +198,18 @@ def test_a_cut_tiff_is_refused(compression: str) -> None:
         refused(data[: place + 8] + struct.pack("<I", len(data) * 2) + data[place + 12 :])
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_within_a_tiff_is_held_to_what_a_jpeg_is_held_to(mode: str) -> None:
+    out = io.BytesIO()
+    noise().convert(mode).save(out, "TIFF", compression="jpeg", quality=90)
+    data = out.getvalue()
+    assert read_picture(data).shape == (240, 320, 3)
+    with Image.open(io.BytesIO(data)) as image:
+        offset, count = image.tag_v2[273][0], image.tag_v2[279][0]  # pyright: ignore
+    at = offset + count // 2
+    refused(data[:at] + END + data[at + 2 :])
+
+
 @pytest.mark.parametrize("form", ["BMP", "PPM"])
 def test_half_a_plain_file_is_refused(form: str) -> None:
     data = encoded(noise(), form)

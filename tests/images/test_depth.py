@@ -17,7 +17,6 @@ from boxwright.spec import parse_spec
 from boxwright.spec.spec import OutputClause
 from tests.worlds import answering_bundle, encoded
 
-
 PAGE = bytes([254, 0, 4, 0, 1, 0, 0, 0, 0, 0, 0, 0])  # NewSubfileType of a page, as tagged below
 
 

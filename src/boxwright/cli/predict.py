@@ -242,7 +242,7 @@ def _lines(result: dict[str, Any], thresholds: Thresholds, everything: bool) -> 
         what = f"{floor} detections above the floor, {answered} of them at the bundle's thresholds"
     else:
         what = f"{answered} detections at the bundle's thresholds, of {floor} above its floor"
-        what += " (--all writes these, which evaluate needs)" if result["out"] else ""
+        what += " (--all writes these, which evaluate and audit need)" if result["out"] else ""
     latency = "".join(f", {k} {v}" for k, v in result.items() if k.startswith("latency_"))
     refused = f", {len(result['refused'])} refused" if result["refused"] else ""
     lines = [f"{result['images']} images{refused}, {what}{latency}"]

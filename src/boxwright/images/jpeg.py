@@ -29,23 +29,24 @@ _ZEROS = bytes(128)  # as coefficients: five blocks in a row without one that is
 _ODD_SAMPLING = "Could not determine subsampling"
 
 
-def decode_jpeg(data: bytes, *, colours: str = "RGB") -> NDArray[np.uint8] | None:
-    """(height, width, 3) uint8 RGB as stored, not turned; None for a sampling of colours that only Pillow decodes.
+def decode_jpeg(data: bytes, *, colours: str = "RGB", least_hw: tuple[int, int] = (0, 0)) -> NDArray[np.uint8] | None:
+    """(height, width, channels) uint8 as stored, not turned; None for a sampling of colours that only Pillow decodes.
 
     Args:
         data: of a grey or colour JPEG of 8 bits.
-        colours: `RGB`, or `CMYK` for four channels.
+        colours: `RGB`, `GRAY` for one channel, or `CMYK` for four.
+        least_hw: decode at the smallest scale (of eighths) that keeps at least this height and width; (0, 0): whole.
 
     Raises:
         PictureError: the first thing wrong with the file.
     """
     try:
-        pixels = _decode(data, colours)
+        pixels = _decode(data, colours, least_hw)
     except ValueError as error:
         if _ODD_SAMPLING in str(error):
             return None
         try:
-            pixels = _decode(_forgiven(data, str(error)), colours)
+            pixels = _decode(_forgiven(data, str(error)), colours, least_hw)
         except ValueError as again:
             raise PictureError(str(again), reason="damaged") from again
     if complaint := _unwarned(data):
@@ -53,8 +54,11 @@ def decode_jpeg(data: bytes, *, colours: str = "RGB") -> NDArray[np.uint8] | Non
     return pixels
 
 
-def _decode(data: bytes, colours: str) -> NDArray[np.uint8]:
-    return simplejpeg.decode_jpeg(data, colours, fastdct=False, fastupsample=False, strict=True)
+def _decode(data: bytes, colours: str, least_hw: tuple[int, int]) -> NDArray[np.uint8]:
+    height, width = least_hw
+    return simplejpeg.decode_jpeg(
+        data, colours, fastdct=False, fastupsample=False, min_height=height, min_width=width, strict=True
+    )
 
 
 def _forgiven(data: bytes, complaint: str) -> bytes:

@@ -175,7 +175,7 @@ def _decode(data: bytes, image: Image.Image, bit_depth: int | None) -> NDArray[n
     if image.format == "PNG":
         check_png(data)
     elif image.format == "TIFF":
-        check_tiff(image, len(data))
+        check_tiff(image, data)
     elif image.format == "PPM" and _decoder(image) != "raw":
         bit_depth = None  # the file's own maxval says its range, and Pillow scales by it
     image.load()

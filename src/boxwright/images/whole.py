@@ -7,15 +7,18 @@ tile lies in the file and is not empty. Damage to what is beside the pixels (EXI
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
 from boxwright.errors import PictureError
 
 _PLACES = {"strip": (273, 279), "tile": (324, 325)}  # TIFF tags: offsets, byte counts
+_COMPRESSION, _JPEG, _JPEG_TABLES = 259, 7, 347
+_ODD_SAMPLING = "Could not determine subsampling"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of PNG's colour types
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _STEP = 1 << 20
@@ -92,9 +95,9 @@ def _bytes_of_rows(data: bytes) -> int:
     return total
 
 
-def check_tiff(image: Image.Image, size: int) -> None:
-    """PictureError where a strip or tile of the first frame is empty or leaves the file of `size` bytes."""
-    tags = getattr(image, "tag_v2", {})
+def check_tiff(image: Image.Image, data: bytes) -> None:
+    """PictureError where a strip or tile of the first frame is empty, leaves the file, or is a JPEG its decoder warns of."""
+    tags, size = getattr(image, "tag_v2", {}), len(data)
     for what, (offset_tag, count_tag) in _PLACES.items():
         if offset_tag not in tags:
             continue
@@ -104,3 +107,17 @@ def check_tiff(image: Image.Image, size: int) -> None:
             raise PictureError(f"one of its {len(offsets)} {what}s is empty", reason="damaged")
         if len(counts) and (offsets + counts > size).any():
             raise PictureError(f"the file ends before one of its {len(offsets)} {what}s", reason="damaged")
+        if int(tags.get(_COMPRESSION, 1)) == _JPEG:
+            _check_jpegs(data, bytes(tags.get(_JPEG_TABLES, b"")), zip(offsets.tolist(), counts.tolist(), strict=False))
+
+
+def _check_jpegs(data: bytes, tables: bytes, places: Iterable[tuple[int, int]]) -> None:
+    """Decode each strip or tile, an eighth of its size, with the tables they share; libtiff would not pass warnings on."""
+    for offset, count in places:
+        stream = data[offset : offset + count]
+        whole = tables[:-2] + stream[2:] if tables else stream
+        try:
+            simplejpeg.decode_jpeg(whole, "RGB", min_height=1, min_width=1, min_factor=8, strict=True)
+        except ValueError as error:
+            if _ODD_SAMPLING not in str(error):
+                raise PictureError(f"one of its parts is a damaged JPEG: {error}", reason="damaged") from error
