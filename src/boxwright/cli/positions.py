@@ -43,12 +43,12 @@ class Positions:
         """For people; empty where no image has a position."""
         found = []
         if n := self.counts["removed"]:
-            found.append(f"position (GPS) removed from {n} images, their pixels unchanged; --keep-gps keeps it")
+            found.append(f"position (GPS) removed from {n} of the images, their pixels unchanged; --keep-gps keeps it")
         if n := self.counts["kept"]:
-            found.append(f"{n} images say where they were taken (GPS); kept, as --keep-gps asks")
+            found.append(f"position (GPS) kept in {n} of the images, as --keep-gps asks")
         if self._stuck:
             found.append(
-                f"position (GPS) not removed from {len(self._stuck)} images, the first '{self._stuck[0]}': its directory lies in "
+                f"position (GPS) not removed from {len(self._stuck)} of the images, the first '{self._stuck[0]}': its directory lies in "
                 f"its pixels; write the image anew"
             )
         return found

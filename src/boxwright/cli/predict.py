@@ -220,10 +220,10 @@ def _tell(run: _Run) -> None:
         say(f"... and {len(run.refused) - _TOLD} more refused; --json names all")
     if run.skipped:
         kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(run.skipped.items()))
-        say(f"skipped {sum(run.skipped.values())} files that are not images: {kinds}")
+        say(f"skipped, not images: {kinds}")
     if run.near_black:
         say(
-            f"warning: {len(run.near_black)} of {len(run.sizes_hw)} images are nearly black, the first '{run.near_black[0]}'; "
+            f"warning: nearly black: {len(run.near_black)} of {len(run.sizes_hw)} images, the first '{run.near_black[0]}'; "
             f"are their samples read with the right bit depth? (docs/ingestion.md#bit-depth)"
         )
 
@@ -234,16 +234,20 @@ def _latency(found: Predictions) -> dict[str, float]:
     return {f"latency_p{p}_ms": round(float(np.percentile(found.latency_ms, p)), 3) for p in (50, 95, 99)}
 
 
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
 def _lines(result: dict[str, Any], thresholds: Thresholds, everything: bool) -> list[str]:
     answered, floor = result["answered"], result["detections"]
     if thresholds.of_class is None:
-        what = f"{floor} detections (no thresholds are chosen yet: all above the floor)"
+        what = f"{_counted(floor, 'detection')} (no thresholds are chosen yet: all above the floor)"
     elif everything:
-        what = f"{floor} detections above the floor, {answered} of them at the bundle's thresholds"
+        what = f"{_counted(floor, 'detection')} above the floor, {answered} of them at the bundle's thresholds"
     else:
-        what = f"{answered} detections at the bundle's thresholds, of {floor} above its floor"
+        what = f"{_counted(answered, 'detection')} at the bundle's thresholds, of {floor} above its floor"
         what += " (--all writes these, which evaluate and audit need)" if result["out"] else ""
     latency = "".join(f", {k} {v}" for k, v in result.items() if k.startswith("latency_"))
     refused = f", {len(result['refused'])} refused" if result["refused"] else ""
-    lines = [f"{result['images']} images{refused}, {what}{latency}"]
+    lines = [f"{_counted(result['images'], 'image')}{refused}, {what}{latency}"]
     return lines + [result[key] for key in ("out", "images_out", "annotated", "predictions") if result[key]]
