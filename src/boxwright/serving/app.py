@@ -185,7 +185,9 @@ class Server:
     def _work(self, detector: Detector, data: bytes, request_id: str, asked: Asked, begin: float) -> Response:
         """Everything that costs, in a worker thread."""
         try:
-            picture = detector.read(data, name=asked.file_name or "body", max_pixels=self._limits.pixels, one_frame=True)
+            picture = detector.read(
+                data, name=asked.file_name or "body", max_pixels=self._limits.pixels, one_frame=True
+            )
         except PictureError as error:
             status = {"pixels": 413, "format": 415, "frames": 415, "depth": 415}.get(error.reason, 400)
             return JSONResponse({"error": str(error), "request_id": request_id}, status_code=status)
