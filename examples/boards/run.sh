@@ -13,7 +13,7 @@ boxwright turn dataset/boards --spec "$here/spec.yaml" --recipe "$here/recipe.ya
     --pages "$out" --json > "$out/turn.json" || code=$?
 [ "$code" -le 1 ] || exit "$code"
 "$here/../leave.sh" boards "$out" "$here/spec.yaml"
-boxwright predict candidate/boards "$out/coco/boards_test.json" --pictures "$data/PCBData" --out "$out/detections.json"
+boxwright predict candidate/boards "$out/coco/boards_test.json" --pictures "$data/PCBData" --all --out "$out/detections.json"
 boxwright evaluate "$out/coco/boards_test.json" "$out/detections.json" --spec "$here/spec.yaml" --json > "$out/evaluation.json"
 python "$here/../figures.py" "$out" "$out/coco/boards_test.json" "$out/detections.json"
 exit "$code"

@@ -14,7 +14,7 @@ for half in one two; do
     boxwright split dataset/apples --spec "$here/spec.yaml" --from-source
     boxwright train dataset/apples split/apples --spec "$here/spec.yaml" --recipe "$here/recipe.yaml"
     boxwright export checkpoint/apples dataset/apples split/apples --spec "$here/spec.yaml"
-    boxwright predict bundle/apples "$out/truth.json" --pictures "$data/data/images" --out "$out/$half/detections.json"
+    boxwright predict bundle/apples "$out/truth.json" --pictures "$data/data/images" --all --out "$out/$half/detections.json"
 done
 python "$here/crossover.py" sort-out "$out"
 boxwright compare "$out/clean.json" "$out/leaky.json" --truth "$out/truth.json" --groups "$out/photos.csv" \

@@ -37,7 +37,7 @@ class PictureError(InputError):
     """A picture cannot be read, or must not be.
 
     Attributes:
-        reason: one of `empty`, `format`, `pixels`, `damaged`.
+        reason: one of `empty`, `format`, `pixels`, `damaged`, `frames` (several), `depth` (samples of an unknown range).
     """
 
     def __init__(self, message: str, *, reason: str) -> None:

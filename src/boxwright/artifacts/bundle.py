@@ -26,12 +26,13 @@ ConditionThresholds = Mapping[str, Mapping[str, Mapping[str, float]]]  # conditi
 class Contract(GrownSection):
     """What goes in, what comes out."""
 
-    later = ("calibration", "condition_thresholds", "most_answered")
+    later = ("calibration", "condition_thresholds", "most_answered", "bit_depth")
 
     class_names: tuple[str, ...]
     input_hw: tuple[int, int]  # height, width of the model's input
     pad_value: int = 114  # grey of the letterbox
     colour: str = "RGB"
+    bit_depth: int | None = None  # bits used of samples of more than 8 bits, as in the training data; None: all
     output: OutputClause  # as the spec promises it
     score_thresholds: dict[str, float] | None = None  # class name to least score that is answered; None: not chosen yet
     condition_thresholds: dict[str, dict[str, dict[str, float]]] = Field(default_factory=dict)  # see OperatingPoint

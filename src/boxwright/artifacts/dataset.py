@@ -90,6 +90,11 @@ class Dataset(Artifact):
             "annotations": sum(len(chunk.flatten()) for chunk in self.rows.column("x1").chunks),
         }
 
+    @property
+    def bit_depth(self) -> int | None:
+        """Bits that are used of samples of more than 8 bits, as declared when the pictures were ingested; or None."""
+        return self.provenance.get("bit_depth")
+
     @cached_property
     def image_ids(self) -> NDArray[np.int64]:
         """(n,) stable ids."""

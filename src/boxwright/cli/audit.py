@@ -282,6 +282,8 @@ def _of_pictures(store: Store, data: Dataset) -> Reader:
 
     def read(image: int) -> NDArray | None:
         digest = digest_of[image]
-        return read_picture(store.pictures.read(digest), name=digest[:12]) if digest in store.pictures else None
+        if digest not in store.pictures:
+            return None
+        return read_picture(store.pictures.read(digest), name=digest[:12], bit_depth=data.bit_depth)
 
     return read

@@ -12,6 +12,7 @@ from boxwright.cli.problems import EXAMPLES, LimitOption, kind_lines
 from boxwright.cli.terminal import (
     STORE,
     Bars,
+    DepthOption,
     FormatOption,
     JsonOption,
     StoreOption,
@@ -50,6 +51,7 @@ def check(
         Path | None, typer.Option("--conditions", help="With --spec: CSV or Parquet of conditions, as for ingest.")
     ] = None,
     limit: LimitOption = EXAMPLES,
+    bit_depth: DepthOption = None,
     format: FormatOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
@@ -68,7 +70,7 @@ def check(
         else:
             reading, fetch = of_dataset(find_dataset(store, source)), open_store(store).pictures.read
         found = check_reading(
-            reading, depth=depth, fetch=fetch, spec=promise, conditions=conditions,
+            reading, depth=depth, fetch=fetch, spec=promise, conditions=conditions, bit_depth=bit_depth,
             progress=lambda done, of: bars("check", done, of),
         )  # fmt: skip
     errors = sum(n for (_, severity), n in reading.counts.items() if severity == "error")

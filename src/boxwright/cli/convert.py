@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from boxwright.artifacts import SIDES, Split
+from boxwright.cli.positions import Positions
 from boxwright.cli.problems import say_kinds
 from boxwright.cli.terminal import (
     STORE,
@@ -59,6 +60,9 @@ def convert(
         list[str] | None,
         typer.Option("--only", help="A subset (train, val, test, or a set of --split) to write; can be given again."),
     ] = None,
+    keep_gps: Annotated[
+        bool, typer.Option("--keep-gps", help="Keep in the images' metadata where they were taken (GPS).")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 when records were refused.")] = False,
     format: FormatOption = None,
     store: StoreOption = STORE,
@@ -89,16 +93,20 @@ def convert(
                 f"none of {whole} images is in the subset {' or '.join(only)}" if only else "it holds no usable picture"
             )
             raise InputError(f"'{source}' has nothing to write: {why} ({sum(reading.counts.values())} problems).")
+        positions = Positions(keep=keep_gps)
         with new_folder(out.resolve()) as folder:
             lost = write_source(
-                reading, folder, format=to, put=None if no_pictures else _counted(put, bars, len(reading.pictures))
+                reading,
+                folder,
+                format=to,
+                put=None if no_pictures else _counted(put, positions, bars, len(reading.pictures)),
             )
     errors = sum(n for (_, severity), n in reading.counts.items() if severity == "error")
     annotations = sum(len(record.boxes) for record in reading.pictures)
     result = {
         "out": str(out), "from": reading.format, "to": to, "images": len(reading.pictures), "annotations": annotations,
         "unlabelled": sum(not record.labelled for record in reading.pictures), "lost": [asdict(one) for one in lost],
-        "turned_upright": dict(reading.turned), "turned_by_exif": turned, "refused": errors,
+        "turned_upright": dict(reading.turned), "turned_by_exif": turned, "positions": positions.counts, "refused": errors,
         "warnings": sum(reading.counts.values()) - errors, "problems": [asdict(p) for p in reading.problems],
     }  # fmt: skip
     say_kinds(reading, command=f"boxwright check {shlex.quote(source)} --limit 0")
@@ -109,6 +117,7 @@ def convert(
         lines.append(
             f"{turned} pictures are turned by EXIF; boxes are of the upright picture, so tools must honour EXIF"
         )
+    lines += positions.lines()
     lines.append(
         f"{reading.format} to {to}: {len(reading.pictures)} pictures, {annotations} annotations, {errors} records refused"
     )
@@ -192,12 +201,13 @@ def _of_store(reference: str, store: Path, parts: Split | None) -> tuple[Reading
     return reading, 0, put
 
 
-def _counted(put: Put, bars: Bars, of: int) -> Put:
+def _counted(put: Put, positions: Positions, bars: Bars, of: int) -> Put:
     done = 0
 
     def counted(record: PictureRecord, path: Path) -> None:
         nonlocal done
         put(record, path)
+        positions.leave_out(record.file_name, path)
         done += 1
         bars("write", done, of)
 

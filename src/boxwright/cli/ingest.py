@@ -12,7 +12,17 @@ import typer
 
 from boxwright.artifacts import Dataset
 from boxwright.cli.problems import say_kinds
-from boxwright.cli.terminal import STORE, Bars, FormatOption, JsonOption, StoreOption, give, open_store, say
+from boxwright.cli.terminal import (
+    STORE,
+    Bars,
+    DepthOption,
+    FormatOption,
+    JsonOption,
+    StoreOption,
+    give,
+    open_store,
+    say,
+)
 from boxwright.ingestion import ingest as ingest_source
 from boxwright.spec import load_spec, read_sheet, sheet_of
 from boxwright.store import check_name
@@ -38,6 +48,7 @@ def ingest(
         Path | None,
         typer.Option("--sheet", help="datasheet.yaml: sources, consent, licence, retention; travels with the version."),
     ] = None,
+    bit_depth: DepthOption = None,
     format: FormatOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
@@ -50,7 +61,8 @@ def ingest(
     with Bars().shown() as bars:
         dataset, reading = ingest_source(
             source, name=name, keep=opened.pictures.add, spec=load_spec(spec) if spec else None, pictures=pictures,
-            conditions=conditions, format=format, earlier=earlier, progress=lambda done, of: bars("ingest", done, of),
+            conditions=conditions, format=format, bit_depth=bit_depth, earlier=earlier,
+            progress=lambda done, of: bars("ingest", done, of),
         )  # fmt: skip
     if told is None and earlier is not None and "sheet" not in dataset.provenance:
         told = sheet_of(earlier.provenance)

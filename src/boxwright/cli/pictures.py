@@ -24,7 +24,11 @@ def pictures_of_store(store: Store, dataset: Dataset, predictions: Predictions) 
 
     def read(image: int) -> NDArray | None:
         digest = dataset.picture_digests[row_of[image]]
-        return read_picture(store.pictures.read(digest), name=digest[:12]) if digest in store.pictures else None
+        return (
+            read_picture(store.pictures.read(digest), name=digest[:12], bit_depth=dataset.bit_depth)
+            if digest in store.pictures
+            else None
+        )
 
     return {
         "read_picture": read,

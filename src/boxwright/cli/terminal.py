@@ -28,6 +28,13 @@ FormatOption = Annotated[
     str | None,
     typer.Option("--format", help="datumaro:NAME: have Datumaro read the folder. Without it the format is recognised."),
 ]
+DepthOption = Annotated[
+    int | None,
+    typer.Option(
+        "--bit-depth", min=1, max=32,
+        help="Bits that are used of samples of more than 8 bits: 12 for a 12-bit camera in 16-bit files.",
+    ),
+]  # fmt: skip
 STORE = Path(".boxwright")
 
 

@@ -15,7 +15,7 @@ from boxwright.artifacts import Bundle, Checkpoint, Contract
 from boxwright.detections import Detections
 from boxwright.errors import InputError, ParityError
 from boxwright.export.onnx import write_onnx
-from boxwright.images import letterbox, read_picture
+from boxwright.images import letterbox
 from boxwright.inference import Detector, agreement, decode
 from boxwright.spec import Spec
 
@@ -35,6 +35,7 @@ def export(
     work_folder: Path,
     golden: int = 8,
     training_side_px: dict[str, float] | None = None,
+    bit_depth: int | None = None,
 ) -> Bundle:
     """The bundle of a checkpoint, proven on real pictures.
 
@@ -46,6 +47,7 @@ def export(
         work_folder: where the files are written before they are stored.
         golden: how many pictures to keep.
         training_side_px: percentiles of object sides in training, for later tiling and drift.
+        bit_depth: that the training data were declared with; the bundle reads pictures by it.
 
     Raises:
         InputError: no picture was given.
@@ -66,6 +68,7 @@ def export(
         training_side_px=training_side_px or {},
         spec_name=spec.name,
         degraded=spec.failure_modes.degraded,
+        bit_depth=bit_depth,
     )
     bundle = Bundle(model=model, contract=contract, made_from={"checkpoint": checkpoint.digest})
     parity, answers = prove(bundle, network, pictures)
@@ -90,7 +93,7 @@ def prove(bundle: Bundle, network: nn.Module, pictures: Sequence[bytes]) -> tupl
     detector = Detector(bundle, raw_scores=True)
     above = max(COMPARED_ABOVE, contract.output.score_floor + MOST_SCORE_DIFFERENCE)
     compared, unmatched, least_iou, most = 0, 0, 1.0, 0.0
-    decoded = [read_picture(data, name=f"parity picture {i}") for i, data in enumerate(pictures)]
+    decoded = [detector.read(data, name=f"parity picture {i}") for i, data in enumerate(pictures)]
     answers = []
     for picture in decoded:
         placed, placement = letterbox(picture, input_hw=contract.input_hw)

@@ -4,9 +4,11 @@ Takes untrusted bytes, returns upright 8-bit RGB; takes a picture and an input s
 `Placement` that brings boxes back. `match_names` tells which image a name means. Guarantees that training, evaluation and serving place a picture the same way.
 """
 
-from boxwright.images.measure import MEASURES, measure
+from boxwright.images.draw import draw_boxes
+from boxwright.images.measure import MEASURES, is_near_black, measure
 from boxwright.images.names import NameMatches, match_names
 from boxwright.images.placement import Placement
+from boxwright.images.position import has_position, without_position
 from boxwright.images.read import PictureHeader, read_header, read_picture, write_jpeg
 from boxwright.images.resize import letterbox
 
@@ -15,10 +17,14 @@ __all__ = [
     "NameMatches",
     "PictureHeader",
     "Placement",
+    "draw_boxes",
+    "has_position",
+    "is_near_black",
     "letterbox",
     "match_names",
     "measure",
     "read_header",
     "read_picture",
+    "without_position",
     "write_jpeg",
 ]

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 MEASURES = ("brightness", "contrast", "sharpness")
 _SIDE = 256
+_BLACK = 16  # 12 bits read as 16 end here
+_BRIGHT_SHARE = 0.001
 
 
 def measure(picture: NDArray[np.uint8]) -> dict[str, float]:
@@ -28,3 +30,10 @@ def measure(picture: NDArray[np.uint8]) -> dict[str, float]:
     mean, deviation = cv2.meanStdDev(grey)
     _, edges = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))
     return {"brightness": float(mean[0, 0]), "contrast": float(deviation[0, 0]), "sharpness": float(edges[0, 0])}
+
+
+def is_near_black(picture: NDArray[np.uint8]) -> bool:
+    """Whether hardly a pixel (one in 1,000) of a (h, w, 3) picture reaches level 16 of 255, in any channel."""
+    step = max(1, min(picture.shape[:2]) // (2 * _SIDE))
+    bright = (picture[::step, ::step] >= _BLACK).any(axis=2)
+    return int(np.count_nonzero(bright)) <= _BRIGHT_SHARE * bright.size

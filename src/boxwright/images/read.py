@@ -1,29 +1,37 @@
 """Untrusted bytes to an upright 8-bit RGB picture, or a sentence why not.
 
-The header is read first and decides: the format must be one of ours, the pixel count under our own cap, the sides
-sane, and there may be one frame that counts. Only then are pixels decoded, completely: a file that ends in the middle
-is refused, never half grey. EXIF orientation is applied (an invalid tag counts as upright); grey becomes three equal
-channels; 16-bit is scaled to 8; alpha is laid on mid grey. Colour profiles are not applied.
+The header is read first and decides: the format must be one of ours, the pixel count under our own cap, the sides sane. Only then
+are pixels decoded, completely: a file that ends in the middle, or over which its decoder would only warn, is refused, never half
+grey (`jpeg.py`, `whole.py`). Of several frames the first is read, or none where the caller cannot tell anyone (`frames.py`). EXIF
+orientation is applied (an invalid tag counts as upright); grey becomes three equal channels; deeper samples become 8 bits by what
+is declared (`depth.py`); alpha is laid on mid grey. Colour profiles are not applied.
 """
 
 from __future__ import annotations
 
 import io
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from boxwright.errors import PictureError
+from boxwright.errors import InputError, PictureError
+from boxwright.images.depth import MOST_BITS, sample_bits, to_rgb
+from boxwright.images.frames import count_frames
+from boxwright.images.jpeg import decode_jpeg
+from boxwright.images.whole import check_png, check_png_rows, check_tiff, without_damaged_notes
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM")
 MAX_PIXELS = 64_000_000
 MAX_SIDE = 30_000
+_PNG = b"\x89PNG\r\n\x1a\n"
+_SIGNATURES = (_PNG, b"\xff\xd8\xff", b"II*\0", b"MM\0*")
+_WEBP = (b"RIFF", b"WEBP")
 _ORIENTATION_TAG = 0x0112
-_ALPHA_GROUND = 128
+_FILL = 128  # what decoders put where a JPEG lacks data
 
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 
@@ -37,12 +45,16 @@ class PictureHeader:
         mode: Pillow's mode, such as `RGB`, `L`, `I;16`.
         size_hw: (height, width) of the upright picture.
         orientation: EXIF orientation 1 to 8; 1 when absent or invalid.
+        bits: of a stored sample; 8 for ordinary pictures.
+        frames: how many pictures the file has; previews and reduced copies are not counted.
     """
 
     format: str
     mode: str
     size_hw: tuple[int, int]
     orientation: int
+    bits: int = 8
+    frames: int = 1
 
 
 def read_header(data: bytes, *, name: str = "picture", max_pixels: int = MAX_PIXELS) -> PictureHeader:
@@ -52,30 +64,45 @@ def read_header(data: bytes, *, name: str = "picture", max_pixels: int = MAX_PIX
         PictureError: empty, not a picture of a known format, or more pixels than `max_pixels`.
     """
     with _open(data, name, max_pixels) as image:
-        return _header(image)
+        return replace(_header(image), bits=sample_bits(image, data), frames=count_frames(image))
 
 
-def read_picture(data: bytes, *, name: str = "picture", max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+def read_picture(
+    data: bytes,
+    *,
+    name: str = "picture",
+    max_pixels: int = MAX_PIXELS,
+    bit_depth: int | None = None,
+    one_frame: bool = False,
+) -> NDArray[np.uint8]:
     """(height, width, 3) uint8 RGB, upright.
 
     Args:
         data: the encoded file.
         name: what to call the picture in an error.
         max_pixels: refused above this, from the header alone.
+        bit_depth: bits that are used of samples of more than 8 bits, where the source declares them; see `depth.py`.
+        one_frame: refuse a file of several frames instead of reading its first.
 
     Raises:
-        PictureError: as `read_header`, or the pixels are damaged or cut off.
+        PictureError: as `read_header`, or the pixels are damaged, cut off, or of a depth that is not known.
     """
+    if bit_depth is not None and not 1 <= bit_depth <= MOST_BITS:
+        raise InputError(f"A bit depth is a whole number from 1 to {MOST_BITS}; found {bit_depth}.")
     with _open(data, name, max_pixels) as image:
         header = _header(image)
-        if header.format == "JPEG" and image.mode in ("RGB", "L"):
-            return _decode_jpeg(data, image, header, name)
+        if one_frame and (frames := count_frames(image)) > 1:
+            raise PictureError(
+                f"'{name}' has {frames} frames, expected one picture; write each frame as a file of its own.",
+                reason="frames",
+            )
         try:
-            image.load()
-            rgb = _to_rgb(image)
+            pixels = _decode(data, image, bit_depth)
+        except PictureError as error:
+            raise (_damaged(name, error) if error.reason == "damaged" else _unclear(name, error)) from error
         except Exception as error:
             raise _damaged(name, error) from error
-        return _upright(rgb, header.orientation)
+        return _upright(pixels, header.orientation)
 
 
 def write_jpeg(picture: NDArray[np.uint8], *, quality: int = 92) -> bytes:
@@ -96,6 +123,10 @@ def _open(data: bytes, name: str, max_pixels: int) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise _too_large(name, max_pixels, str(error)) from error
     except Exception as error:
+        if data.startswith(_PNG) and (mended := without_damaged_notes(data)) != data:
+            return _open(mended, name, max_pixels)
+        if data.startswith(_SIGNATURES) or (data[:4], data[8:12]) == _WEBP:
+            raise _damaged(name, "its header cannot be read") from error
         raise PictureError(
             f"'{name}' is not a picture we read ({', '.join(FORMATS)}): its first bytes are {data[:8]!r}.",
             reason="format",
@@ -117,6 +148,10 @@ def _damaged(name: str, error: object) -> PictureError:
     return PictureError(f"'{name}' is damaged or cut off and was not decoded: {error}.", reason="damaged")
 
 
+def _unclear(name: str, error: PictureError) -> PictureError:
+    return PictureError(f"'{name}' was not decoded: {error}.", reason=error.reason)
+
+
 def _header(image: Image.Image) -> PictureHeader:
     try:
         orientation = int(image.getexif().get(_ORIENTATION_TAG, 1))
@@ -126,42 +161,40 @@ def _header(image: Image.Image) -> PictureHeader:
         orientation = 1  # Pillow turns TIFF files by itself
     width, height = image.size
     size_hw = (width, height) if orientation >= 5 else (height, width)
-    return PictureHeader(format=str(image.format), mode=image.mode, size_hw=size_hw, orientation=orientation)
+    form = "JPEG" if image.format == "MPO" else str(image.format)
+    return PictureHeader(format=form, mode=image.mode, size_hw=size_hw, orientation=orientation)
 
 
-def _decode_jpeg(data: bytes, image: Image.Image, header: PictureHeader, name: str) -> NDArray[np.uint8]:
-    """OpenCV is twice as fast as Pillow, but fills a cut file with grey; so the end of the file is looked at first."""
-    if not data.rstrip(b"\0").endswith(b"\xff\xd9"):
-        try:
-            image.load()  # Pillow refuses what is really cut, and reads what only lacks its end mark
-        except (OSError, SyntaxError, ValueError) as error:
-            raise _damaged(name, error) from error
-    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    if pixels is None:
-        raise _damaged(name, "the decoder gave up")
-    return _upright(np.asarray(pixels, np.uint8), header.orientation)
+def _decode(data: bytes, image: Image.Image, bit_depth: int | None) -> NDArray[np.uint8]:
+    """Pixels as stored; PictureError, without the picture's name, or an exception of Pillow's."""
+    if image.format in ("JPEG", "MPO"):
+        pixels = decode_jpeg(data, colours="CMYK" if image.mode == "CMYK" else "RGB")
+        if pixels is None or image.mode == "CMYK":
+            pixels = _by_pillow(image, checked=pixels is not None)
+        return pixels
+    if image.format == "PNG":
+        check_png(data)
+    elif image.format == "TIFF":
+        check_tiff(image, data)
+    elif image.format == "PPM" and _decoder(image) != "raw":
+        bit_depth = None  # the file's own maxval says its range, and Pillow scales by it
+    image.load()
+    if image.format == "PNG":
+        check_png_rows(data, np.asarray(image.crop((0, max(0, image.height - 2), image.width, image.height))))
+    return to_rgb(image, data, bit_depth=bit_depth)
 
 
-def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
-    mode = image.mode
-    if mode.startswith("I;16") or mode in ("I", "F"):
-        return np.repeat(_to_8_bit(np.asarray(image))[..., None], 3, axis=2)
-    if mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        ground = Image.new("RGBA", rgba.size, (_ALPHA_GROUND,) * 3 + (255,))
-        return np.asarray(Image.alpha_composite(ground, rgba).convert("RGB"))
-    return np.asarray(image.convert("RGB"))
+def _decoder(image: Image.Image) -> str:
+    tiles = getattr(image, "tile", None)
+    return str(tiles[0][0]) if tiles else ""
 
 
-def _to_8_bit(grey: NDArray) -> NDArray[np.uint8]:
-    """16 bits to 8 by dropping the low byte; a float picture is taken to lie in [0, 1] when it does, else [0, 255]."""
-    if grey.dtype.kind == "f":
-        scale = 255.0 if grey.size and np.nanmax(grey) <= 1 else 1.0
-        return np.clip(np.nan_to_num(grey) * scale, 0, 255).astype(np.uint8)
-    if grey.size and grey.max() <= 255 and grey.dtype.itemsize > 2:
-        return np.clip(grey, 0, 255).astype(np.uint8)
-    return (np.clip(grey, 0, 65535).astype(np.uint16) >> 8).astype(np.uint8)
+def _by_pillow(image: Image.Image, *, checked: bool) -> NDArray[np.uint8]:
+    """A JPEG of odd sampling or in CMYK; Pillow does not tell of damage, so a last block that is filled is taken for it."""
+    pixels = np.asarray(image.convert("RGB"))
+    if not checked and (pixels[-8:, -8:] == _FILL).all():
+        raise PictureError("its last block is empty, as where a file was cut", reason="damaged")
+    return pixels
 
 
 def _upright(picture: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

@@ -7,5 +7,6 @@ measures is what serving answers: same decoding, same letterbox, same suppressio
 from boxwright.inference.decode import decode
 from boxwright.inference.detector import Detector, agreement, calibrated, compare_detections
 from boxwright.inference.predict import hardware, predict
+from boxwright.inference.thresholds import Thresholds
 
-__all__ = ["Detector", "agreement", "calibrated", "compare_detections", "decode", "hardware", "predict"]
+__all__ = ["Detector", "Thresholds", "agreement", "calibrated", "compare_detections", "decode", "hardware", "predict"]

@@ -19,8 +19,10 @@ from boxwright.boxes import match_greedy, paired_iou, pairwise_iou
 from boxwright.detections import Detections
 from boxwright.errors import BoxError, ParityError, StoreError
 from boxwright.images import letterbox, read_picture
+from boxwright.images.read import MAX_PIXELS
 from boxwright.inference.decode import decode
 from boxwright.inference.session import Session
+from boxwright.inference.thresholds import Thresholds
 
 GOLDEN_IOU = 0.98
 GOLDEN_SCORE = 0.02
@@ -46,13 +48,17 @@ class Detector:
         self.bundle = bundle
         self.contract = bundle.contract
         self._session = Session(bundle.model, threads=threads)
-        thresholds = bundle.contract.score_thresholds
-        names = self.contract.class_names
-        self._thresholds = None if thresholds is None else np.array([thresholds[n] for n in names])
-        self._by_condition = _condition_thresholds(self._thresholds, bundle)
+        self._thresholds = Thresholds(bundle.contract)
         self._calibration = None if raw_scores else bundle.contract.calibration
         if check_golden:
             self._answer_golden()
+
+    def read(
+        self, data: bytes, *, name: str, max_pixels: int = MAX_PIXELS, one_frame: bool = False
+    ) -> NDArray[np.uint8]:
+        """The pixels of an encoded picture, by the bit depth of the contract; arguments and errors as `read_picture`."""
+        depth = self.contract.bit_depth
+        return read_picture(data, name=name, max_pixels=max_pixels, bit_depth=depth, one_frame=one_frame)
 
     def detect(self, picture: NDArray[np.uint8]) -> Detections:
         """Detections whose raw score reaches the contract's floor, in descending (calibrated) score.
@@ -79,16 +85,7 @@ class Detector:
             conditions: what is known of the picture, such as its camera; a value the contract knows has thresholds of
                 its own, any other goes by the class's.
         """
-        thresholds = self._thresholds_for(conditions or {})
-        if thresholds is None:
-            return np.ones(len(detections), np.bool_)
-        return detections.score >= thresholds[detections.class_id]
-
-    def _thresholds_for(self, conditions: Mapping[str, str]) -> NDArray[np.float64] | None:
-        for condition, by_value in self._by_condition.items():
-            if conditions.get(condition) in by_value:
-                return by_value[conditions[condition]]
-        return self._thresholds
+        return self._thresholds.answered(detections, conditions)
 
     def _detect_raw(self, picture: NDArray[np.uint8]) -> Detections:
         placed, placement = letterbox(picture, input_hw=self.contract.input_hw)
@@ -100,7 +97,7 @@ class Detector:
 
     def _answer_golden(self) -> None:
         for name, (data, wanted) in _golden(self.bundle).items():
-            found = self._detect_raw(read_picture(data, name=name))
+            found = self._detect_raw(self.read(data, name=name))
             complaint = compare_detections(
                 wanted, found, above=max(0.1, self.contract.output.score_floor + GOLDEN_SCORE),
                 least_iou=GOLDEN_IOU, most_score_difference=GOLDEN_SCORE,
@@ -147,20 +144,6 @@ def calibrated(
             score[mine] = calibration[name].apply(score[mine])
     mapped = Detections(detections.boxes_xyxy, score, detections.class_id)
     return mapped[np.argsort(-mapped.score, kind="stable")]
-
-
-def _condition_thresholds(thresholds: NDArray | None, bundle: Bundle) -> dict[str, dict[str, NDArray[np.float64]]]:
-    """Condition to value to (K,) thresholds: the class's own, changed where the contract says so."""
-    if thresholds is None:
-        return {}
-    names = bundle.contract.class_names
-    return {
-        condition: {
-            value: np.array([of_class.get(name, least) for name, least in zip(names, thresholds, strict=True)])
-            for value, of_class in by_value.items()
-        }
-        for condition, by_value in bundle.contract.condition_thresholds.items()
-    }
 
 
 def compare_detections(

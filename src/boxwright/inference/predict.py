@@ -10,11 +10,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from boxwright.artifacts import Bundle, Predictions, detection_table
 from boxwright.detections import DetectionColumns, Detections
-from boxwright.images import MEASURES, measure, read_picture
+from boxwright.errors import InputError
+from boxwright.images import MEASURES, measure
 from boxwright.inference.detector import Detector
 
 _WARM_UP = 3
@@ -28,6 +31,8 @@ def predict(
     read: Callable[[int], bytes],
     threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
+    on_answer: Callable[[int, NDArray[np.uint8], Detections], None] | None = None,
+    on_refusal: Callable[[int, InputError], None] | None = None,
     made_from: dict[str, str] | None = None,
 ) -> Predictions:
     """Predictions of a bundle, one picture at a time, as a server would.
@@ -39,6 +44,10 @@ def predict(
         read: position 0 to n - 1 to the encoded picture.
         threads: CPU threads of one run.
         progress: called with (done, all) after each picture.
+        on_answer: called with position, pixels and detections of each picture, after its time was taken.
+        on_refusal: called with the position of a picture that cannot be read, or that a server refuses because it has several
+            frames; the picture is left out of the predictions. Without it the first such picture ends the run, and of several
+            frames the first is answered: what a dataset's annotations are of.
         made_from: for lineage, beside the bundle.
 
     Raises:
@@ -48,24 +57,38 @@ def predict(
     found: list[Detections] = []
     latency_ms: list[float] = []
     measures: dict[str, list[float]] = {name: [] for name in MEASURES}
+    warm = False
+    kept: list[int] = []
     for position, name in enumerate(file_names):
-        data = read(position)
-        if position == 0:
-            for _ in range(_WARM_UP):
-                detector.detect(read_picture(data, name=name))
-        begin = time.perf_counter()
-        picture = read_picture(data, name=name)
+        try:
+            data = read(position)
+            if not warm:
+                for _ in range(_WARM_UP):
+                    detector.detect(detector.read(data, name=name))
+                warm = True
+            begin = time.perf_counter()
+            picture = detector.read(data, name=name, one_frame=on_refusal is not None)
+        except InputError as error:
+            if on_refusal is None:
+                raise
+            on_refusal(position, error)
+            if progress:
+                progress(position + 1, len(file_names))
+            continue
         found.append(detector.detect(picture))
         latency_ms.append((time.perf_counter() - begin) * 1e3)
+        kept.append(position)
         for key, value in measure(picture).items():
             measures[key].append(value)
+        if on_answer:
+            on_answer(position, picture, found[-1])
         if progress:
             progress(position + 1, len(file_names))
     columns = DetectionColumns.from_list(found)
     images = pa.table(
         {
-            "image_id": pa.array(list(image_ids), pa.int64()),
-            "file_name": pa.array(list(file_names), pa.string()),
+            "image_id": pa.array([int(image_ids[i]) for i in kept], pa.int64()),
+            "file_name": pa.array([file_names[i] for i in kept], pa.string()),
             "detections": pa.array([len(d) for d in found], pa.int32()),
             "latency_ms": pa.array(latency_ms, pa.float64()),
             **{name: pa.array(values, pa.float64()) for name, values in measures.items()},

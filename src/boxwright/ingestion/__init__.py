@@ -9,12 +9,12 @@ from boxwright.ingestion.coco_columns import ResultColumns, TruthColumns, read_a
 from boxwright.ingestion.export import TARGETS, Lost, of_dataset, write_source
 from boxwright.ingestion.ground_truth import only_images, read_ground_truth, truth_of_dataset
 from boxwright.ingestion.ingest import Checked, check, check_reading, ingest, read_conditions
-from boxwright.ingestion.list_pictures import Listed, list_pictures
+from boxwright.ingestion.list_pictures import Listed, list_pictures, names_files
 from boxwright.ingestion.pictures import Depth, Seen, look
 from boxwright.ingestion.predictions import How, class_list, read_predictions, told_over_limit
 from boxwright.ingestion.reading import PictureRecord, Problem, Reading
 from boxwright.ingestion.source import read_source
-from boxwright.ingestion.write_coco import write_results, write_truth
+from boxwright.ingestion.write_coco import write_image_list, write_results, write_truth
 
 __all__ = [
     "TARGETS",
@@ -35,6 +35,7 @@ __all__ = [
     "ingest",
     "list_pictures",
     "look",
+    "names_files",
     "of_dataset",
     "only_images",
     "read_answers",
@@ -46,6 +47,7 @@ __all__ = [
     "read_truth",
     "told_over_limit",
     "truth_of_dataset",
+    "write_image_list",
     "write_results",
     "write_source",
     "write_truth",

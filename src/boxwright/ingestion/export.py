@@ -177,6 +177,8 @@ def _lost(reading: Reading, target: Target, format: str, paths: list[str]) -> li
     lost = [Lost(what, count, side_file) for what, count in counts.items() if count and what not in target.holds]
     if format == "coco" and (count := sum(not record.labelled for record in records)):
         lost.append(Lost("not labelled (other tools take these pictures as empty)", count, "labelled: false"))
+    if (bits := reading.bit_depth) is not None:
+        lost.append(Lost(f"bit depth {bits} (--bit-depth {bits} declares it again)", len(records), ""))
     return lost
 
 
@@ -190,6 +192,7 @@ def of_dataset(dataset: Dataset) -> Reading:
     ids = dataset.provenance.get("category_ids")
     reading = Reading(str(dataset.provenance.get("format", "store")), list(dataset.class_names), category_ids=ids)
     reading.sheet = dataset.provenance.get("sheet")
+    reading.bit_depth = dataset.bit_depth
     columns, labelled = dataset.annotations, dataset.rows.column("labelled").to_pylist()
     sides = dataset.rows.column("side").to_pylist()
     texts = dataset.rows.column("attributes").combine_chunks()

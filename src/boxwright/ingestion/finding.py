@@ -26,6 +26,8 @@ def files_below(folder: Path) -> list[Path]:
     for place, folders, names in os.walk(folder):
         folders.sort()
         for name in names:
+            if name.startswith("._"):  # macOS leaves one beside every file on a foreign disk; it is not the file
+                continue
             path = Path(place) / name
             if path.is_symlink() and not path.resolve().is_relative_to(inside):
                 continue

@@ -33,6 +33,7 @@ def ingest(
     conditions: Path | None = None,
     earlier: Dataset | None = None,
     format: str | None = None,
+    bit_depth: int | None = None,
     progress: Progress | None = None,
 ) -> tuple[Dataset, Reading]:
     """The dataset in a source, and the reading with everything that was wrong with it.
@@ -46,6 +47,7 @@ def ingest(
         conditions: CSV or Parquet keyed by file name, for what the source does not tell.
         earlier: the version before this one; where the source gives no ids, pictures it knows keep theirs.
         format: as for `read_source`.
+        bit_depth: bits that are used of samples of more than 8 bits; the spec's where None.
         progress: called with (done, all).
 
     Raises:
@@ -54,6 +56,7 @@ def ingest(
     """
     ignored = spec is None or spec.labels.difficult == "ignore"
     reading = read_source(source, pictures=pictures, difficult_is_ignored=ignored, format=format)
+    reading.bit_depth = _declared(bit_depth, spec)
     extra = read_conditions(conditions) if conditions else {}
     class_names = list(reading.class_names) if spec is None else list(spec.class_names)
     under = UnderSpec(reading, spec) if spec is not None else None
@@ -138,6 +141,7 @@ def check_reading(
     fetch: Fetch | None = None,
     spec: Spec | None = None,
     conditions: Path | None = None,
+    bit_depth: int | None = None,
     progress: Progress | None = None,
 ) -> Checked:
     """A reading looked at, without keeping anything.
@@ -146,8 +150,9 @@ def check_reading(
         reading: gets the problems.
         depth, fetch, progress: as for `look`.
         spec: also say what it would refuse or miss.
-        conditions: as for `ingest`.
+        conditions, bit_depth: as for `ingest`; None keeps what a stored version was ingested with.
     """
+    reading.bit_depth = _declared(bit_depth if bit_depth is not None else reading.bit_depth, spec)
     under = UnderSpec(reading, spec) if spec is not None else None
     extra = read_conditions(conditions) if conditions else {}
     images, annotations, unlabelled = 0, 0, 0
@@ -203,6 +208,16 @@ def _conditions(
     return {**record.conditions, **more, **measures}
 
 
+def _declared(bit_depth: int | None, spec: Spec | None) -> int | None:
+    """The bit depth that is declared, by the caller or the spec; InputError where they differ."""
+    of_spec = spec.images.bit_depth if spec is not None else None
+    if bit_depth is not None and of_spec is not None and bit_depth != of_spec:
+        raise InputError(
+            f"The bit depth is given as {bit_depth}, but images.bit_depth of the spec is {of_spec}; give one of them, or the same."
+        )
+    return bit_depth if bit_depth is not None else of_spec
+
+
 def _every_box_refused(source: Path, reading: Reading) -> str:
     kinds = [f"{n} {code}" for (code, severity), n in reading.counts.most_common() if severity == "error"]
     first = next((f" The first: {p.where}: {p.message}." for p in reading.problems if p.severity == "error"), "")
@@ -214,6 +229,8 @@ def _every_box_refused(source: Path, reading: Reading) -> str:
 
 def _provenance(reading: Reading, class_names: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {"format": reading.format, "refused": [asdict(p) for p in reading.problems]}
+    if reading.bit_depth is not None:
+        found["bit_depth"] = reading.bit_depth
     if reading.turned:
         found["turned_upright"] = dict(reading.turned)
     if reading.category_ids is not None and list(reading.class_names) == class_names:

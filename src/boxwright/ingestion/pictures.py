@@ -16,6 +16,7 @@ import numpy as np
 from boxwright.errors import FormatError, PictureError, StoreError
 from boxwright.images import measure, read_header, read_picture
 from boxwright.ingestion.finding import PICTURE_ENDINGS, read_bytes
+from boxwright.ingestion.noticed import Noticed
 from boxwright.ingestion.reading import Boxes, PictureRecord, Reading
 from boxwright.ingestion.same_place import same_place, untroubled
 
@@ -23,7 +24,7 @@ _SAME_PLACE = 0.9
 _ROUNDING_PX = 1.0
 _STEP = 512  # pictures that are looked at together where only their boxes are
 _MOST_BRUTE = 200  # boxes of a picture that are compared each with each
-_MOST_PICTURE_BYTES = 1 << 29
+MOST_PICTURE_BYTES = 1 << 29
 Progress = Callable[[int, int], None]
 Depth = Literal["pixels", "header", "nothing"]
 Fetch = Callable[[str], bytes]
@@ -58,6 +59,7 @@ def look(
         progress: called with (done, all).
     """
     taken: set[Path | tuple[str, str]] = set()  # a stored version may hold two pictures of one name
+    noticed = Noticed(reading)
     fine = _untroubled(reading.pictures) if depth == "nothing" else None
     for number, record in enumerate(reading.pictures, start=1):
         seen, key = None, (record.file_name, record.digest) if record.digest else record.path
@@ -73,7 +75,7 @@ def look(
                 record = _with(record, _fitted(reading, record))
             seen = Seen(record, b"", record.size_hw, {})
         else:
-            seen = _look_at(reading, record, depth, fetch)
+            seen = _look_at(reading, record, depth, fetch, noticed)
         taken.add(key)
         if progress and (fine is None or number % _STEP == 0 or number == len(reading.pictures)):
             progress(number, len(reading.pictures))
@@ -81,6 +83,7 @@ def look(
             if fine is None or not fine(number - 1):
                 _report_same_place(reading, seen.record)
             yield seen
+    noticed.tell()
     if (
         depth != "nothing" and fetch is None and reading.format != "labelstudio"
     ):  # an export of tasks is often of a part of them
@@ -112,7 +115,9 @@ def _untroubled(records: list[PictureRecord]) -> Callable[[int], bool]:
     return of
 
 
-def _look_at(reading: Reading, record: PictureRecord, depth: Depth, fetch: Fetch | None) -> Seen | None:
+def _look_at(
+    reading: Reading, record: PictureRecord, depth: Depth, fetch: Fetch | None, noticed: Noticed
+) -> Seen | None:
     name = record.file_name
     lost = f", and its {len(record.boxes)} boxes with it" if len(record.boxes) else ""
     if fetch is None and not _is_there(record.path):
@@ -124,15 +129,16 @@ def _look_at(reading: Reading, record: PictureRecord, depth: Depth, fetch: Fetch
         )
         return None
     try:
-        data = fetch(record.digest) if fetch is not None else read_bytes(record.path, most=_MOST_PICTURE_BYTES)
+        data = fetch(record.digest) if fetch is not None else read_bytes(record.path, most=MOST_PICTURE_BYTES)
         header = read_header(data, name=name)
-        picture = read_picture(data, name=name) if depth == "pixels" else None
+        picture = read_picture(data, name=name, bit_depth=reading.bit_depth) if depth == "pixels" else None
     except PictureError as error:
         reading.problem(f"picture-{error.reason}", "error", name, f"{error} It was left out with its boxes.")
         return None
     except (FormatError, StoreError) as error:
         reading.problem("picture-damaged", "error", name, f"{error} It was left out with its boxes.")
         return None
+    noticed.look(name, data, header, picture)
     size_hw = header.size_hw
     if record.size_hw is not None and record.size_hw != size_hw:
         if record.size_hw == size_hw[::-1] and header.orientation >= 5:
@@ -215,6 +221,8 @@ def _report_unlisted(reading: Reading) -> None:
     folders = {path.parent for path in listed}
     for folder in sorted(folders):
         for path in sorted(folder.iterdir()):
+            if path.name.startswith("._"):
+                continue
             if path.suffix.lower() in PICTURE_ENDINGS and path.resolve() not in listed:
                 reading.problem(
                     "unlisted-picture", "warning", Path(path.name).as_posix(),

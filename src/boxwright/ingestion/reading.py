@@ -274,6 +274,7 @@ class Reading:
         turned: kinds of outline that were turned into upright boxes, and how many.
         counts: problems by (code, severity), those not kept included.
         sheet: the data sheet a stored version carries, as a JSON object.
+        bit_depth: bits that are used of samples of more than 8 bits, where that is declared.
     """
 
     format: str
@@ -284,6 +285,7 @@ class Reading:
     turned: Counter[str] = field(default_factory=Counter)
     counts: Counter[tuple[str, Severity]] = field(default_factory=Counter)
     sheet: dict[str, Any] | None = None
+    bit_depth: int | None = None
 
     def problem(self, code: str, severity: Severity, where: str, message: str) -> None:
         """Note one more problem."""

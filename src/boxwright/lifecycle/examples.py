@@ -36,7 +36,9 @@ def drawn_of_dataset(dataset: Dataset, store: Store | None, spec: Spec) -> tuple
         digest = dataset.picture_digests[position]
         if store is None:
             return None
-        return read_picture(store.pictures.read(digest), name=digest[:12]) if digest in store.pictures else None
+        if digest not in store.pictures:
+            return None
+        return read_picture(store.pictures.read(digest), name=digest[:12], bit_depth=dataset.bit_depth)
 
     return drawn, read
 

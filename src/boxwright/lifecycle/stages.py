@@ -101,6 +101,7 @@ class Stages:
     def train(self, dataset: Dataset, parts: Split) -> Checkpoint:
         """Training, with looks at val through the code that serves."""
         same_data(parts, dataset)
+        self._check_depth(dataset)
         self._check_input(self._recipe.model.input_hw)
         from boxwright.training import train  # torch is needed here and not by a server
 
@@ -115,6 +116,15 @@ class Stages:
             validate=self._validation(dataset, parts) if len(parts.ids("val")) else None,
             progress=lambda step, steps, text: self._progress("train", step, steps, text),
         )
+
+    def _check_depth(self, dataset: Dataset) -> None:
+        """InputError where the spec declares another bit depth than the data were ingested with."""
+        wanted = self._spec.images.bit_depth
+        if wanted is not None and wanted != dataset.bit_depth:
+            raise InputError(
+                f"images.bit_depth of the spec is {wanted}, but dataset '{dataset.name}' was ingested with "
+                f"{dataset.bit_depth or 'none declared'}; ingest it again with this spec (`boxwright ingest SOURCE --spec`)."
+            )
 
     def export(self, checkpoint: Checkpoint, dataset: Dataset, parts: Split) -> Bundle:
         """Export, proven on pictures of val (of train where there is no val)."""
@@ -134,6 +144,7 @@ class Stages:
             pictures=self._store.pictures.read_many([dataset.picture_digests[row] for row in rows]),
             work_folder=self._work / f"export-{checkpoint.digest[:16]}",
             training_side_px=_side_percentiles(dataset, parts),
+            bit_depth=dataset.bit_depth,
         )
 
     def predict(self, bundle: Bundle, dataset: Dataset, parts: Split, side: str) -> Predictions:
@@ -303,7 +314,9 @@ class Stages:
         ids = judged_ids(dataset, parts, "val")
         rows = dataset.positions(ids)
         truth = truth_of(dataset, rows)
-        pictures = _Placed(self._store, [dataset.picture_digests[row] for row in rows], self._recipe.model.input_hw)
+        pictures = _Placed(
+            self._store, [dataset.picture_digests[row] for row in rows], self._recipe.model.input_hw, dataset.bit_depth
+        )
         output = self._spec.output.model_copy(update={"score_floor": min(0.01, self._spec.output.score_floor)})
 
         def validate(forward: Callable[[NDArray], tuple[NDArray, NDArray]]) -> float:
@@ -322,15 +335,16 @@ class _Placed:
 
     _MOST_BYTES = 1_500_000_000
 
-    def __init__(self, store: Store, digests: list[str], input_hw: tuple[int, int]) -> None:
-        self._store, self._digests, self._input_hw = store, digests, input_hw
+    def __init__(self, store: Store, digests: list[str], input_hw: tuple[int, int], bit_depth: int | None) -> None:
+        self._store, self._digests, self._input_hw, self._bit_depth = store, digests, input_hw, bit_depth
         self._kept: dict[int, tuple[NDArray, Any]] = {}
 
     def __getitem__(self, position: int) -> tuple[NDArray, Any]:
         if position in self._kept:
             return self._kept[position]
         digest = self._digests[position]
-        placed = letterbox(read_picture(self._store.pictures.read(digest), name=digest[:12]), input_hw=self._input_hw)
+        picture = read_picture(self._store.pictures.read(digest), name=digest[:12], bit_depth=self._bit_depth)
+        placed = letterbox(picture, input_hw=self._input_hw)
         if (len(self._kept) + 1) * placed[0].nbytes < self._MOST_BYTES:
             self._kept[position] = placed
         return placed
@@ -361,7 +375,14 @@ def same_data(parts: Split, dataset: Dataset) -> None:
 
 
 def predict_dataset(
-    store: Store, bundle: Bundle, dataset: Dataset, ids: NDArray, progress: Callable[[int, int], None] | None = None
+    store: Store,
+    bundle: Bundle,
+    dataset: Dataset,
+    ids: NDArray,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    threads: int = 1,
+    on_answer: Callable[[int, NDArray, Detections], None] | None = None,
 ) -> Predictions:
     """A bundle on some pictures of a dataset."""
     rows = dataset.positions(ids)
@@ -370,7 +391,9 @@ def predict_dataset(
         image_ids=ids.tolist(),
         file_names=[dataset.file_names[row] for row in rows],
         read=lambda position: store.pictures.read(dataset.picture_digests[rows[position]]),
+        threads=threads,
         progress=progress,
+        on_answer=on_answer,
         made_from={"dataset": dataset.digest},
     )
 

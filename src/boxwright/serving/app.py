@@ -31,7 +31,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from boxwright.errors import PictureError, ServingError
-from boxwright.images import measure, read_picture
+from boxwright.images import measure
 from boxwright.inference import Detector
 from boxwright.serving.asked import Asked, Refusal, header_text, read_asked
 from boxwright.serving.journal import Journal
@@ -185,9 +185,11 @@ class Server:
     def _work(self, detector: Detector, data: bytes, request_id: str, asked: Asked, begin: float) -> Response:
         """Everything that costs, in a worker thread."""
         try:
-            picture = read_picture(data, name=asked.file_name or "body", max_pixels=self._limits.pixels)
+            picture = detector.read(
+                data, name=asked.file_name or "body", max_pixels=self._limits.pixels, one_frame=True
+            )
         except PictureError as error:
-            status = {"pixels": 413, "format": 415}.get(error.reason, 400)
+            status = {"pixels": 413, "format": 415, "frames": 415, "depth": 415}.get(error.reason, 400)
             return JSONResponse({"error": str(error), "request_id": request_id}, status_code=status)
         decoded = time.perf_counter()
         found = detector.detect(picture)

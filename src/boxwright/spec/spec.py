@@ -17,6 +17,7 @@ from pydantic import Field, field_validator, model_validator
 from boxwright.errors import SpecError
 from boxwright.spec.clause import GrownSection, Name, Positive, Share, seconds_from
 from boxwright.spec.document import Section, parse_document, read_document
+from boxwright.spec.images import ImageClause
 from boxwright.spec.labels import LabelClause
 from boxwright.spec.requirement import SET, Requirement, parse_requirement
 from boxwright.spec.sets import SetClause, check_named, check_sets
@@ -230,8 +231,10 @@ class RetrainingClause(Section):
         return value
 
 
-class Spec(Section):
+class Spec(GrownSection):
     """The whole of spec.yaml."""
+
+    later = ("images",)
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]  # artifacts are found under it
     classes: Annotated[tuple[ClassClause, ...], Field(min_length=1)]
@@ -243,6 +246,7 @@ class Spec(Section):
     sets: tuple[SetClause, ...] = ()
     coverage: tuple[CoverageClause, ...] = ()
     labels: LabelClause = LabelClause()
+    images: ImageClause = ImageClause()
     acceptance: AcceptanceClause = AcceptanceClause()
     monitoring: MonitoringClause = MonitoringClause()
     review: ReviewClause = ReviewClause()

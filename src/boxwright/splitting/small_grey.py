@@ -11,16 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from boxwright.errors import PictureError
 from boxwright.images import read_header, read_picture
+from boxwright.images.jpeg import decode_jpeg
 from boxwright.images.read import MAX_PIXELS, MAX_SIDE
 
-_FLAGS = {
-    1: cv2.IMREAD_GRAYSCALE,
-    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
-    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
-    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
-}
-_AS_STORED = cv2.IMREAD_IGNORE_ORIENTATION
 _FRAMES = {0xC0, 0xC1, 0xC2}  # baseline, extended, progressive
 
 
@@ -33,22 +28,32 @@ def small_grey(data: bytes, *, least_side: int, name: str = "picture") -> NDArra
     seen = _plain_jpeg(data)
     if seen is None:
         return _reduced(_grey(data, name), least_side)
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS[reduction(seen, least_side)] | _AS_STORED)
-    return _reduced(_grey(data, name), least_side) if pixels is None else np.asarray(pixels, np.uint8)
+    pixels = _jpeg_by(data, seen, reduction(seen, least_side))
+    return _reduced(_grey(data, name), least_side) if pixels is None else pixels
 
 
 def grey_by(data: bytes, factor: int, *, name: str = "picture") -> NDArray[np.uint8]:
     """(h, w) grey, upright, reduced by exactly this factor (1, 2, 4 or 8), each side rounded up."""
-    if _plain_jpeg(data) is not None:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS[factor] | _AS_STORED)
-        if pixels is not None:
-            return np.asarray(pixels, np.uint8)
+    seen = _plain_jpeg(data)
+    pixels = _jpeg_by(data, seen, factor) if seen is not None else None
+    if pixels is not None:
+        return pixels
     return _by(_grey(data, name), factor)
 
 
 def reduction(size_hw: tuple[int, int], least_side: int) -> int:
     """The largest of 8, 4, 2 that leaves the shorter side `least_side` pixels; else 1."""
     return next((factor for factor in (8, 4, 2) if min(size_hw) >= factor * least_side), 1)
+
+
+def _jpeg_by(data: bytes, size_hw: tuple[int, int], factor: int) -> NDArray[np.uint8] | None:
+    """A plain JPEG decoded at 1, 1/2, 1/4 or 1/8 of its size; None where the careful way must say what is wrong with it."""
+    height, width = size_hw
+    try:
+        pixels = decode_jpeg(data, colours="GRAY", least_hw=(-(-height // factor), -(-width // factor)))
+    except PictureError:
+        return None
+    return None if pixels is None else pixels[..., 0]
 
 
 def _grey(data: bytes, name: str) -> NDArray[np.uint8]:

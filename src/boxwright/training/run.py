@@ -71,7 +71,7 @@ def train(
     digests = [dataset.picture_digests[row] for row in rows]
 
     def read_rgb(index: int) -> np.ndarray:
-        return read_picture(read(digests[index]), name=digests[index][:12])
+        return read_picture(read(digests[index]), name=digests[index][:12], bit_depth=dataset.bit_depth)
 
     sampler = Sampler(annotations, read_rgb, recipe, flips=spec.labels.flips, seed=recipe.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

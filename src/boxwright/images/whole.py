@@ -1,0 +1,123 @@
+"""Whether a PNG or TIFF is whole, where Pillow would decode what is there and leave the rest black.
+
+PNG: the checksum of every chunk that pixels depend on, the end chunk, and as many rows as the header says. TIFF: every strip or
+tile lies in the file and is not empty. Damage to what is beside the pixels (EXIF, text, colour profile) is no concern here.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import Image
+
+from boxwright.errors import PictureError
+
+_PLACES = {"strip": (273, 279), "tile": (324, 325)}  # TIFF tags: offsets, byte counts
+_COMPRESSION, _JPEG, _JPEG_TABLES = 259, 7, 347
+_ODD_SAMPLING = "Could not determine subsampling"
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of PNG's colour types
+_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_STEP = 1 << 20
+
+
+def check_png(data: bytes) -> None:
+    """PictureError where a chunk that pixels depend on is damaged, or the end is not there."""
+    for kind, start, length in png_chunks(data):
+        stored = int.from_bytes(data[start + length : start + length + 4], "big")
+        if start + length + 4 > len(data):
+            raise PictureError(f"the file ends within its chunk {kind.decode('latin-1')}", reason="damaged")
+        if not _is_beside(kind) and zlib.crc32(data[start - 4 : start + length]) != stored:
+            raise PictureError(f"the checksum of its chunk {kind.decode('latin-1')} is wrong", reason="damaged")
+        if kind == b"IEND":
+            return
+    raise PictureError("the file ends before its end chunk (IEND)", reason="damaged")
+
+
+def without_damaged_notes(data: bytes) -> bytes:
+    """A PNG without the damaged chunks that no pixel depends on (EXIF, text, time), which Pillow would not open it for."""
+    kept = [data[:8]]
+    for kind, start, length in png_chunks(data):
+        whole = data[start - 8 : start + length + 4]
+        if not _is_beside(kind) or zlib.crc32(whole[4:-4]) == int.from_bytes(whole[-4:], "big"):
+            kept.append(whole)
+    return b"".join(kept)
+
+
+def _is_beside(kind: bytes) -> bool:
+    """Whether pixels come out the same without a chunk of this kind."""
+    return bool(kind[0] & 0x20) and kind != b"tRNS"
+
+
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind of each chunk, and place and length of its content."""
+    at = 8
+    while at + 8 <= len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        yield data[at + 4 : at + 8], at + 8, length
+        at += 12 + length
+
+
+def check_png_rows(data: bytes, pixels: NDArray) -> None:
+    """PictureError where the compressed rows end early: Pillow leaves those missing at zero and says nothing.
+
+    Args:
+        data: the file.
+        pixels: as decoded, before anything was done to them; only where the last rows are zero the rows are counted.
+    """
+    if pixels[-1:].any() and pixels[-2:-1].any():
+        return
+    expected, unpacker, found = _bytes_of_rows(data), zlib.decompressobj(), 0
+    for kind, start, length in png_chunks(data):
+        if kind != b"IDAT":
+            continue
+        rest = data[start : start + length]
+        while rest and not unpacker.eof and found < expected:
+            found += len(unpacker.decompress(rest, _STEP))
+            rest = unpacker.unconsumed_tail
+    found += len(unpacker.flush()) if found < expected else 0
+    if found < expected:
+        raise PictureError(f"its rows unpack to {found} bytes, and {expected} are needed", reason="damaged")
+
+
+def _bytes_of_rows(data: bytes) -> int:
+    """Bytes of all rows before compression, each with the byte of its filter."""
+    width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    bits = data[24] * _CHANNELS.get(data[25], 1)
+    passes = _PASSES if data[28] else ((0, 0, 1, 1),)
+    total = 0
+    for left, top, step_x, step_y in passes:
+        columns, rows = max(0, -(-(width - left) // step_x)), max(0, -(-(height - top) // step_y))
+        total += rows * (1 + (columns * bits + 7) // 8) if columns else 0
+    return total
+
+
+def check_tiff(image: Image.Image, data: bytes) -> None:
+    """PictureError where a strip or tile of the first frame is empty, leaves the file, or is a JPEG its decoder warns of."""
+    tags, size = getattr(image, "tag_v2", {}), len(data)
+    for what, (offset_tag, count_tag) in _PLACES.items():
+        if offset_tag not in tags:
+            continue
+        offsets = np.atleast_1d(np.asarray(tags[offset_tag], np.int64))
+        counts = np.atleast_1d(np.asarray(tags.get(count_tag, ()), np.int64))
+        if len(counts) and (len(counts) != len(offsets) or (counts <= 0).any() or (offsets <= 0).any()):
+            raise PictureError(f"one of its {len(offsets)} {what}s is empty", reason="damaged")
+        if len(counts) and (offsets + counts > size).any():
+            raise PictureError(f"the file ends before one of its {len(offsets)} {what}s", reason="damaged")
+        if int(tags.get(_COMPRESSION, 1)) == _JPEG:
+            _check_jpegs(data, bytes(tags.get(_JPEG_TABLES, b"")), zip(offsets.tolist(), counts.tolist(), strict=False))
+
+
+def _check_jpegs(data: bytes, tables: bytes, places: Iterable[tuple[int, int]]) -> None:
+    """Decode each strip or tile, an eighth of its size, with the tables they share; libtiff would not pass warnings on."""
+    for offset, count in places:
+        stream = data[offset : offset + count]
+        whole = tables[:-2] + stream[2:] if tables else stream
+        try:
+            simplejpeg.decode_jpeg(whole, "RGB", min_height=1, min_width=1, min_factor=8, strict=True)
+        except ValueError as error:
+            if _ODD_SAMPLING not in str(error):
+                raise PictureError(f"one of its parts is a damaged JPEG: {error}", reason="damaged") from error
