@@ -9,6 +9,7 @@ import numpy as np
 import typer
 
 from boxwright.artifacts import Comparison, Dataset, Matches, Predictions, Report
+from boxwright.cli.documents import SetOption, read_spec_if_given
 from boxwright.cli.evaluate import match_files, refuse_given
 from boxwright.cli.pictures import pictures_of_files, pictures_of_store
 from boxwright.cli.terminal import STORE, JsonOption, StoreOption, find, give, open_store, save_artifact, write_page
@@ -18,7 +19,6 @@ from boxwright.evaluation import compare as compare_matches
 from boxwright.evaluation.operating import least_scores
 from boxwright.ingestion import read_truth
 from boxwright.pages import comparison_page
-from boxwright.spec import load_spec
 from boxwright.spec.spec import ConditionClause
 from boxwright.store import Store
 
@@ -48,11 +48,12 @@ def compare(
     pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder of the pictures, for the page.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Also save the comparison into this folder.")] = None,
     page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
+    values: SetOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Compare two sets of detections; differences are of B minus A, with paired intervals."""
-    promise = load_spec(spec) if spec else None
+    promise = read_spec_if_given(spec, values)
     clauses: tuple[ConditionClause, ...] = promise.conditions if promise else ()
     if truth is not None:
         columns = read_truth(truth)

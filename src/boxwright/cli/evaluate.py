@@ -13,6 +13,7 @@ import pyarrow as pa
 import typer
 
 from boxwright.artifacts import Bundle, Dataset, Matches, Predictions, Report, Split
+from boxwright.cli.documents import SetOption, read_spec_if_given
 from boxwright.cli.failures import write_failures
 from boxwright.cli.measured import in_thirds, measure_pictures
 from boxwright.cli.pictures import picture_reader, pictures_of_files, pictures_of_store
@@ -39,7 +40,7 @@ from boxwright.images import MEASURES
 from boxwright.ingestion import TruthColumns, read_conditions, read_results, read_truth
 from boxwright.lifecycle import Stages
 from boxwright.pages import report_page
-from boxwright.spec import Spec, load_spec
+from boxwright.spec import Spec
 from boxwright.spec.spec import OF_OBJECTS, ConditionClause
 
 
@@ -78,11 +79,12 @@ def evaluate(
         Path | None, typer.Option("--failures", help="Folder for the lists to label, to collect and to look at.")
     ] = None,
     page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
+    values: SetOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Evaluate; COCO's figures equal pycocotools'."""
-    promise = load_spec(spec) if spec else None
+    promise = read_spec_if_given(spec, values)
     of_files = Path(truth).is_file()
     if not of_files and Path(truth).suffix == ".json":
         raise InputError(

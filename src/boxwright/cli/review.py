@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Dataset, ReviewQueue
 from boxwright.cli import review_tools
+from boxwright.cli.documents import SetOption, because, read_spec
 from boxwright.cli.review_tools import JOURNAL, QUEUE
 from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, find, give, open_store, say, write_page
 from boxwright.errors import InputError
 from boxwright.images import read_picture
 from boxwright.lifecycle import accept_answers, at_hand, pictures_of, read_answer_file, select_for_review
 from boxwright.pages import queue_page
-from boxwright.spec import load_spec
 from boxwright.store import Store
 
 
@@ -39,15 +39,16 @@ def select(
     journal: JOURNAL = None,
     since: Annotated[float, typer.Option("--since", help="Seconds since 1970; older events are left out.")] = 0.0,
     page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
+    values: SetOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Choose uncertain, novel and random events for review, with due times."""
-    promise = load_spec(spec)
+    promise = read_spec(spec, values)
     opened = open_store(store)
     folder = journal or store / "journal"
     queue = select_for_review(opened, promise, folder, since=since)
-    digest = opened.put(queue, name=f"review/{promise.name}", reason="select")
+    digest = opened.put(queue, name=f"review/{promise.name}", reason=because("select", values))
     if page:
         write_page(page, queue_page(queue, read_picture=_at_hand(store, folder)))
     chosen = queue.summary["chosen"]

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from boxwright.cli.documents import SetOption, because, read_spec
 from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, give, open_store, write_page
 from boxwright.lifecycle import round_due, watch_traffic
 from boxwright.pages import drift_page
-from boxwright.spec import load_spec
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,14 +25,15 @@ def watch(
     ] = None,
     since: Annotated[float, typer.Option("--since", help="Seconds since 1970; older events are left out.")] = 0.0,
     page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
+    values: SetOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Compare journaled events with the reference; exit code 1 if something rings."""
-    promise = load_spec(spec)
+    promise = read_spec(spec, values)
     opened = open_store(store)
     watched = watch_traffic(opened, promise, journal or store / "journal", since=since)
-    digest = opened.put(watched.drift, name=f"drift/{promise.name}", reason="watch")
+    digest = opened.put(watched.drift, name=f"drift/{promise.name}", reason=because("watch", values))
     if page:
         write_page(page, drift_page(watched.drift, title=f"{promise.name}: traffic against the reference"))
     summary = dict(watched.drift.summary)

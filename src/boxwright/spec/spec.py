@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,6 +19,7 @@ from boxwright.errors import SpecError
 from boxwright.spec.clause import GrownSection, Name, Positive, Share, seconds_from
 from boxwright.spec.document import Section, parse_document, read_document
 from boxwright.spec.labels import LabelClause
+from boxwright.spec.overrides import Override
 from boxwright.spec.requirement import SET, Requirement, parse_requirement
 from boxwright.spec.sets import SetClause, check_named, check_sets
 from boxwright.spec.split import SplitClause
@@ -321,9 +323,9 @@ class Spec(Section):
         return json.loads(self.model_dump_json())
 
 
-def load_spec(path: str | Path) -> Spec:
-    """The spec in a YAML file; SpecError with the key's path when it is wrong."""
-    return read_document(path, Spec)
+def load_spec(path: str | Path, overrides: Sequence[Override] = ()) -> Spec:
+    """The spec in a YAML file, with the overrides in it; SpecError with the key's path when it is wrong."""
+    return read_document(path, Spec, overrides)
 
 
 def parse_spec(text: str, *, name: str = "spec.yaml") -> Spec:
