@@ -4,6 +4,7 @@ Takes untrusted bytes, returns upright 8-bit RGB; takes a picture and an input s
 `Placement` that brings boxes back. `match_names` tells which image a name means. Guarantees that training, evaluation and serving place a picture the same way.
 """
 
+from boxwright.images.exif import exif_camera, exif_time
 from boxwright.images.measure import MEASURES, measure
 from boxwright.images.names import NameMatches, match_names
 from boxwright.images.placement import Placement
@@ -15,6 +16,8 @@ __all__ = [
     "NameMatches",
     "PictureHeader",
     "Placement",
+    "exif_camera",
+    "exif_time",
     "letterbox",
     "match_names",
     "measure",

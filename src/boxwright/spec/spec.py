@@ -19,6 +19,7 @@ from boxwright.errors import SpecError
 from boxwright.spec.clause import GrownSection, Name, Positive, Share, seconds_from
 from boxwright.spec.document import Section, parse_document, read_document
 from boxwright.spec.labels import LabelClause
+from boxwright.spec.metadata import MetadataClause
 from boxwright.spec.overrides import Override
 from boxwright.spec.requirement import SET, Requirement, parse_requirement
 from boxwright.spec.sets import SetClause, check_named, check_sets
@@ -232,11 +233,14 @@ class RetrainingClause(Section):
         return value
 
 
-class Spec(Section):
+class Spec(GrownSection):
     """The whole of spec.yaml."""
+
+    later = ("metadata",)
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]  # artifacts are found under it
     classes: Annotated[tuple[ClassClause, ...], Field(min_length=1)]
+    metadata: tuple[MetadataClause, ...] = ()  # conditions that are read off the files at ingestion
     conditions: tuple[ConditionClause, ...] = ()
     split: SplitClause = SplitClause()
     constraints: ConstraintClause = ConstraintClause()
@@ -252,12 +256,15 @@ class Spec(Section):
 
     @model_validator(mode="after")
     def _names_agree(self) -> Spec:
-        for what, names in (("class", self.class_names), ("condition", tuple(c.name for c in self.conditions))):
+        for what, names in (
+            ("class", self.class_names), ("condition", tuple(c.name for c in self.conditions)),
+            ("metadata", tuple(c.name for c in self.metadata)),
+        ):  # fmt: skip
             twice = {n for n in names if names.count(n) > 1}
             if twice:
                 raise ValueError(f"{what} '{min(twice)}' is listed twice")
         known = {c.name: c for c in self.conditions}
-        taken = {"image_id", "file_name", "group", "class", "split", SET} & set(known)
+        taken = {"image_id", "file_name", "group", "class", "split", SET} & {*known, *(c.name for c in self.metadata)}
         if taken:
             raise ValueError(f"a condition cannot be called '{min(taken)}'; choose another name")
         for clause in self.coverage:
