@@ -12,7 +12,7 @@ from pydantic import Field
 
 from boxwright.errors import SpecError
 from boxwright.spec import Section, parse_document, read_document
-from boxwright.spec.document import MAX_ALIASES, MAX_BYTES, MAX_DEPTH
+from boxwright.spec.yaml_text import MAX_ALIASES, MAX_BYTES, MAX_DEPTH
 
 
 class Wheel(Section):

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from boxwright.artifacts import Agreement
+from boxwright.cli.documents import SetOption, read_spec_if_given
 from boxwright.cli.terminal import JsonOption, give, save_artifact, say, write_page
 from boxwright.cli.versions import MatchByOption
 from boxwright.errors import BoxwrightError, InputError
@@ -19,7 +20,7 @@ from boxwright.labels.agreement import agree as agree_about
 from boxwright.labels.agreement.axes import SIZES_PX
 from boxwright.lifecycle.annotators import Read, read_annotators, sureness
 from boxwright.pages.agreement import agreement_page
-from boxwright.spec import Spec, load_spec
+from boxwright.spec import Spec
 from boxwright.store import write_bytes
 from boxwright.store.digest import digest_of_file
 
@@ -57,6 +58,7 @@ def agree(
     merged: Annotated[Path | None, typer.Option("--consensus", help="Write weighted consensus boxes as COCO.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Also save the agreement into this folder.")] = None,
     page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
+    values: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare what several people drew on the same pictures; say what the guideline seems to lack."""
@@ -64,7 +66,7 @@ def agree(
         raise InputError("Give --groups or --block, not both: each says which pictures belong together.")
     if merged is not None and any(_lies_in(merged, source) for source in sources):
         raise InputError(f"--consensus '{merged}' is what an annotator drew, or lies in it; name another file.")
-    promise = load_spec(spec) if spec else None
+    promise = read_spec_if_given(spec, values)
     extra = read_conditions(conditions) if conditions else None
     read = read_annotators(
         sources, names=names or (), spec=promise, pictures=pictures, conditions=extra, match_by=match_by

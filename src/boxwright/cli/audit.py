@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Bundle, Dataset, Predictions, Suspects
 from boxwright.boxes import xyxy_from_xywh
+from boxwright.cli.documents import SetOption, because, read_those_given
 from boxwright.cli.judged import CategoryIdsOption, ClassesOption, MatchByOption, how_read
 from boxwright.cli.pictures import picture_reader
 from boxwright.cli.suspect_lines import suspect_lines
@@ -38,9 +39,10 @@ from boxwright.lifecycle import Stages, predict_dataset
 from boxwright.lifecycle.out_of_fold import out_of_fold
 from boxwright.lifecycle.suspected import axes_of, suspect_queue, suspects_of
 from boxwright.pages import suspects_page
-from boxwright.spec import load_spec
+from boxwright.spec import Spec
 from boxwright.spec.spec import seconds_from
 from boxwright.store import Steps, Store, write_bytes
+from boxwright.training import Recipe
 
 _DUE_IN = 3 * 86400.0
 _FOLDS = 3
@@ -88,6 +90,7 @@ def audit(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the planted errors it learns from.")] = 0,
     out: Annotated[Path | None, typer.Option("--out", help="Also save the suspects into this folder.")] = None,
+    values: SetOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
@@ -104,9 +107,9 @@ def audit(
     if Path(truth).is_file():
         if queue:
             raise InputError("--queue is for a data set of the store; for COCO files use --answers-to FILE.")
-        if spec or recipe or folds:
+        if spec or recipe or folds or values:
             raise InputError(
-                "--spec, --recipe and --folds are for a data set of the store; with COCO files they do nothing."
+                "--spec, --recipe, --set and --folds are for a data set of the store; with COCO files they do nothing."
             )
         if answers and corrected:
             _correct(Path(truth), answers, corrected, as_json=as_json)
@@ -133,11 +136,12 @@ def audit(
             )
         _not_a_path(Path(truth))
         opened, data = open_store(store), find(store, truth, Dataset)
-        found = _of_store(opened, store, data, detections, spec, recipe, folds or _FOLDS, seed)
-        opened.put(found, name=f"suspects/{data.name}", reason="audit")
+        promise, method = read_those_given(spec, recipe, values)
+        found = _of_store(opened, store, data, detections, promise, method, folds or _FOLDS, seed)
+        opened.put(found, name=f"suspects/{data.name}", reason=because("audit", values))
         read = _of_pictures(opened, data)
         if queue:
-            due_in = seconds_from(load_spec(spec).review.due["P2"]) if spec else _DUE_IN
+            due_in = seconds_from(promise.review.due["P2"]) if promise else _DUE_IN
             made = suspect_queue(found, data, due_in=due_in, least_score=least_score)
             queued = {
                 "review_queue": opened.put(made, name=f"review/suspects-{data.name}", reason="audit"),
@@ -224,7 +228,8 @@ def _upright(boxes: NDArray) -> NDArray:
 
 
 def _of_store(
-    opened: Store, place: Path, data: Dataset, bundle: str | None, spec: Path | None, recipe: Path | None, folds: int,
+    opened: Store, place: Path, data: Dataset, bundle: str | None, spec: Spec | None, recipe: Recipe | None,
+    folds: int,
     seed: int,
 ) -> Suspects:  # fmt: skip
     with Bars().shown() as bars:
@@ -242,11 +247,8 @@ def _of_store(
                 "A data set is audited with a bundle that did not learn these labels, or with --spec and --recipe, to train "
                 "out of fold."
             )
-        from boxwright.training import load_recipe  # torch is not needed to audit with a bundle
-
-        promise = load_spec(spec)
-        stages = Stages(opened, promise, load_recipe(recipe), place / "work", bars)
-        return suspects_of(data, out_of_fold(do, stages, data, promise, folds=folds, say=say), seed=seed)
+        stages = Stages(opened, spec, recipe, place / "work", bars)
+        return suspects_of(data, out_of_fold(do, stages, data, spec, folds=folds, say=say), seed=seed)
 
 
 def _not_a_path(truth: Path) -> None:

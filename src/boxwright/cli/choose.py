@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from boxwright.artifacts import Bundle, Dataset, Matches, OperatingPoint, Predictions, Split
+from boxwright.cli.documents import SetOption, because, read_spec
 from boxwright.cli.terminal import (
     STORE,
     Bars,
@@ -21,7 +22,6 @@ from boxwright.cli.terminal import (
     say,
 )
 from boxwright.lifecycle import Stages
-from boxwright.spec import load_spec
 from boxwright.store import Steps
 
 
@@ -36,11 +36,12 @@ def choose(
     split: Annotated[str, typer.Argument(help="Split whose val side chooses: name or digest.")],
     spec: SpecOption,
     out: Annotated[Path | None, typer.Option("--out", help="Also write the candidate into this folder.")] = None,
+    values: SetOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Fit scores to what is true, choose the least per class by the spec's rule; the candidate's digest is the last line."""
-    promise = load_spec(spec)
+    promise = read_spec(spec, values)
     exported, data, parts = find(store, bundle, Bundle), find(store, dataset, Dataset), find(store, split, Split)
     opened = open_store(store)
     with Bars().shown() as bars:
@@ -51,7 +52,7 @@ def choose(
     point = do(OperatingPoint, "choose", stages.choose, met, exported, also=stages.of_choice)
     candidate = stages.candidate(exported, point)
     opened.put(exported)
-    opened.put(candidate, name=f"candidate/{promise.name}", reason="choose")
+    opened.put(candidate, name=f"candidate/{promise.name}", reason=because("choose", values))
     if out:
         save_artifact(candidate, out)
     lines = [

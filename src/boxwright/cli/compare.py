@@ -9,6 +9,7 @@ import typer
 
 from boxwright.artifacts import Comparison, Dataset, Matches, Predictions, Report
 from boxwright.cli.comparison_lines import comparison_lines
+from boxwright.cli.documents import SetOption, read_spec_if_given
 from boxwright.cli.evaluate import refuse_given
 from boxwright.cli.judged import CategoryIdsOption, ClassesOption, MatchByOption, how_read, match_files
 from boxwright.cli.pictures import pictures_of_files, pictures_of_store
@@ -30,7 +31,6 @@ from boxwright.evaluation import compare as compare_matches
 from boxwright.evaluation.operating import least_scores
 from boxwright.ingestion import read_ground_truth
 from boxwright.pages import comparison_page
-from boxwright.spec import load_spec
 from boxwright.spec.spec import ConditionClause
 from boxwright.store import Store
 
@@ -64,11 +64,12 @@ def compare(
     classes: ClassesOption = None,
     out: Annotated[Path | None, typer.Option("--out", help="Also save the comparison into this folder.")] = None,
     page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
+    values: SetOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Compare two sets of detections; differences are of B minus A, with paired intervals."""
-    promise = load_spec(spec) if spec else None
+    promise = read_spec_if_given(spec, values)
     clauses: tuple[ConditionClause, ...] = promise.conditions if promise else ()
     if truth is not None:
         columns = read_ground_truth(truth, pictures=pictures)

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from boxwright.artifacts import Split
+from boxwright.cli.documents import SetOption, read_spec
 from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, find, give, say, write_page
 from boxwright.cli.versions import version_at
 from boxwright.errors import InputError
 from boxwright.evaluation import Coverage, cover
 from boxwright.pages import coverage_page
-from boxwright.spec import load_spec
 
 _MOST_LINES = 20
 
@@ -33,11 +33,12 @@ def coverage(
         Path | None, typer.Option("--conditions", help="CSV or Parquet: file name, then conditions; for files.")
     ] = None,
     page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
+    values: SetOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Count what there is per class, condition and size, hold it against the spec, and say what to collect next."""
-    promise = load_spec(spec)
+    promise = read_spec(spec, values)
     version = version_at(store, source, conditions=conditions)
     if conditions is not None and not version.from_files:
         raise InputError("--conditions goes with annotation files; a dataset of the store has its conditions already.")

@@ -17,6 +17,7 @@ import numpy as np
 import typer
 
 from boxwright.artifacts import Dataset, ReviewQueue
+from boxwright.cli.documents import SetOption, read_both
 from boxwright.cli.packing_line import answer_of, ask, await_bundle, judge_answers, served, write_frames
 from boxwright.cli.pictures import pictures_of_store
 from boxwright.cli.terminal import Bars, JsonOption, give, say, write_page
@@ -25,10 +26,9 @@ from boxwright.ingestion import ingest
 from boxwright.lifecycle import Turned, Watched, accept_answers, select_for_review, turn, watch_traffic
 from boxwright.pages import Chapter, Story, drift_page, queue_page, report_page, story_page, verdict_page
 from boxwright.serving import kept_picture
-from boxwright.spec import Spec, load_spec
+from boxwright.spec import Spec
 from boxwright.store import Store, write_bytes
 from boxwright.synthesis import Frame, packing_line
-from boxwright.training import load_recipe
 
 
 def add_to(app: typer.Typer) -> None:
@@ -44,6 +44,7 @@ def demo(
     traffic: Annotated[int, typer.Option("--traffic", min=40, help="Pictures of one season that are served.")] = 200,
     recipe: Annotated[Path | None, typer.Option("--recipe", help="Another recipe.yaml.")] = None,
     spec: Annotated[Path | None, typer.Option("--spec", help="Another spec.yaml with the demo's classes.")] = None,
+    values: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell the whole story on generated data; run again after an interruption to go on."""
@@ -52,7 +53,7 @@ def demo(
         room = "boxwright.spec" if name == "spec.yaml" else "boxwright.training"
         text = given.read_bytes() if given else files(room).joinpath(name.replace(".", ".example.", 1)).read_bytes()
         write_bytes(out / name, text)
-    told = _Telling(out, load_spec(out / "spec.yaml"), load_recipe(out / "recipe.yaml"))
+    told = _Telling(out, *read_both(out / "spec.yaml", out / "recipe.yaml", values))
     result = told.tell(frames, traffic)
     result["seconds"] = round(time.monotonic() - begin, 1)
     give(result, as_json=as_json, lines=_lines(result))

@@ -11,6 +11,7 @@ import numpy as np
 import typer
 
 from boxwright.artifacts import Bundle, Dataset, Matches, Predictions, Report, Split
+from boxwright.cli.documents import SetOption, read_spec_if_given
 from boxwright.cli.failures import write_failures
 from boxwright.cli.judged import (
     CategoryIdsOption,
@@ -46,7 +47,7 @@ from boxwright.ingestion import How, TruthColumns, read_ground_truth
 from boxwright.lifecycle import Stages
 from boxwright.lifecycle.looks import count_look
 from boxwright.pages import report_page
-from boxwright.spec import Spec, load_spec
+from boxwright.spec import Spec
 from boxwright.store import Store
 from boxwright.store.digest import digest_of_bytes
 
@@ -96,11 +97,12 @@ def evaluate(
         Path | None, typer.Option("--failures", help="Folder for the lists to label, to collect and to look at.")
     ] = None,
     page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
+    values: SetOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Evaluate; COCO's figures equal pycocotools'."""
-    promise = load_spec(spec) if spec else None
+    promise = read_spec_if_given(spec, values)
     of_files, foreign = is_source(truth), is_source(detections)
     for named, there, what in ((truth, of_files, "ground truth"), (detections, foreign, "detections")):
         if not there and Path(named).suffix == ".json":

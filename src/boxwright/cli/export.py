@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from boxwright.artifacts import Bundle, Checkpoint, Dataset, Split
+from boxwright.cli.documents import SetOption, because, read_spec
 from boxwright.cli.terminal import (
     STORE,
     Bars,
@@ -21,7 +22,6 @@ from boxwright.cli.terminal import (
     say,
 )
 from boxwright.lifecycle import Stages
-from boxwright.spec import load_spec
 from boxwright.store import Steps
 
 
@@ -36,18 +36,19 @@ def export(
     split: Annotated[str, typer.Argument(help="Split: name or digest.")],
     spec: SpecOption,
     out: Annotated[Path | None, typer.Option("--out", help="Also write the bundle into this folder.")] = None,
+    values: SetOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Write ONNX, prove that it gives the checkpoint's boxes, pack contract and golden pictures."""
-    promise = load_spec(spec)
+    promise = read_spec(spec, values)
     trained, data, parts = find(store, checkpoint, Checkpoint), find(store, dataset, Dataset), find(store, split, Split)
     opened = open_store(store)
     with Bars().shown() as bars:
         stages = Stages(opened, promise, None, store / "work", bars)
         do = Steps(opened, say, bars.waiting)
         bundle = do(Bundle, "export", stages.export, trained, data, parts, also=stages.of_export)
-    opened.point(f"bundle/{promise.name}", bundle.digest, reason="export")
+    opened.point(f"bundle/{promise.name}", bundle.digest, reason=because("export", values))
     if out:
         save_artifact(bundle, out)
     parity = bundle.contract.parity

@@ -12,6 +12,7 @@ import pyarrow as pa
 import typer
 
 from boxwright.artifacts import Comparison, Report, Verdict
+from boxwright.cli.documents import because, parted, read_spec
 from boxwright.cli.named import by_name
 from boxwright.cli.terminal import (
     STORE,
@@ -30,7 +31,7 @@ from boxwright.gate import OnSet, as_junit, as_markdown, decide, pair
 from boxwright.lifecycle import ROLLOUT
 from boxwright.lifecycle.looks import looks_at
 from boxwright.pages import verdict_page
-from boxwright.spec import Observed, Spec, load_spec
+from boxwright.spec import Observed, Spec
 from boxwright.spec.sets import SetClause
 from boxwright.store import write_bytes
 
@@ -53,7 +54,12 @@ def gate(
         bool, typer.Option("--first-release", help="Nothing is in service to compare with.")
     ] = False,
     sets: Annotated[
-        list[str] | None, typer.Option("--set", help="NAME=REPORT on a golden or challenge set; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=REPORT|KEY=VALUE",
+            help="The report on a golden or challenge set, or a value of the spec for this command; repeatable.",
+        ),
     ] = None,
     baseline_sets: Annotated[
         list[str] | None, typer.Option("--baseline-set", help="NAME=REPORT of what is in service; repeatable.")
@@ -70,19 +76,20 @@ def gate(
     as_json: JsonOption = False,
 ) -> None:
     """Judge every requirement of the spec; exit code 1 unless all are met."""
-    promise = load_spec(spec)
+    given = parted(spec, sets)
+    promise = read_spec(spec, given.of_spec)
     judged = read_report(store, report)
     before = read_report(store, baseline) if baseline else None
     if first_release and store.is_dir() and open_store(store).history(ROLLOUT):
         raise InputError(f"--first-release, but a bundle is in service in '{store}'; give its report with --baseline.")
-    on_sets = _on_sets(store, promise, by_name(sets, "--set"), by_name(baseline_sets, "--baseline-set"))
+    on_sets = _on_sets(store, promise, by_name(given.of_sets, "--set"), by_name(baseline_sets, "--baseline-set"))
     pairs = pair([find(store, c, Comparison) for c in comparisons or ()], judged, baseline=before, sets=on_sets)
     verdict = decide(
         judged, promise, baseline=before, first_release=first_release, differences=pairs.differences, sets=on_sets
     )
     verdict = replace(verdict, made_from={**verdict.made_from, **pairs.made_from})
     if store.is_dir():
-        open_store(store).put(verdict, name=f"verdict/{promise.name}", reason="gate")
+        open_store(store).put(verdict, name=f"verdict/{promise.name}", reason=because("gate", given.of_spec))
     if out:
         save_artifact(verdict, out)
     if page:

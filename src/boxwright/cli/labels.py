@@ -11,13 +11,14 @@ import numpy as np
 import typer
 
 from boxwright.artifacts import Dataset
+from boxwright.cli.documents import SetOption, read_spec
 from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, find, give, open_store, write_page
 from boxwright.errors import InputError
 from boxwright.ingestion.source import read_source
 from boxwright.labels.examples import Drawn, examples_of
 from boxwright.lifecycle.examples import Pictures, drawn_of_dataset, drawn_of_reading
 from boxwright.pages.guideline import Shown, guideline_page
-from boxwright.spec import Spec, load_spec
+from boxwright.spec import Spec
 from boxwright.spec.guideline import guideline_of
 from boxwright.store.digest import canonical_json, digest_of_bytes
 
@@ -45,11 +46,12 @@ def guideline(
     pictures: Annotated[
         Path | None, typer.Option("--pictures", help="Folder of an annotation file's pictures.")
     ] = None,
+    values: SetOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Render the spec's labelling rules as a page to print, with boxes of the data as examples."""
-    promise = load_spec(spec)
+    promise = read_spec(spec, values)
     shown = list(_examples(promise, source, pictures, store)) if source else []
     digest = digest_of_bytes(canonical_json(promise.as_document).encode())
     write_page(page, guideline_page(promise, digest=digest, examples=shown, source=Path(source).name if source else ""))

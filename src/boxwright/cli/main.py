@@ -17,6 +17,7 @@ import typer
 
 from boxwright import __version__
 from boxwright.cli.compiling import announce_compiling
+from boxwright.cli.nearest import told
 from boxwright.cli.progress import begin_verb, end_verb
 from boxwright.errors import BoxwrightError, NotReleasable, ParityError, TrainingError
 
@@ -91,7 +92,7 @@ def _at_work(arguments: list[str], verbs: Iterable[str]) -> object:
     if arguments and arguments[0] in VERBS and arguments[0] not in _TELL_THEMSELVES:
         begin_verb(arguments[0])
     try:
-        return command_line(verbs)(arguments, standalone_mode=False)
+        return command_line(verbs)(arguments, prog_name="boxwright", standalone_mode=False)
     finally:
         end_verb()
 
@@ -104,7 +105,7 @@ def _wrong_words(error: Exception) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         typer.echo(sentence())
         return 2
-    return _complain(sentence())
+    return _complain(told(error))
 
 
 def _complain(sentence: str) -> int:

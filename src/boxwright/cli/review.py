@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import ReviewQueue
 from boxwright.cli import review_answers, review_tools
+from boxwright.cli.documents import SetOption, because, read_spec
 from boxwright.cli.review_tools import JOURNAL, QUEUE
 from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, find, give, open_store, write_page
 from boxwright.errors import InputError
@@ -20,7 +21,6 @@ from boxwright.images import read_picture
 from boxwright.lifecycle import answered_pictures, at_hand, pictures_of, select_for_review
 from boxwright.pages import queue_page
 from boxwright.review import questions
-from boxwright.spec import load_spec
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,6 +42,7 @@ def select(
     journal: JOURNAL = None,
     since: Annotated[float, typer.Option("--since", help="Seconds since 1970; older events are left out.")] = 0.0,
     page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
+    values: SetOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,7 +50,7 @@ def select(
 
     Images that were answered, or lie in an open queue, are left out.
     """
-    promise = load_spec(spec)
+    promise = read_spec(spec, values)
     opened = open_store(store)
     folder = journal or store / "journal"
     queue = select_for_review(opened, promise, folder, since=since)
@@ -59,7 +60,7 @@ def select(
         line = f"nothing to select among {queue.summary['pictures_at_hand']} images" + (f": {told}" if told else "")
         give({"review_queue": None, "items": 0, **dict(queue.summary)}, as_json=as_json, lines=[line])
         raise typer.Exit(1)
-    digest = opened.put(queue, name=f"review/{promise.name}", reason="select")
+    digest = opened.put(queue, name=f"review/{promise.name}", reason=because("select", values))
     if page:
         write_page(page, queue_page(queue, read_picture=_at_hand(store, folder)))
     chosen = queue.summary["chosen"]

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from boxwright.artifacts import Dataset, Split
+from boxwright.cli.documents import because, parted, read_spec
 from boxwright.cli.named import by_name
 from boxwright.cli.parts import WithParts
 from boxwright.cli.split_audit import audit_split
 from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, find, give, open_store
 from boxwright.errors import InputError
-from boxwright.spec import load_spec
 from boxwright.splitting import split as split_dataset
 
 
@@ -33,7 +33,12 @@ def split(
         str | None, typer.Option("--keep", help="Earlier split; groups it knows stay where they were.")
     ] = None,
     sets: Annotated[
-        list[str] | None, typer.Option("--set", help="NAME=FILE: a set's pictures, one file name a line; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=FILE|KEY=VALUE",
+            help="A set's images, one file name a line, or a value of the spec for this command; repeatable.",
+        ),
     ] = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
@@ -50,12 +55,12 @@ def split(
             f"files (COCO per side, YOLO's train and val, VOC's ImageSets)."
         )
     earlier = find(store, keep, Split) if keep else None
-    lists = {name: _lines_of(Path(path)) for name, path in by_name(sets, "--set").items()}
+    given = parted(spec, sets)
+    promise = read_spec(spec, given.of_spec)
+    lists = {name: _lines_of(Path(path)) for name, path in by_name(given.of_sets, "--set").items()}
     opened = open_store(store)
-    made = split_dataset(
-        data, load_spec(spec), from_source=from_source, keep=earlier, lists=lists, read=opened.pictures.read
-    )
-    digest = opened.put(made, name=f"split/{data.name}", reason="split")
+    made = split_dataset(data, promise, from_source=from_source, keep=earlier, lists=lists, read=opened.pictures.read)
+    digest = opened.put(made, name=f"split/{data.name}", reason=because("split", given.of_spec))
     summary = dict(made.summary)
     lines = [
         f"{side}: {summary['images'][side]} pictures in {summary['groups'][side]} groups, "

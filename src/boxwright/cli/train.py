@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from boxwright.artifacts import Checkpoint, Dataset, Split
+from boxwright.cli.documents import RecipeOption, SetOption, because, read_both
 from boxwright.cli.terminal import STORE, Bars, JsonOption, SpecOption, StoreOption, find, give, open_store, say
 from boxwright.lifecycle import Stages
-from boxwright.spec import load_spec
 from boxwright.store import Steps
-from boxwright.training import load_recipe
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,19 +22,20 @@ def train(
     dataset: Annotated[str, typer.Argument(help="Dataset: name or digest.")],
     split: Annotated[str, typer.Argument(help="Split: name or digest.")],
     spec: SpecOption,
-    recipe: Annotated[Path, typer.Option("--recipe", help="recipe.yaml, the method.")],
+    recipe: RecipeOption,
+    values: SetOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Train on the split's train side; run again after an interruption to go on."""
-    promise, method = load_spec(spec), load_recipe(recipe)
+    promise, method = read_both(spec, recipe, values)
     data, parts = find(store, dataset, Dataset), find(store, split, Split)
     opened = open_store(store)
     with Bars().shown() as bars:
         stages = Stages(opened, promise, method, store / "work", bars)
         do = Steps(opened, say)
         made = do(Checkpoint, "train", stages.train, data, parts, also=stages.of_training)
-    opened.point(f"checkpoint/{promise.name}", made.digest, reason="train")
+    opened.point(f"checkpoint/{promise.name}", made.digest, reason=because("train", values))
     history = made.history
     lines = [
         f"{history['steps']} steps in {history['seconds']:.0f} s ({history['cpu_seconds']:.0f} CPU s), "

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from boxwright.artifacts import Corrections, Dataset, Predictions, Split
+from boxwright.cli.documents import RecipeOption, SetOption, because, read_both
 from boxwright.cli.gate import JunitOption, MarkdownOption, as_lines, write_forms
 from boxwright.cli.pictures import pictures_of_store
 from boxwright.cli.terminal import (
@@ -25,8 +26,6 @@ from boxwright.cli.terminal import (
 from boxwright.lifecycle import refuse_withdrawn
 from boxwright.lifecycle import turn as turn_loop
 from boxwright.pages import report_page, verdict_page
-from boxwright.spec import load_spec
-from boxwright.training import load_recipe
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,7 +36,7 @@ def add_to(app: typer.Typer) -> None:
 def turn(
     dataset: Annotated[str, typer.Argument(help="Dataset: name or digest.")],
     spec: SpecOption,
-    recipe: Annotated[Path, typer.Option("--recipe", help="recipe.yaml, the method.")],
+    recipe: RecipeOption,
     corrections: Annotated[str | None, typer.Option("--corrections", help="Corrections to put in first.")] = None,
     keep: Annotated[
         str | None, typer.Option("--keep", help="Earlier split; groups it knows stay where they were.")
@@ -49,11 +48,12 @@ def turn(
     ] = None,
     junit: JunitOption = None,
     markdown: MarkdownOption = None,
+    values: SetOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Correct, split, train, export, choose, predict, evaluate, decide, promote; exit code 1 if the gate says no."""
-    promise, method = load_spec(spec), load_recipe(recipe)
+    promise, method = read_both(spec, recipe, values)
     opened = open_store(store)
     data = find(store, dataset, Dataset)
     answers = find(store, corrections, Corrections) if corrections else None
@@ -72,7 +72,7 @@ def turn(
     }  # fmt: skip
     names |= {f"report/{promise.name}/{on.name}": on.report for on in made.sets if on.report}
     for name, artifact in names.items():
-        opened.point(name, artifact.digest, reason="turn")
+        opened.point(name, artifact.digest, reason=because("turn", values))
     if pages:
         write_page(
             pages / "report.html", report_page(made.report, **pictures_of_store(opened, made.dataset, made.predictions))
@@ -89,7 +89,7 @@ def turn(
         "candidate": made.candidate.digest, "report": made.report.digest,
         "sets": {on.name: on.report.digest for on in made.sets if on.report}, "looks": {name: list(bundles) for name, bundles in made.verdict.looks.items()},
         "verdict": made.verdict.verdict,
-        "verdict_digest": made.verdict.digest, "promoted": made.rollout is not None, "metrics": dict(made.report.metrics),
+        "verdict_digest": made.verdict.digest, "set": values or [], "promoted": made.rollout is not None, "metrics": dict(made.report.metrics),
     }  # fmt: skip
     give(result, as_json=as_json, lines=[*as_lines(made.verdict), made.candidate.digest])
     raise typer.Exit(0 if made.verdict.verdict == "pass" else 1)

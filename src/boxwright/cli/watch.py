@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
+from boxwright.cli.documents import SetOption, because, read_spec
 from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, give, open_store, write_page
 from boxwright.lifecycle import Watched, round_due, watch_traffic
 from boxwright.pages import drift_page
-from boxwright.spec import load_spec
 
 _EXIT = {"quiet": 0, "alarm": 1, "too few to compare": 2}
 _MOST_LINES = 20
@@ -30,14 +30,15 @@ def watch(
     ] = None,
     since: Annotated[float, typer.Option("--since", help="Seconds since 1970; older events are left out.")] = 0.0,
     page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
+    values: SetOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Compare journaled events with the reference; exit code 1 on an alarm or an unknown or silent camera, 2 on too few events."""
-    promise = load_spec(spec)
+    promise = read_spec(spec, values)
     opened = open_store(store)
     watched = watch_traffic(opened, promise, journal or store / "journal", since=since)
-    digest = opened.put(watched.drift, name=f"drift/{promise.name}", reason="watch")
+    digest = opened.put(watched.drift, name=f"drift/{promise.name}", reason=because("watch", values))
     if page:
         write_page(page, drift_page(watched.drift, title=f"{promise.name}: traffic against the reference"))
     summary = dict(watched.drift.summary)

@@ -5,6 +5,7 @@ Takes untrusted bytes, returns upright 8-bit RGB; takes a picture and an input s
 """
 
 from boxwright.images.draw import draw_boxes
+from boxwright.images.exif import exif_camera, exif_time
 from boxwright.images.measure import MEASURES, is_near_black, measure
 from boxwright.images.names import NameMatches, match_names
 from boxwright.images.placement import Placement
@@ -18,6 +19,8 @@ __all__ = [
     "PictureHeader",
     "Placement",
     "draw_boxes",
+    "exif_camera",
+    "exif_time",
     "has_position",
     "is_near_black",
     "letterbox",

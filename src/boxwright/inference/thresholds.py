@@ -20,7 +20,9 @@ class Thresholds:
         names, chosen = contract.class_names, contract.score_thresholds
         self.of_class = None if chosen is None else np.array([chosen[n] for n in names])
         self._by_condition: dict[str, dict[str, NDArray[np.float64]]] = {}
-        for condition, by_value in contract.condition_thresholds.items() if chosen is not None else ():
+        if chosen is None:
+            return
+        for condition, by_value in contract.condition_thresholds.items():
             self._by_condition[condition] = {
                 value: np.array([of_class.get(name, chosen[name]) for name in names])
                 for value, of_class in by_value.items()

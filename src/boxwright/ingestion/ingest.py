@@ -66,7 +66,7 @@ def ingest(
 
     def flush() -> None:
         for seen, digest in zip(waiting, keep(s.data for s in waiting), strict=True):
-            record = under.take(seen.record) if under else seen.record
+            record = under.take(seen.record, seen.data) if under else seen.record
             found = _conditions(record, extra, seen.measures)
             if under:
                 under.count(found)
@@ -157,7 +157,7 @@ def check_reading(
     extra = read_conditions(conditions) if conditions else {}
     images, annotations, unlabelled = 0, 0, 0
     for seen in look(reading, depth=depth, fetch=fetch, progress=progress):
-        record = under.take(seen.record) if under else seen.record
+        record = under.take(seen.record, seen.data) if under else seen.record
         if under:
             under.count(_conditions(record, extra, seen.measures))
         images += 1

@@ -295,14 +295,14 @@ def told_over_limit(image: NDArray, class_id: NDArray, class_names: Sequence[str
     """A sentence where an image has more detections of one class than are judged."""
     if not len(image):
         return None
-    counts = np.bincount(image.astype(np.int64) * len(class_names) + class_id)
-    over = np.flatnonzero(counts > most)
-    if not len(over):
+    keys, counts = np.unique(image.astype(np.int64) * len(class_names) + class_id, return_counts=True)
+    keys, counts = keys[counts > most], counts[counts > most]
+    if not len(keys):
         return None
-    names = [class_names[k] for k in np.unique(over % len(class_names)).tolist()]
+    names: list[str] = [class_names[int(k)] for k in np.unique(keys % len(class_names))]
     shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
-    images = len(np.unique(over // len(class_names)))
+    images = len(np.unique(keys // len(class_names)))
     return (
-        f"{int((counts[over] - most).sum()):,} detections are not judged: {images:,} {'image has' if images == 1 else 'images have'} "
+        f"{int((counts - most).sum()):,} detections are not judged: {images:,} {'image has' if images == 1 else 'images have'} "
         f"more than {most} of one class ({shown}), and as in COCO only the {most} best scored count"
     )

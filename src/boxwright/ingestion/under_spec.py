@@ -8,13 +8,14 @@ meaningless report tomorrow.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from boxwright.images import exif_camera, exif_time
 from boxwright.ingestion.reading import Boxes, PictureRecord, Reading
 from boxwright.spec import Spec
 
@@ -39,8 +40,13 @@ class UnderSpec:
         self._of_class = np.zeros(len(self.spec.classes), np.int64)
         self._values = {c.name: Counter() for c in self.spec.conditions if c.source == "metadata"}
 
-    def take(self, record: PictureRecord) -> PictureRecord:
-        """The record with the spec's class_ids; boxes of other classes are left out, those too small or too hidden ignored."""
+    def take(self, record: PictureRecord, data: bytes = b"") -> PictureRecord:
+        """The record with the spec's class_ids; boxes of other classes are left out, those too small or too hidden ignored.
+
+        Its conditions gain what the spec reads off the file's name and, where there is `data`, its EXIF.
+        """
+        if self.spec.metadata:
+            record = replace(record, conditions={**self._read_off(record, data), **record.conditions})
         boxes, known = record.boxes, list(self.spec.class_names)
         if not len(boxes):
             return record
@@ -58,6 +64,15 @@ class UnderSpec:
         return replace(
             record, boxes=replace(boxes, ignore=boxes.ignore | (size < least) | _too_hidden(boxes, self.spec))
         )
+
+    def _read_off(self, record: PictureRecord, data: bytes) -> dict[str, str]:
+        """Conditions that the spec reads off a file's name and EXIF; those the file does not tell are left out."""
+        read: dict[str, Callable[[bytes], str]] = {"exif_camera": exif_camera, "exif_time": exif_time}
+        found = {
+            clause.name: clause.of_name(record.file_name) if clause.source == "file_name" else read[clause.source](data)
+            for clause in self.spec.metadata
+        }
+        return {name: value for name, value in found.items() if value}
 
     def count(self, conditions: Mapping[str, Any]) -> None:
         """Note the conditions of one more image, as it will be stored."""

@@ -6,19 +6,24 @@ and that every complaint names the key's path.
 """
 
 from boxwright.spec.datasheet import DataSheet, read_sheet, sheet_of
-from boxwright.spec.document import Section, parse_document, parse_yaml, read_document
+from boxwright.spec.document import Section, parse_document, read_document
+from boxwright.spec.overrides import Override, by_document, parse_overrides
 from boxwright.spec.requirement import Observed, Requirement, figure_key, parse_requirement
 from boxwright.spec.spec import Spec, load_spec, parse_spec
+from boxwright.spec.yaml_text import parse_yaml
 
 __all__ = [
     "DataSheet",
     "Observed",
+    "Override",
     "Requirement",
     "Section",
     "Spec",
+    "by_document",
     "figure_key",
     "load_spec",
     "parse_document",
+    "parse_overrides",
     "parse_requirement",
     "parse_spec",
     "parse_yaml",

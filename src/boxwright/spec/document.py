@@ -1,6 +1,6 @@
 """One YAML file to one typed document, with the key's path in every complaint.
 
-Safe loading only: no tags, few aliases, a cap on size and depth. Unknown keys are refused, with the nearest known key.
+Unknown keys are refused, with the nearest known key; values given beside the file (`overrides.py`) are checked with it.
 Serves spec.yaml and recipe.yaml alike.
 """
 
@@ -9,17 +9,15 @@ from __future__ import annotations
 import difflib
 import types
 import typing
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from boxwright.errors import SpecError
-
-MAX_BYTES = 1 << 20
-MAX_DEPTH = 20
-MAX_ALIASES = 100
+from boxwright.spec.overrides import Override, apply
+from boxwright.spec.yaml_text import parse_yaml
 
 
 class Section(BaseModel):
@@ -31,8 +29,8 @@ class Section(BaseModel):
 D = TypeVar("D", bound=Section)
 
 
-def read_document(path: str | Path, model: type[D]) -> D:
-    """The file as a `model`.
+def read_document(path: str | Path, model: type[D], overrides: Sequence[Override] = ()) -> D:
+    """The file as a `model`, with the overrides in it.
 
     Raises:
         SpecError: the file is missing, is no YAML mapping, or breaks the model; the message names the key's path.
@@ -42,64 +40,38 @@ def read_document(path: str | Path, model: type[D]) -> D:
         data = path.read_bytes()
     except OSError as error:
         raise SpecError(f"Cannot read '{path}': {error.strerror or error}. Give the path of a YAML file.") from error
-    return parse_document(data, model, name=path.name)
+    return parse_document(data, model, name=path.name, overrides=overrides)
 
 
-def parse_document(data: bytes, model: type[D], *, name: str) -> D:
-    """YAML text as a `model`; `name` is what errors call it."""
+def parse_document(data: bytes, model: type[D], *, name: str, overrides: Sequence[Override] = ()) -> D:
+    """YAML text as a `model`, with the overrides in it; `name` is what errors call it."""
     tree = parse_yaml(data, name=name)
     try:
-        return model.model_validate(tree)
+        return model.model_validate(apply(tree, overrides, name=name))
     except ValidationError as error:
-        raise _first_complaint(error, model, name) from error
+        raise _first_complaint(error, model, _blamed(error, tree, model, name, overrides)) from error
 
 
-def parse_yaml(data: bytes, *, name: str) -> dict[str, Any]:
-    """A YAML mapping from an untrusted file: plain values, few aliases, limited size and depth; SpecError otherwise."""
-    if len(data) > MAX_BYTES:
-        raise SpecError(f"'{name}' has {len(data)} bytes; at most {MAX_BYTES} are read.")
+def _blamed(
+    error: ValidationError, tree: dict[str, Any], model: type[Section], name: str, overrides: Sequence[Override]
+) -> str:
+    """What a complaint is about: the file, or the file with the override that broke it."""
+    place = tuple(str(part) for part in _first(error)["loc"])
+    near = [one for one in overrides if all(a == b for a, b in zip(place, one.path, strict=False))]
     try:
-        aliases = sum(isinstance(event, yaml.AliasEvent) for event in _events(data, name))
-        if aliases > MAX_ALIASES:
-            raise SpecError(f"'{name}' uses {aliases} YAML aliases; at most {MAX_ALIASES} are read.")
-        tree = yaml.load(data, Loader=_UniqueKeys)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise SpecError(f"'{name}' is not valid YAML{where}: {getattr(error, 'problem', error)}.") from error
-    except (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError) as error:
-        raise SpecError(f"'{name}' holds a value that YAML itself cannot read: {error}.") from error
-    if not isinstance(tree, dict):
-        raise SpecError(f"'{name}' must be a mapping of keys to values; found {type(tree).__name__}.")
-    return tree
+        model.model_validate(tree)
+    except ValidationError as alone:
+        if _first(alone)["loc"] == _first(error)["loc"]:
+            return name
+    return f"{name} with --set {near[-1].text}" if near else name
 
 
-def _events(data: bytes, name: str) -> typing.Iterator[yaml.Event]:
-    depth = 0
-    for event in yaml.parse(data, Loader=yaml.SafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            raise SpecError(f"'{name}' is nested deeper than {MAX_DEPTH} levels.")
-        yield event
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """Safe loader that refuses a key given twice instead of keeping the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, list | dict):
-                continue
-            if key in seen:
-                raise yaml.MarkedYAMLError(problem=f"key '{key}' is given twice", problem_mark=key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
+def _first(error: ValidationError) -> Any:
+    return min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")  # a misspelt key explains a missing one
 
 
 def _first_complaint(error: ValidationError, model: type[Section], name: str) -> SpecError:
-    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")  # a misspelt key explains a missing one
+    first = _first(error)
     key_path = _key_path(first["loc"])
     more = (
         f" ({error.error_count() - 1} more complaints follow when this one is mended.)"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,6 +20,8 @@ from boxwright.spec.clause import GrownSection, Name, Positive, Share, seconds_f
 from boxwright.spec.document import Section, parse_document, read_document
 from boxwright.spec.images import ImageClause
 from boxwright.spec.labels import LabelClause
+from boxwright.spec.metadata import MetadataClause
+from boxwright.spec.overrides import Override
 from boxwright.spec.requirement import SET, Requirement, parse_requirement
 from boxwright.spec.sets import SetClause, check_named, check_sets
 from boxwright.spec.split import SplitClause
@@ -234,10 +237,11 @@ class RetrainingClause(Section):
 class Spec(GrownSection):
     """The whole of spec.yaml."""
 
-    later = ("images",)
+    later = ("images", "metadata")
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]  # artifacts are found under it
     classes: Annotated[tuple[ClassClause, ...], Field(min_length=1)]
+    metadata: tuple[MetadataClause, ...] = ()  # conditions that are read off the files at ingestion
     conditions: tuple[ConditionClause, ...] = ()
     split: SplitClause = SplitClause()
     constraints: ConstraintClause = ConstraintClause()
@@ -254,12 +258,15 @@ class Spec(GrownSection):
 
     @model_validator(mode="after")
     def _names_agree(self) -> Spec:
-        for what, names in (("class", self.class_names), ("condition", tuple(c.name for c in self.conditions))):
+        for what, names in (
+            ("class", self.class_names), ("condition", tuple(c.name for c in self.conditions)),
+            ("metadata", tuple(c.name for c in self.metadata)),
+        ):  # fmt: skip
             twice = {n for n in names if names.count(n) > 1}
             if twice:
                 raise ValueError(f"{what} '{min(twice)}' is listed twice")
         known = {c.name: c for c in self.conditions}
-        taken = {"image_id", "file_name", "group", "class", "split", SET} & set(known)
+        taken = {"image_id", "file_name", "group", "class", "split", SET} & {*known, *(c.name for c in self.metadata)}
         if taken:
             raise ValueError(f"a condition cannot be called '{min(taken)}'; choose another name")
         for clause in self.coverage:
@@ -325,9 +332,9 @@ class Spec(GrownSection):
         return json.loads(self.model_dump_json())
 
 
-def load_spec(path: str | Path) -> Spec:
-    """The spec in a YAML file; SpecError with the key's path when it is wrong."""
-    return read_document(path, Spec)
+def load_spec(path: str | Path, overrides: Sequence[Override] = ()) -> Spec:
+    """The spec in a YAML file, with the overrides in it; SpecError with the key's path when it is wrong."""
+    return read_document(path, Spec, overrides)
 
 
 def parse_spec(text: str, *, name: str = "spec.yaml") -> Spec:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from boxwright.errors import InputError
+from boxwright.spec.metadata import bare, found_in
 from boxwright.splitting.side_lists import side_of_path
 
 _COUNTER = r"^(.+?)[_\-. ]*\d+$"
@@ -59,7 +60,7 @@ def group_from(file_names: Sequence[str], pattern: str) -> list[str | None]:
         compiled = re.compile(pattern)
     except re.error as error:
         raise InputError(f"'{pattern}' is no regular expression: {error}.") from error
-    found = [_found(compiled, bare(name)) for name in file_names]
+    found = [found_in(compiled, bare(name)) for name in file_names]
     if not any(found):
         raise InputError(
             f"The pattern '{pattern}' fits none of {len(found)} names, the first '{file_names[0] if file_names else ''}'."
@@ -74,7 +75,7 @@ def guesses(file_names: Sequence[str]) -> list[Guess]:
     for about, pattern in _PATTERNS:
         of_folder = about == "the folder"
         compiled = re.compile(pattern)
-        told = [_found(compiled, name if of_folder else PurePosixPath(name).name) for name in names]
+        told = [found_in(compiled, name if of_folder else PurePosixPath(name).name) for name in names]
         if of_folder:
             told = [None if one is None or side_of_path(f"{one}/x") else one for one in told]
         sizes = Counter(one for one in told if one is not None)
@@ -85,19 +86,3 @@ def guesses(file_names: Sequence[str]) -> list[Guess]:
         shown = pattern if of_folder else pattern.replace("^", "(?:^|/)", 1).replace("(.+", "([^/]+", 1)
         kept.setdefault(tuple(told), Guess(shown, about, tuple(told), len(several)))
     return sorted(kept.values(), key=lambda guess: -guess.count)
-
-
-def bare(name: str) -> str:
-    """The path without its ending, with slashes."""
-    path = name.replace("\\", "/")
-    suffix = PurePosixPath(path).suffix
-    known = 1 < len(suffix) <= 5 and not suffix[1:].isdigit()
-    return path[: -len(suffix)] if known else path
-
-
-def _found(pattern: re.Pattern[str], name: str) -> str | None:
-    match = pattern.search(name)
-    if match is None:
-        return None
-    told = [part for part in match.groups() if part] if pattern.groups else [match[0]]
-    return "/".join(told) or None

@@ -5,11 +5,13 @@ Each field says what it is and its unit. Lengths are pixels of the model's input
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
+from boxwright.spec import Override
 from boxwright.spec.document import Section, read_document
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -91,6 +93,6 @@ class Recipe(Section):
         return self
 
 
-def load_recipe(path: str | Path) -> Recipe:
-    """The recipe in a YAML file; SpecError with the key's path when it is wrong."""
-    return read_document(path, Recipe)
+def load_recipe(path: str | Path, overrides: Sequence[Override] = ()) -> Recipe:
+    """The recipe in a YAML file, with the overrides in it; SpecError with the key's path when it is wrong."""
+    return read_document(path, Recipe, overrides)
