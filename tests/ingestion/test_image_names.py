@@ -83,6 +83,18 @@ def test_how_names_were_matched_is_told_once_per_rule() -> None:
     assert told(files, at("../../x/a.png", "sub/x.json"))[0][1].endswith("such as '../../x/a.png' with 'images/a.png'")
 
 
+def test_images_that_are_not_there_are_different_ones(tmp_path: Path) -> None:
+    finder = Finder(tmp_path, [])
+    wanted = [
+        Wanted(("a.png",), tmp_path / near, subset)
+        for near, subset in (("c1/a.json", ""), ("c2/a.json", ""), ("x.xml", "A"), ("x.xml", "B"))
+    ]
+    assert len({finder.missing(one) for one in wanted}) == 4
+    (tmp_path / "a.png").touch()
+    assert not finder.missing(at("../a.png")).exists() and finder.missing(at("../a.png")).is_relative_to(tmp_path)
+    assert not finder.missing(Wanted(("a.png",), tmp_path / "x.xml")).exists()
+
+
 @given(FILES, FILES)
 def test_no_image_is_another_one(files: list[str], names: list[str]) -> None:
     found = met(files, *(at(name) for name in names))

@@ -66,12 +66,13 @@ class Finder:
         return [self.pictures[k] if k >= 0 else None for k in search.found]
 
     def missing(self, one: Wanted) -> Path:
-        """Where an image that was not found should be; a place where nothing is."""
-        name = spelled_alike(one.names[0]).replace("../", "") or "unnamed"
-        for place in (posixpath.join(one.subset, name), posixpath.join("missing", one.subset, name)):
-            if not (self.folder / place).exists():
-                return self.folder / place
-        return self.folder / "missing" / one.near.name / name
+        """Where an image that was not found should be: beside its annotation file, and nothing is there."""
+        name = posixpath.join(one.subset, spelled_alike(one.names[0]).replace("../", "") or "unnamed")
+        base = one.near.parent if one.near.is_relative_to(self.folder) else self.folder
+        for place in (base / name, base / "missing" / name):
+            if not place.exists():
+                return place
+        return base / "missing" / one.near.name / name
 
 
 class _Search:
