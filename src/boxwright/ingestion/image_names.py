@@ -11,7 +11,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from boxwright.images import match_names
 from boxwright.images.names import spelled_alike
@@ -55,7 +55,7 @@ class Finder:
         for k, name in enumerate(self._known):
             for above in _ancestors(posixpath.dirname(name)):
                 self._below.setdefault(above, []).append(k)
-        self._folders = {spelled_alike(posixpath.dirname(name)) for name in self._known}
+        self._folders = {spelled_alike(name) for name in {posixpath.dirname(name) for name in self._known}}
 
     def meet(self, reading: Reading, wanted: Sequence[Wanted]) -> list[Path | None]:
         """The image of each; None where there is none, or more than one could be meant. Told by rule, with counts."""
@@ -66,12 +66,13 @@ class Finder:
         return [self.pictures[k] if k >= 0 else None for k in search.found]
 
     def missing(self, one: Wanted) -> Path:
-        """Where an image that was not found should be; a place where nothing is."""
-        name = spelled_alike(one.names[0]).replace("../", "") or "unnamed"
-        for place in (posixpath.join(one.subset, name), posixpath.join("missing", one.subset, name)):
-            if not (self.folder / place).exists():
-                return self.folder / place
-        return self.folder / "missing" / one.near.name / name
+        """Where an image that was not found should be: beside its annotation file, and nothing is there."""
+        name = posixpath.join(one.subset, spelled_alike(one.names[0]).replace("../", "") or "unnamed")
+        base = one.near.parent if one.near.is_relative_to(self.folder) else self.folder
+        for place in (base / name, base / "missing" / name):
+            if not place.exists():
+                return place
+        return base / "missing" / one.near.name / name
 
 
 class _Search:
@@ -82,13 +83,12 @@ class _Search:
         self.folder, self.wanted = finder.folder, wanted
         self.found, self.rule = [-1] * len(wanted), [""] * len(wanted)
         self.said = [""] * len(wanted)  # the name by which each was found, or last looked for
+        self.owned = bytearray(len(self.known))
         self.ambiguous: set[int] = set()
         self.subsets = {w.subset.casefold() for w in wanted if w.subset}
-        places = [w.near.parent for w in wanted]
-        self.bases = [
-            list(_ancestors(p.relative_to(finder.folder).as_posix())) if p.is_relative_to(finder.folder) else [""]
-            for p in places
-        ]
+        bases = {place: _bases(finder.folder, place) for place in {w.near.parent for w in wanted}}
+        self.bases = [bases[w.near.parent] for w in wanted]
+        self.places: dict[tuple[Path, str, tuple[str, ...], str], list[str]] = {}
 
     def turn(self, turn: int) -> None:
         """Look for what is left by the names of one rank; what names of a higher rank have is not taken."""
@@ -98,47 +98,59 @@ class _Search:
         taken = {k for k in self.found if k >= 0}
         for i in left:
             self.said[i] = self.wanted[i].names[turn]
-        places = {i: list(self._places(i)) for i in left}
+        plain = {i: _plain(self.said[i]) for i in left}
+        places = {i: self._places(i, plain[i]) for i in left}
         for rank in range(max(map(len, places.values()))):
             asked = [i for i in left if self.found[i] < 0 and rank < len(places[i])]
-            self._match(asked, [places[i][rank] for i in asked], range(len(self.known)), taken, how="place")
+            names = [posixpath.join(places[i][rank], posixpath.basename(plain[i])) for i in asked]
+            self._match(asked, names, range(len(self.known)), taken, how="place")
+        at_level: dict[str, list[int]] = {}
+        for i in left:
+            for level in self.bases[i] if self.found[i] < 0 else ():
+                at_level.setdefault(level, []).append(i)
+        levels = sorted(at_level, key=lambda level: -level.count("/") - bool(level))
         for how in ("subset", "folders", "whole", "any"):
-            for level in sorted({b for i in left for b in self.bases[i]}, key=lambda b: (-b.count("/") - bool(b), b)):
-                self._match_below(level, left, taken, how)
+            for level in levels if at_level else ():
+                self._match_below(level, at_level[level], plain, taken, how)
+        self._part(left, turn)
 
-    def _places(self, i: int) -> Iterator[str]:
-        """Paths that the name may mean, as far as their folders exist, the likeliest first."""
-        one, name = self.wanted[i], self._plain(i)
-        bases = self.bases[i]
-        options = [(base, usual, one.subset) for base in bases for usual in _USUAL if one.subset]
-        options.append((bases[0], "", ""))
-        options += [(base, usual, hint) for base in bases for usual in _USUAL for hint in one.folders]
-        options += [(base, usual, "") for base in bases for usual in _USUAL]
-        seen: set[str] = set()
-        for option in options:
-            place = posixpath.normpath(posixpath.join(*option, name))
-            if place not in seen and spelled_alike(posixpath.dirname(place)) in self.folders:
-                seen.add(place)
-                yield place
+    def _part(self, left: list[int], turn: int) -> None:
+        """Take an image back from names that mean different images: of two subsets, or alike only in a later name."""
+        claims: dict[int, set[tuple[str, str]]] = {}
+        for i in left:
+            one = self.wanted[i]
+            mine = (one.subset.casefold(), spelled_alike(one.names[0]) if turn else "")
+            claims.setdefault(self.found[i], set()).add(mine)
+        for i in left:
+            if self.found[i] >= 0 and len(claims[self.found[i]]) > 1:
+                self.found[i], self.rule[i] = -1, ""
+                self.ambiguous.add(i)
 
-    def _plain(self, i: int) -> str:
-        """The name as a relative path, with an ending."""
-        name = spelled_alike(self.said[i])
-        return name if _has_ending(name) else name + _ANY
+    def _places(self, i: int, plain: str) -> list[str]:
+        """Folders that the name may lie in, as far as they exist, the likeliest first."""
+        one, folder, bases = self.wanted[i], posixpath.dirname(plain), self.bases[i]
+        key = (one.near.parent, one.subset, one.folders, folder)
+        if key not in self.places:
+            options = [(base, usual, one.subset) for base in bases for usual in _USUAL if one.subset]
+            options.append((bases[0], "", ""))
+            options += [(base, usual, hint) for base in bases for usual in _USUAL for hint in one.folders]
+            options += [(base, usual, "") for base in bases for usual in _USUAL]
+            listed = [posixpath.normpath(posixpath.join(*option, folder)) for option in options]
+            listed = ["" if place == "." else place for place in listed]
+            self.places[key] = [place for place in dict.fromkeys(listed) if spelled_alike(place) in self.folders]
+        return self.places[key]
 
-    def _match_below(self, level: str, left: list[int], taken: set[int], how: str) -> None:
-        asked = [i for i in left if self.found[i] < 0 and level in self.bases[i]]
-        heads = {"subset": lambda w: (w.subset,), "folders": lambda w: w.folders}
-        for head in range(max((len(self.wanted[i].folders) for i in asked), default=0) if how == "folders" else 1):
-            some = asked
-            if how in heads:
-                some = [i for i in asked if head < len(heads[how](self.wanted[i])) and heads[how](self.wanted[i])[head]]
-            if some and (known := self.below.get(level)):
-                names = [
-                    posixpath.join(heads[how](self.wanted[i])[head] if how in heads else "", self._plain(i))
-                    for i in some
-                ]
-                self._match(some, names, known, taken, how=how)
+    def _match_below(self, level: str, asked: list[int], plain: dict[int, str], taken: set[int], how: str) -> None:
+        """Match by the end of the path, among the images below one folder; with a declared or probable folder before it."""
+        known = self.below.get(level, [])
+        asked = [i for i in asked if self.found[i] < 0] if known else []
+        heads = {i: (self.wanted[i].subset,) if how == "subset" else self.wanted[i].folders for i in asked}
+        if how in ("whole", "any"):
+            self._match(asked, [plain[i] for i in asked], known, taken, how=how)
+            return
+        for rank in range(max(map(len, heads.values()), default=0)):
+            some = [i for i in asked if self.found[i] < 0 and rank < len(heads[i]) and heads[i][rank]]
+            self._match(some, [f"{heads[i][rank]}/{plain[i]}" for i in some], known, taken, how=how)
 
     def _match(self, asked: list[int], names: list[str], known: Sequence[int], taken: set[int], *, how: str) -> None:
         """Match some names with some images, and keep what `how` allows.
@@ -147,20 +159,21 @@ class _Search:
         """
         if not asked:
             return
-        inside = set(known)
-        settled = [self.known[k] for k in set(self.found) if k in inside]
         paths = [self.known[k] for k in known]
-        met = match_names([*names, *settled], paths, other_endings=True)
-        for row, i in enumerate(asked):
+        settled = [self.known[k] for k in known if self.owned[k]]
+        rows = {name: row for row, name in enumerate(dict.fromkeys(names))}  # many files may say the same
+        met = match_names([*rows, *settled], paths, other_endings=True)
+        ambiguous = set(met.ambiguous) if how == "any" else set()
+        for i, name in zip(asked, names, strict=True):
+            row = rows[name]
+            self.ambiguous.update([i] if row in ambiguous else [])
             k = known[met.index[row]] if met.index[row] >= 0 else -1
-            if how == "any" and row in met.ambiguous:
-                self.ambiguous.add(i)
             if k < 0 or k in taken or self._contradicts(i, k):
                 self.ambiguous.update([i] if k >= 0 else [])
                 continue
-            whole, rest = _whole(names[row], self.known[k])
+            whole, rest = _whole(name, self.known[k])
             if (how == "any" and (whole or met.rule[row] != "ending")) or (whole and (how != "place" or not rest)):
-                self.found[i] = k
+                self.found[i], self.owned[k] = k, True
                 self.rule[i] = _difference(self.said[i], self.known[k], placed=how == "place")
 
     def _contradicts(self, i: int, k: int) -> bool:
@@ -184,7 +197,7 @@ class _Search:
         if rows := sorted(i for i in self.ambiguous if self.found[i] < 0):
             message = (
                 f"{_names(len(rows))} matched with no image, because several images, or one that another name has, "
-                f"could be meant, such as '{self.wanted[rows[0]].names[0]:.100}'. Give the folder that the names are "
+                f"could be meant, such as '{self.said[rows[0]]:.100}'. Give the folder that the names are "
                 f"relative to with --pictures, or put the missing images there"
             )
             reading.problem("ambiguous-name", "error", where, message)
@@ -203,8 +216,19 @@ def _ancestors(folder: str) -> Iterator[str]:
     yield ""
 
 
+def _bases(root: Path, place: Path) -> list[str]:
+    """The folder of an annotation file and those above it, relative to the images' root; the root alone where it lies elsewhere."""
+    return list(_ancestors(place.relative_to(root).as_posix())) if place.is_relative_to(root) else [""]
+
+
+def _plain(said: str) -> str:
+    """A name as a relative path with an ending."""
+    name = spelled_alike(said)
+    return name if _has_ending(name) else name + _ANY
+
+
 def _has_ending(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in PICTURE_ENDINGS
+    return posixpath.splitext(name)[1].lower() in PICTURE_ENDINGS
 
 
 def _parts(name: str) -> list[str]:
@@ -214,17 +238,21 @@ def _parts(name: str) -> list[str]:
 
 def _whole(name: str, known: str) -> tuple[bool, int]:
     """Whether all of a name is the end of a known one, and how many parts of the known one stand before it."""
+    if name == known:
+        return True, 0
     mine, theirs = _parts(name), _parts(known)
     if name.endswith(_ANY):
-        mine[-1], theirs[-1] = mine[-1].removesuffix(_ANY), PurePosixPath(theirs[-1]).stem
+        mine[-1], theirs[-1] = mine[-1].removesuffix(_ANY), posixpath.splitext(theirs[-1])[0]
     return mine == theirs[-len(mine) :], len(theirs) - len(mine)
 
 
 def _difference(said: str, known: str, *, placed: bool) -> str:
     """What had to be ignored for a name to be a known one: a key of _TOLD, or empty."""
+    if not said.startswith(".") and known.endswith(said):
+        return ""
     theirs = known.split("/")
     if not _has_ending(spelled_alike(said)):
-        theirs[-1] = PurePosixPath(theirs[-1]).stem
+        theirs[-1] = posixpath.splitext(theirs[-1])[0]
     plain = [part for part in said.split("/") if part not in ("", ".", "..")]
     alike = [part for part in spelled_alike(said).split("/") if part != ".."]
     leads_out = ".." in spelled_alike(said).split("/") and not placed

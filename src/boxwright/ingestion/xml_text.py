@@ -42,7 +42,8 @@ def parse_xml(path: Path, *, most: int) -> Element:
         encoding = _encoding(data)
         return fromstring(data if encoding == "utf-8" else data.decode(encoding))
     except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError) as error:
-        raise FormatError(f"'{path}' cannot be read as XML ({error}).") from error
+        hint = " Its text is not in UTF-8, and it declares no other encoding." if _is_undeclared(data) else ""
+        raise FormatError(f"'{path}' cannot be read as XML ({error}).{hint}") from error
 
 
 def xml_head(path: Path) -> str:
@@ -63,6 +64,15 @@ def _encoding(data: bytes) -> str:
     if name in _NO_TEXT:
         raise LookupError(f"'{name}' is no encoding of XML")
     return "utf-8-sig" if name.startswith(("utf-16", "utf-32")) else name
+
+
+def _is_undeclared(data: bytes) -> bool:
+    try:
+        return _encoding(data) == "utf-8" and not data.decode()
+    except UnicodeDecodeError:
+        return True
+    except LookupError:
+        return False
 
 
 def xml_text(text: str) -> str:

@@ -64,7 +64,7 @@ def read_shape(
     if shape.tag != "box" or _angle(shape):
         reading.turned[kind] += 1
         if reading.turned[kind] == 1:
-            message = f"is a {kind}; the upright box around it was taken, here and for all like it"
+            message = f"its outline ({kind}) became the upright box around it, here and for all like it"
             reading.problem("turned-upright", "warning", where, message)
     attributes: dict[str, object] = {"occluded": shape.get("occluded") == "1"}
     for attribute in shape.findall("attribute"):

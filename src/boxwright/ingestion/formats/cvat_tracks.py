@@ -97,7 +97,7 @@ def _given(
 def _between(one: Element, other: Element, share: float) -> Element | None:
     """The box at a share of the way; None for two outlines that differ."""
     if one.tag != "box" or other.tag != "box":
-        same = one.tag == other.tag and all(one.get(k) == other.get(k) for k in one.keys() - {"frame", "keyframe"})
+        same = one.tag == other.tag and all(one.get(k) == other.get(k) for k in {*one.attrib} - {"frame", "keyframe"})
         return one if same else None
     try:
         edges = {e: float(one.get(e) or "nan") * (1 - share) + float(other.get(e) or "nan") * share for e in _EDGES}

@@ -30,7 +30,7 @@ from boxwright.ingestion.json_text import parse_json
 from boxwright.ingestion.reading import BoxRecord, PictureRecord, Reading
 
 _MOST_BYTES = 1 << 28  # with the picture inside
-_AROUND = ("polygon", "mask", "rotation")
+_AROUND = ("polygon", "mask", "rotation", "oriented_rectangle", "quadrilateral")
 
 
 def is_labelme(tree: Any) -> bool:
@@ -144,7 +144,7 @@ def _read_shape(reading: Reading, shape: Any, where: str) -> BoxRecord | None:
     except (TypeError, ValueError, OverflowError, IndexError):
         corners = (math.nan, math.nan, math.nan, math.nan)
     if corners is None:
-        reading.problem("no-box", "warning", where, f"is a {kind!s:.40}, which holds no box; it was left out")
+        reading.problem("no-box", "warning", where, f"its type {kind!s:.40} holds no box; it was left out")
         return None
     if (
         not all(math.isfinite(v) and abs(v) < 1e300 for v in corners)

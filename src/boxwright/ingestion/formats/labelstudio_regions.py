@@ -103,7 +103,7 @@ class Regions:
     def _turned(self, kind: str, where: str) -> None:
         self.reading.turned[kind] += 1
         if self.reading.turned[kind] == 1:
-            message = f"is a {kind}; the upright box around it was taken, here and for all like it"
+            message = f"its outline ({kind}) became the upright box around it, here and for all like it"
             self.reading.problem("turned-upright", "warning", where, message)
 
     def _attributes(self, region: dict, siblings: list[dict], where: str) -> dict[str, Any]:
