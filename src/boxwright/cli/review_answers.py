@@ -26,9 +26,9 @@ from boxwright.store import Store
 
 LATEST = "corrections/latest"
 _WORDS = {
-    "untouched": "as they were proposed; they stay open (--unchanged-is-confirmed takes them as looked at)",
-    "emptied": "without any of their boxes, as is the whole file; they stay open (--emptied-is-confirmed takes them)",
-    "not marked": "without the tag 'reviewed'; they stay open",
+    "untouched": "as proposed and stay open (--unchanged-is-confirmed takes them as looked at)",
+    "emptied": "without any box, like the whole file, and stay open (--emptied-is-confirmed takes them)",
+    "not marked": "without the tag 'reviewed' and stay open",
 }
 
 
@@ -103,22 +103,28 @@ def _not_yet_in_a_dataset(store: Store, *, but: str) -> str | None:
 def _lines(taken: Accepted, limit: int) -> list[str]:
     """The changed images, those that changed most first, and how many there are of every other kind."""
     changed = sorted(taken.weighed.of_state("changed"), key=lambda c: (-_touched(c), c.file_name, c.item))
-    lines = [f"{c.file_name}: {_counted(c.boxes)}" for c in changed[:limit]]
+    lines = [f"{c.item} {c.file_name}: {_counted(c.boxes)}" for c in changed[:limit]]
     if len(changed) > limit:
-        lines.append(f"... and {len(changed) - limit} more changed images; --limit and --json list them")
+        lines.append(f"... and {_images(len(changed) - limit)} more with changes; --limit and --json list them")
     confirmed = len(taken.weighed.of_state("confirmed"))
     if confirmed:
-        lines.append(f"{confirmed} images were looked at and left as they were proposed")
+        lines.append(f"{_images(confirmed)} looked at and left as proposed")
     emptied = sum(c.boxes["removed"] > 0 and not _left(c) for c in changed)
     if emptied:
-        lines.append(f"{emptied} images came back without any of their boxes and count as empty")
+        lines.append(
+            f"{_images(emptied)} came back without any of the proposed boxes, counted as images with nothing in them"
+        )
     for state, words in _WORDS.items():
         if found := taken.weighed.of_state(state):
             touched = sum(_touched(c) > 0 for c in found) if state == "not marked" else 0
             lines.append(
-                f"{len(found)} images came back {words}" + (f"; {touched} have changed boxes" if touched else "")
+                f"{_images(len(found))} came back {words}" + (f"; {touched} have changed boxes" if touched else "")
             )
     return lines
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'' if count == 1 else 's'}"
 
 
 def _summary(result: dict[str, Any]) -> list[str]:

@@ -74,7 +74,7 @@ def weigh(
     queue: ReviewQueue,
     answers: Sequence[Answer],
     *,
-    size_of: Callable[[str], tuple[int, int]],
+    size_of: Callable[[str], tuple[int, int] | None],
     exports: Sequence[float | None] | None = None,
     unchanged_is_confirmed: bool = False,
     emptied_is_confirmed: bool = False,
@@ -84,7 +84,7 @@ def weigh(
     Args:
         queue: what was asked.
         answers: of one file.
-        size_of: image digest to height and width.
+        size_of: image digest to height and width; None where it is not known.
         exports: the `least_score` of each export of the queue; empty or None where none is recorded.
         unchanged_is_confirmed: somebody vouches for the images that came back as they went out.
         emptied_is_confirmed: somebody vouches that a file without any box means it.
@@ -126,14 +126,15 @@ class _Against:
     """An answer held against the proposal of its item."""
 
     def __init__(
-        self, queue: ReviewQueue, answer: Answer, proposal: Proposal, size_hw: tuple[int, int], same_px: float
+        self, queue: ReviewQueue, answer: Answer, proposal: Proposal, size_hw: tuple[int, int] | None, same_px: float
     ) -> None:
         self._answer, self._proposal, self._same_px = answer, proposal, same_px
         ids = {name: i for i, name in enumerate(queue.class_names)}
         self._class_id = np.array([ids.get(name, -1) for name in answer.class_names], np.int32)
         given = np.nan_to_num(np.asarray(answer.boxes_xyxy, np.float64).reshape(-1, 4), nan=-1e9)
-        self._boxes = clip(given, size_hw=size_hw) if len(given) else given
-        self._proposed = clip(proposal.boxes_xyxy, size_hw=size_hw) if len(proposal) else proposal.boxes_xyxy
+        self._boxes, self._proposed = (
+            boxes if size_hw is None else clip(boxes, size_hw=size_hw) for boxes in (given, proposal.boxes_xyxy)
+        )
         self._apart = _apart(self._proposed, self._boxes)  # (m, n)
 
     def judge(self, handed_out: Sequence[NDArray[np.bool_]], *, any_threshold: bool) -> tuple[bool, dict[str, int]]:
