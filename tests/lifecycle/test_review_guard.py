@@ -98,7 +98,7 @@ def coco(folder: Path) -> Path:
     for c in tree["categories"]:
         c["id"] = turned[c["id"]]
     for image in tree["images"]:
-        image["file_name"] = f"images/{image['file_name']}"
+        image["file_name"] = f"task 7/{image['file_name']}"
     path.write_text(json.dumps({**tree, "categories": tree["categories"][::-1]}))
     return path
 
@@ -169,6 +169,7 @@ def test_an_untouched_export_is_refused_and_one_touched_image_is_one_answer(
     item = touch(path)
     found = world.accept(path, "--emptied-is-confirmed")
     assert (found["answered"], found["open"]) == (1, COUNT - 1)
+    assert found["names_met"] == ({"ending": COUNT} if form == "coco" else {})
     assert [c["item"] for c in found["changes"] if c["answered"]] == [item]
     assert found["boxes"]["removed"] == 1 and len(found["untouched"]) == COUNT - 1
     assert [i["item"] for i in world.verb("review", "list", "review/line")["items"] if i["answered"]] == [item]

@@ -61,6 +61,9 @@ def accept(
         opened, items, read.answers, folder, reviewer=reviewer, unchanged_is_confirmed=unchanged,
         emptied_is_confirmed=emptied,
     )  # fmt: skip
+    if taken.weighed.told:
+        met = ", ".join(f"{count} by {rule}" for rule, count in taken.weighed.told.items())
+        say(f"names of images that are spelled otherwise than in the queue: {met}")
     digest = _keep(opened, taken.corrections)
     note_skipped(opened, items, read.skipped)
     done = answered_pictures(opened)
@@ -71,6 +74,7 @@ def accept(
         "open": sum(picture not in done for picture in items.items.column("picture").to_pylist()),
         "late": late,
         **{state.replace(" ", "_"): [c.item for c in taken.weighed.of_state(state)] for state in _WORDS},
+        "names_met": dict(taken.weighed.told),
         "boxes": taken.weighed.boxes,
         "changes": [{**vars(c), "answered": c.answered, "boxes": dict(c.boxes)} for c in taken.weighed.changes],
     }

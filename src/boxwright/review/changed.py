@@ -55,10 +55,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Weighed:
-    """Answers that count, and what became of each image of the file; `answers` are those with `change.answered`, in order."""
+    """What became of the images of a file.
+
+    Attributes:
+        answers: those that count, in order.
+        changes: of every image.
+        told: how many names of images were met by which rule of `match_names`, `exact` left out.
+    """
 
     answers: list[Answer]
     changes: list[Change]
+    told: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def boxes(self) -> dict[str, int]:
@@ -92,12 +99,12 @@ def weigh(
     Raises:
         InputError: an answer belongs to no item, or two to the same one.
     """
-    rows = items_of(queue, [answer.file_name for answer in answers])
-    proposals = [proposal_of(queue, row) for row in rows]
+    items = items_of(queue, [answer.file_name for answer in answers])
+    proposals = [proposal_of(queue, row) for row in items.rows]
     same_px = _rounded_to(answers, proposals)
     bare = not any(len(answer.boxes_xyxy) for answer in answers) and not emptied_is_confirmed
     changes = []
-    for answer, row, proposal in zip(answers, rows, proposals, strict=True):
+    for answer, row, proposal in zip(answers, items.rows, proposals, strict=True):
         out = _handed_out(queue, row, proposal, exports)
         against = _Against(queue, answer, proposal, size_of(row["picture"]), same_px)
         untouched, boxes = against.judge(out, any_threshold=not exports)
@@ -109,7 +116,7 @@ def weigh(
         elif bare and not answer.looked_at:
             state = "emptied"
         changes.append(Change(row["item"], row["file_name"] or answer.file_name, state, boxes))
-    return Weighed([a for a, change in zip(answers, changes, strict=True) if change.answered], changes)
+    return Weighed([a for a, change in zip(answers, changes, strict=True) if change.answered], changes, items.told)
 
 
 def _handed_out(
