@@ -98,7 +98,7 @@ def coco(folder: Path) -> Path:
     for c in tree["categories"]:
         c["id"] = turned[c["id"]]
     for image in tree["images"]:
-        image["file_name"] = f"images/{image['file_name']}"
+        image["file_name"] = f"task 7/{image['file_name']}"
     path.write_text(json.dumps({**tree, "categories": tree["categories"][::-1]}))
     return path
 
@@ -169,6 +169,7 @@ def test_an_untouched_export_is_refused_and_one_touched_image_is_one_answer(
     item = touch(path)
     found = world.accept(path, "--emptied-is-confirmed")
     assert (found["answered"], found["open"]) == (1, COUNT - 1)
+    assert found["names_met"] == ({"ending": COUNT} if form == "coco" else {})
     assert [c["item"] for c in found["changes"] if c["answered"]] == [item]
     assert found["boxes"]["removed"] == 1 and len(found["untouched"]) == COUNT - 1
     assert [i["item"] for i in world.verb("review", "list", "review/line")["items"] if i["answered"]] == [item]
@@ -286,6 +287,17 @@ def test_answers_taken_back_can_be_given_again(world: World) -> None:
     assert world.verb("correct", "dataset/line")["diff"]["boxes_added"] == ANSWERED
 
 
+def test_a_picture_that_is_gone_matters_only_where_it_is_answered(world: World) -> None:
+    path = coco(world.export("coco"))
+    item = touch_coco(path)
+    pictures = {i["item"]: i["picture"] for i in world.queue.items.to_pylist()}
+    for name, digest in pictures.items():
+        if name != item:
+            (world.root / "journal" / "pictures" / digest).unlink()
+    assert world.accept(path)["answered"] == 1
+    assert "is neither in the store nor kept" in world.accept(path, "--unchanged-is-confirmed", code=2)
+
+
 def test_what_was_asked_is_not_asked_again(world: World) -> None:
     now = world.queue.items.column("selected_at")[0].as_py()
     pictures = {i["item"]: i["picture"] for i in world.queue.items.to_pylist()}
@@ -341,7 +353,7 @@ def test_people_read_what_changed(world: World, capsys: pytest.CaptureFixture[st
     places = ["--store", str(world.root / "store"), "--journal", str(world.root / "journal")]
     assert run(["review", "accept", "review/line", str(path), "--reviewer", "ann", "--limit", "1", *places]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[0].endswith(": 3 removed") and said[1].startswith("... and 1 more changed images")
-    assert "1 images came back without any of their boxes and count as empty" in said
-    assert any(line.startswith("4 images came back as they were proposed; they stay open") for line in said)
+    assert said[0].endswith(": 3 removed") and said[1].startswith("... and 1 image more with changes")
+    assert "1 image came back without any of the proposed boxes, counted as images with nothing in them" in said
+    assert any(line.startswith("4 images came back as proposed and stay open") for line in said)
     assert "boxes: 4 removed, 2 kept" in said and "2 answered, 4 open, 0 late" in said

@@ -92,11 +92,17 @@ def test_the_turn_and_the_way_back(world, tmp_path: Path, ask) -> None:
     assert drift["events"] == 40
     assert drift["alarms"]
     queue = ask("review", "select", *spec, *store, *journal, "--page", tmp_path / "queue.html")
-    assert queue["items"] == 12
+    assert queue["items"] == 12 and queue["left_out"] == {}
+    least = world.candidate.contract.score_thresholds
+    margin = queue["margin"]
+    assert queue["least_scores"][""] == pytest.approx({n: max(s - margin, 0) for n, s in least.items()})
     items = ask("review", "list", queue["review_queue"], *store)["items"]
     assert [i["due_at"] for i in items] == sorted(i["due_at"] for i in items)
     out = tmp_path / "to-label"
-    assert ask("review", "export", queue["review_queue"], out, *store, *journal)["items"] == 12
+    exported = ask("review", "export", queue["review_queue"], out, *store, *journal)
+    assert exported["items"] == 12
+    untouched = ("review", "accept", queue["review_queue"], out / "annotations.json", "--reviewer", "me")
+    assert run([*map(str, (*untouched, *store, *journal))]) == 2
     tree = json.loads((out / "annotations.json").read_text())
     assert all((out / "images" / i["file_name"]).is_file() for i in tree["images"])
     by_item = {i["item"]: frames[i["file_name"]] for i in items}
@@ -113,6 +119,17 @@ def test_the_turn_and_the_way_back(world, tmp_path: Path, ask) -> None:
         *journal,
     )
     assert (accepted["answered"], accepted["open"], accepted["late"]) == (10, 2, 0)
+    more = [ask("review", "select", *spec, *store, *journal) for _ in range(2)]
+    assert [q["left_out"] for q in more] == [
+        {"answered": 10, "in an open queue": 2},
+        {"answered": 10, "in an open queue": 14},
+    ]
+    pictures = [
+        {i["picture"] for i in ask("review", "list", q["review_queue"], *store)["items"]} for q in (queue, *more)
+    ]
+    assert sum(map(len, pictures)) == len(set.union(*pictures)) == 36
+    assert ask("review", "select", *spec, *store, *journal)["items"] == 4
+    assert ask("review", "select", *spec, *store, *journal, code=1)["review_queue"] is None
     corrected = ask("correct", "dataset/small", "corrections/latest", *store)
     assert len(corrected["diff"]["pictures_added"]) == 10
     assert corrected["diff"]["boxes_added"] == sum(len(f.annotations) for f in answers)

@@ -234,7 +234,13 @@ def test_what_goes_out_is_what_would_be_answered() -> None:
     ["item-1", "item-1.jpeg", "images/item-1.png", "C:\\q\\ITEM-1.JPG", "cam/1.jpg", "1.jpg", digest_of("p1") + ".jpg"],
 )
 def test_names_in_any_spelling_find_their_item(name: str) -> None:
-    assert items_of(asked(), [name])[0]["item"] == "item-1"
+    assert items_of(asked(), [name]).rows[0]["item"] == "item-1"
+
+
+def test_how_names_were_met_is_told() -> None:
+    assert items_of(asked(), ["item-0.jpeg", "item-1.png", "item-2"]).told == {}
+    told = items_of(asked(), ["task 7/item-0.jpeg", "CAM/1.jpg", "2.jpg", "item-3.webp"]).told
+    assert told == {"ending": 2, "case": 1, "path end": 1}
 
 
 def test_a_name_that_two_items_could_have_belongs_to_none() -> None:
@@ -247,6 +253,6 @@ def test_a_name_that_two_items_could_have_belongs_to_none() -> None:
     for name in ("frame.jpg", "same.jpg", "c/frame.jpg"):
         with pytest.raises(InputError, match="belongs to no item of the queue"):
             items_of(queue(rows), [name])
-    assert items_of(queue(rows), ["b/frame.jpg"])[0]["item"] == "e2"
+    assert items_of(queue(rows), ["b/frame.jpg"]).rows[0]["item"] == "e2"
     with pytest.raises(InputError, match="answered twice"):
         items_of(queue(rows), ["e1", "a/frame.jpg"])

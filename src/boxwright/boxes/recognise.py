@@ -42,8 +42,8 @@ def recognised(
     if not len(before) or not len(after):
         return found, np.zeros(len(after), np.bool_)
     alike = np.equal.outer(np.asarray(after_class), np.asarray(before_class))  # (m, n)
-    off_px = np.abs(after[:, None] - before[None]).max(axis=2) if apart is None else apart
-    found = best_pairs(np.where(alike & (off_px <= same_px), _A_PAIR + 1 - off_px / (same_px + 1), 0.0))
+    far = np.abs(after[:, None] - before[None]).max(axis=2) if apart is None else apart  # (m, n)
+    found = best_pairs(np.where(alike & (far <= same_px), _A_PAIR + 1 - far / (same_px + 1), 0.0))
     stayed = found >= 0
     asked, free = np.flatnonzero(~stayed), np.setdiff1d(np.arange(len(before)), found[stayed])
     if len(asked) and len(free):

@@ -26,9 +26,9 @@ from boxwright.store import Store
 
 LATEST = "corrections/latest"
 _WORDS = {
-    "untouched": "as they were proposed; they stay open (--unchanged-is-confirmed takes them as looked at)",
-    "emptied": "without any of their boxes, as is the whole file; they stay open (--emptied-is-confirmed takes them)",
-    "not marked": "without the tag 'reviewed'; they stay open",
+    "untouched": "as proposed and stay open (--unchanged-is-confirmed takes them as looked at)",
+    "emptied": "without any box, like the whole file, and stay open (--emptied-is-confirmed takes them)",
+    "not marked": "without the tag 'reviewed' and stay open",
 }
 
 
@@ -61,6 +61,9 @@ def accept(
         opened, items, read.answers, folder, reviewer=reviewer, unchanged_is_confirmed=unchanged,
         emptied_is_confirmed=emptied,
     )  # fmt: skip
+    if taken.weighed.told:
+        met = ", ".join(f"{count} by {rule}" for rule, count in taken.weighed.told.items())
+        say(f"names of images that are spelled otherwise than in the queue: {met}")
     digest = _keep(opened, taken.corrections)
     note_skipped(opened, items, read.skipped)
     done = answered_pictures(opened)
@@ -71,6 +74,7 @@ def accept(
         "open": sum(picture not in done for picture in items.items.column("picture").to_pylist()),
         "late": late,
         **{state.replace(" ", "_"): [c.item for c in taken.weighed.of_state(state)] for state in _WORDS},
+        "names_met": dict(taken.weighed.told),
         "boxes": taken.weighed.boxes,
         "changes": [{**vars(c), "answered": c.answered, "boxes": dict(c.boxes)} for c in taken.weighed.changes],
     }
@@ -103,22 +107,28 @@ def _not_yet_in_a_dataset(store: Store, *, but: str) -> str | None:
 def _lines(taken: Accepted, limit: int) -> list[str]:
     """The changed images, those that changed most first, and how many there are of every other kind."""
     changed = sorted(taken.weighed.of_state("changed"), key=lambda c: (-_touched(c), c.file_name, c.item))
-    lines = [f"{c.file_name}: {_counted(c.boxes)}" for c in changed[:limit]]
+    lines = [f"{c.item} {c.file_name}: {_counted(c.boxes)}" for c in changed[:limit]]
     if len(changed) > limit:
-        lines.append(f"... and {len(changed) - limit} more changed images; --limit and --json list them")
+        lines.append(f"... and {_images(len(changed) - limit)} more with changes; --limit and --json list them")
     confirmed = len(taken.weighed.of_state("confirmed"))
     if confirmed:
-        lines.append(f"{confirmed} images were looked at and left as they were proposed")
+        lines.append(f"{_images(confirmed)} looked at and left as proposed")
     emptied = sum(c.boxes["removed"] > 0 and not _left(c) for c in changed)
     if emptied:
-        lines.append(f"{emptied} images came back without any of their boxes and count as empty")
+        lines.append(
+            f"{_images(emptied)} came back without any of the proposed boxes, counted as images with nothing in them"
+        )
     for state, words in _WORDS.items():
         if found := taken.weighed.of_state(state):
             touched = sum(_touched(c) > 0 for c in found) if state == "not marked" else 0
             lines.append(
-                f"{len(found)} images came back {words}" + (f"; {touched} have changed boxes" if touched else "")
+                f"{_images(len(found))} came back {words}" + (f"; {touched} have changed boxes" if touched else "")
             )
     return lines
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'' if count == 1 else 's'}"
 
 
 def _summary(result: dict[str, Any]) -> list[str]:

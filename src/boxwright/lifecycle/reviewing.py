@@ -6,9 +6,10 @@ A queue may ask about traffic (its pictures lie in the journal) or about a datas
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from typing import Any
 
 from boxwright.artifacts import Corrections, Events, ReviewQueue
 from boxwright.errors import InputError, StoreError
@@ -185,8 +186,13 @@ def read_answer_file(store: Store, queue: ReviewQueue, journal: Path, path: Path
             return AnswerFile(pulled.answers, pulled.skipped)
         found = read_answers(path)
         beside = beside_coco(tree)
-        return AnswerFile([Answer(**vars(entry), **beside.get(entry.file_name, {})) for entry in found])
+        return AnswerFile([_from_coco(entry, beside.get(entry.file_name, {})) for entry in found])
     return AnswerFile(_from_source(path))
+
+
+def _from_coco(entry: Any, beside: Mapping[str, Any]) -> Answer:
+    """An image of a COCO file; one that says who answered and when was looked at."""
+    return Answer(**vars(entry), **beside, looked_at=True if {"reviewer", "answered_at"} <= beside.keys() else None)
 
 
 @dataclass(frozen=True)
@@ -221,7 +227,7 @@ def accept_answers(
     """
     look = pictures_of(store, journal)
     weighed = weigh(
-        queue, answers, size_of=lambda digest: _size_hw(look(digest)), exports=exports_of(store, queue.digest),
+        queue, answers, size_of=lambda digest: _size_or_none(look, digest), exports=exports_of(store, queue.digest),
         unchanged_is_confirmed=unchanged_is_confirmed, emptied_is_confirmed=emptied_is_confirmed,
     )  # fmt: skip
     if answers and not weighed.answers:
@@ -260,6 +266,14 @@ def _from_tasks(queue: ReviewQueue, tasks: list, look: Look) -> Pulled:
 
 def _size_hw(data: bytes) -> tuple[int, int]:
     return read_header(data).size_hw
+
+
+def _size_or_none(look: Look, digest: str) -> tuple[int, int] | None:
+    """Height and width of a picture, None where it is no longer at hand; that matters only where it is answered."""
+    try:
+        return _size_hw(look(digest))
+    except InputError:
+        return None
 
 
 def _measured(data: bytes) -> tuple[tuple[int, int], dict[str, float]]:

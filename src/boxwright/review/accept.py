@@ -76,7 +76,7 @@ def accept(
     """
     now = time.time() if now is None else now
     rows: list[dict[str, Any]] = []
-    for answer, item in zip(answers, items_of(queue, [a.file_name for a in answers]), strict=True):
+    for answer, item in zip(answers, items_of(queue, [a.file_name for a in answers]).rows, strict=True):
         given = np.asarray(answer.boxes_xyxy, np.float64).reshape(-1, 4)
         if not np.isfinite(given).all() or (given[:, 2:] <= given[:, :2]).any():
             raise InputError(f"The answer for '{answer.file_name}' has a box without size; nothing was accepted.")

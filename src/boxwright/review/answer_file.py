@@ -47,7 +47,7 @@ def answers_as_coco(
 
 
 def beside_coco(tree: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """File name to what a COCO file says beside COCO: keywords of `Answer` (reviewer, answered_at, size_hw, looked_at, attributes).
+    """File name to what a COCO file says beside COCO: keywords of `Answer` (reviewer, answered_at, size_hw, attributes).
 
     The tree is untrusted; what is of another type is left out.
     """
@@ -63,8 +63,6 @@ def beside_coco(tree: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         sides = [image.get("height"), image.get("width")]
         if all(isinstance(side, int | float) and not isinstance(side, bool) and side > 0 for side in sides):
             extra["size_hw"] = (sides[0], sides[1])
-        if {"reviewer", "answered_at"} <= extra.keys():
-            extra["looked_at"] = True  # somebody, at some time: that is what a look is
         extra["attributes"] = by_id[int(image["id"])] = []
         found[str(image.get("file_name", image["id"]))] = extra
     for annotation in tree.get("annotations") or []:

@@ -55,10 +55,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Weighed:
-    """Answers that count, and what became of each image of the file; `answers` are those with `change.answered`, in order."""
+    """What became of the images of a file.
+
+    Attributes:
+        answers: those that count, in order.
+        changes: of every image.
+        told: how many names of images were met by which rule of `match_names`, `exact` left out.
+    """
 
     answers: list[Answer]
     changes: list[Change]
+    told: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def boxes(self) -> dict[str, int]:
@@ -74,7 +81,7 @@ def weigh(
     queue: ReviewQueue,
     answers: Sequence[Answer],
     *,
-    size_of: Callable[[str], tuple[int, int]],
+    size_of: Callable[[str], tuple[int, int] | None],
     exports: Sequence[float | None] | None = None,
     unchanged_is_confirmed: bool = False,
     emptied_is_confirmed: bool = False,
@@ -84,7 +91,7 @@ def weigh(
     Args:
         queue: what was asked.
         answers: of one file.
-        size_of: image digest to height and width.
+        size_of: image digest to height and width; None where it is not known.
         exports: the `least_score` of each export of the queue; empty or None where none is recorded.
         unchanged_is_confirmed: somebody vouches for the images that came back as they went out.
         emptied_is_confirmed: somebody vouches that a file without any box means it.
@@ -92,12 +99,12 @@ def weigh(
     Raises:
         InputError: an answer belongs to no item, or two to the same one.
     """
-    rows = items_of(queue, [answer.file_name for answer in answers])
-    proposals = [proposal_of(queue, row) for row in rows]
+    items = items_of(queue, [answer.file_name for answer in answers])
+    proposals = [proposal_of(queue, row) for row in items.rows]
     same_px = _rounded_to(answers, proposals)
     bare = not any(len(answer.boxes_xyxy) for answer in answers) and not emptied_is_confirmed
     changes = []
-    for answer, row, proposal in zip(answers, rows, proposals, strict=True):
+    for answer, row, proposal in zip(answers, items.rows, proposals, strict=True):
         out = _handed_out(queue, row, proposal, exports)
         against = _Against(queue, answer, proposal, size_of(row["picture"]), same_px)
         untouched, boxes = against.judge(out, any_threshold=not exports)
@@ -109,7 +116,7 @@ def weigh(
         elif bare and not answer.looked_at:
             state = "emptied"
         changes.append(Change(row["item"], row["file_name"] or answer.file_name, state, boxes))
-    return Weighed([a for a, change in zip(answers, changes, strict=True) if change.answered], changes)
+    return Weighed([a for a, change in zip(answers, changes, strict=True) if change.answered], changes, items.told)
 
 
 def _handed_out(
@@ -126,14 +133,15 @@ class _Against:
     """An answer held against the proposal of its item."""
 
     def __init__(
-        self, queue: ReviewQueue, answer: Answer, proposal: Proposal, size_hw: tuple[int, int], same_px: float
+        self, queue: ReviewQueue, answer: Answer, proposal: Proposal, size_hw: tuple[int, int] | None, same_px: float
     ) -> None:
         self._answer, self._proposal, self._same_px = answer, proposal, same_px
         ids = {name: i for i, name in enumerate(queue.class_names)}
         self._class_id = np.array([ids.get(name, -1) for name in answer.class_names], np.int32)
         given = np.nan_to_num(np.asarray(answer.boxes_xyxy, np.float64).reshape(-1, 4), nan=-1e9)
-        self._boxes = clip(given, size_hw=size_hw) if len(given) else given
-        self._proposed = clip(proposal.boxes_xyxy, size_hw=size_hw) if len(proposal) else proposal.boxes_xyxy
+        self._boxes, self._proposed = (
+            boxes if size_hw is None else clip(boxes, size_hw=size_hw) for boxes in (given, proposal.boxes_xyxy)
+        )
         self._apart = _apart(self._proposed, self._boxes)  # (m, n)
 
     def judge(self, handed_out: Sequence[NDArray[np.bool_]], *, any_threshold: bool) -> tuple[bool, dict[str, int]]:

@@ -6,10 +6,13 @@ says which spellings are the same. What fits two items belongs to none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from boxwright.artifacts import ReviewQueue
 from boxwright.errors import InputError
@@ -19,8 +22,16 @@ _KEYS = ("item", "file_name", "picture")
 _NAMED = 3
 
 
-def items_of(queue: ReviewQueue, names: Sequence[str]) -> list[dict[str, Any]]:
-    """The queue's row for each name.
+@dataclass(frozen=True)
+class Items:
+    """The queue's row for each name, and how many names were met by which rule of `match_names`, `exact` left out."""
+
+    rows: list[dict[str, Any]]
+    told: Mapping[str, int] = field(default_factory=dict)
+
+
+def items_of(queue: ReviewQueue, names: Sequence[str]) -> Items:
+    """The item for each name.
 
     Args:
         queue: what was asked.
@@ -30,13 +41,13 @@ def items_of(queue: ReviewQueue, names: Sequence[str]) -> list[dict[str, Any]]:
         InputError: a name belongs to no item, or two names to the same one.
     """
     rows = queue.items.to_pylist()
-    found = np.full(len(names), -1, np.int64)
+    found, told = _exactly(rows, names), Counter[str]()
     for other_endings in (False, True):
         for key in _KEYS:
-            left = np.flatnonzero(found < 0).tolist()
-            known = [row[key] for row in rows]
-            matched = match_names([names[i] for i in left], known, other_endings=other_endings).index
-            found[left] = np.where([bool(names[i]) for i in left], matched, -1)
+            left = [i for i in np.flatnonzero(found < 0).tolist() if names[i]]
+            met = match_names([names[i] for i in left], [row[key] for row in rows], other_endings=other_endings)
+            found[left] = met.index
+            told.update(met.told())
     lost = [name for name, i in zip(names, found.tolist(), strict=True) if i < 0]
     if lost:
         shown = ", ".join(f"'{name}'" for name in lost[:_NAMED]) + (", ..." if len(lost) > _NAMED else "")
@@ -48,4 +59,17 @@ def items_of(queue: ReviewQueue, names: Sequence[str]) -> list[dict[str, Any]]:
     if twice is not None:
         row = rows[twice]
         raise InputError(f"The item '{row['item']}' ({row['file_name']}) is answered twice; nothing was accepted.")
-    return [rows[i] for i in found.tolist()]
+    return Items([rows[i] for i in found.tolist()], dict(told))
+
+
+def _exactly(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> NDArray[np.int64]:
+    """(n,) the row whose name, as exported or as the queue knows it, a name is to the letter; -1 where there is none, or several."""
+    known: dict[str, set[int]] = {}
+    for k, row in enumerate(rows):
+        exported = (f"{folder}{row['item']}{ending}" for folder in ("", "images/") for ending in (".jpeg", ".png"))
+        for name in (*exported, *(row[key] for key in _KEYS)):
+            known.setdefault(name, set()).add(k)
+    own = [name for name, of in known.items() if name and len(of) == 1]
+    met = match_names(names, own)
+    of_row = np.array([*(min(known[name]) for name in own), -1])
+    return np.where(np.array(met.rule, object) == "exact", of_row[met.index], -1).astype(np.int64)
