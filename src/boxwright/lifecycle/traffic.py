@@ -97,8 +97,8 @@ def select_for_review(
         asked={} if again else asked_pictures(store),
         drift=watched.drift,
     )
-    left_out = watched.drift.summary["other_bundles"]
-    return replace(queue, summary={**queue.summary, "left_out": left_out}) if left_out else queue
+    others = watched.drift.summary["other_bundles"]
+    return replace(queue, summary={**queue.summary, "other_bundles": others}) if others else queue
 
 
 def _lowest(by_condition: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, float]:
