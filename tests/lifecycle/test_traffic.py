@@ -108,7 +108,7 @@ def test_quiet_traffic_is_quiet(line: Line, ask: Ask) -> None:
     line.serve(CAMERAS * 20)
     code, found, text = ask()
     assert (code, found["outcome"], found["cannot_compare"]) == (0, "quiet", [])
-    assert "40 events in 1 windows, 1970-01-01 00:17 to 1970-01-01 00:56 UTC, 0 alarms" in text
+    assert "40 events in 1 window, 1970-01-01 00:17 to 1970-01-01 00:56 UTC, 0 alarms" in text
 
 
 def test_five_events_are_no_all_clear(line: Line, ask: Ask) -> None:
