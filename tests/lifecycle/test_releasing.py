@@ -12,8 +12,8 @@ import pytest
 
 from boxwright.artifacts import Bundle, Rollout, Verdict
 from boxwright.cli.main import run
-from boxwright.errors import ParityError, StoreError
-from boxwright.lifecycle import ROLLOUT, release, take_back
+from boxwright.errors import NameMoved, ParityError, StoreError
+from boxwright.lifecycle import ROLLOUT, release, releasing, take_back
 from boxwright.serving.slot import Slot
 from boxwright.store import Store
 from tests.tiny_bundles import keep_verdict, tiny_bundle
@@ -179,3 +179,20 @@ def test_a_running_server_asks_the_golden_images_too(two: tuple[Store, Bundle, B
     slot.follow()
     assert slot.detector is not None and slot.detector.bundle.digest == first.digest
     assert "answered differently" in told[0]
+
+
+def test_a_name_that_somebody_else_moved_meanwhile_stays_theirs(
+    two: tuple[Store, Bundle, Bundle], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _, _ = two
+    third = keep_verdict(store, tiny_bundle(tmp_path / "third", scores=(0.7, 0.6)))
+    answer = releasing._answer_golden
+
+    def meanwhile(store: Store, digest: str) -> None:
+        monkeypatch.setattr(releasing, "_answer_golden", answer)
+        release(store, third, reason="somebody else")
+
+    monkeypatch.setattr(releasing, "_answer_golden", meanwhile)
+    with pytest.raises(NameMoved):
+        take_back(store, reason="test")
+    assert store.get(ROLLOUT, Rollout).primary == third.bundle

@@ -108,7 +108,7 @@ def test_quiet_traffic_is_quiet(line: Line, ask: Ask) -> None:
     line.serve(CAMERAS * 20)
     code, found, text = ask()
     assert (code, found["outcome"], found["cannot_compare"]) == (0, "quiet", [])
-    assert "40 events in 1 windows, 1970-01-01 00:17 to 1970-01-01 00:56 UTC, 0 alarms" in text
+    assert "40 events in 1 window, 1970-01-01 00:17 to 1970-01-01 00:56 UTC, 0 alarms" in text
 
 
 def test_five_events_are_no_all_clear(line: Line, ask: Ask) -> None:
@@ -137,7 +137,9 @@ def test_the_same_camera_in_another_composition_is_known(line: Line, ask: Ask) -
     assert (code, found["unknown"], found["silent"]) == (0, [], [])
 
 
-def test_events_of_a_bundle_with_other_classes_are_told_and_never_joined(line: Line, ask: Ask) -> None:
+def test_events_of_a_bundle_with_other_classes_are_told_and_never_joined(
+    line: Line, ask: Ask, capsys: pytest.CaptureFixture[str]
+) -> None:
     line.serve(CAMERAS * 30, bundle="e" * 64, class_names=("pouch", "carton"))
     line.serve(CAMERAS * 10, bundle="f" * 64, class_names=("can", "jar", "pouch"), shade=500)
     line.serve(CAMERAS * 20)
@@ -148,13 +150,14 @@ def test_events_of_a_bundle_with_other_classes_are_told_and_never_joined(line: L
         ("f", 20, False),
     ]
     assert "60 events were answered by bundle eeeeeeeeeeee, which has other classes or another order" in text
-    words = ["review", "select", "--spec", str(line.root / "spec.yaml"), "--store", str(line.root / "store")]
-    assert (
-        run([*words, "--journal", str(line.root / "journal")]) == 2
-    )  # its pictures were not kept; the classes are no matter
+    line.journal.keep_picture(b"kept", "a" * 64)
+    words = ["review", "select", "--spec", str(line.root / "spec.yaml"), "--store", str(line.root / "store"), "--json"]
+    assert run([*words, "--journal", str(line.root / "journal")]) == 1  # one image, and nothing remarkable about it
+    queue = json.loads(capsys.readouterr().out)
+    assert (queue["events"], queue["other_bundles"]) == (40, found["other_bundles"])
 
 
-def test_only_others_answered(line: Line, ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_others_answered(line: Line, ask: Ask) -> None:
     line.serve(CAMERAS * 3, bundle="e" * 64)
     code, found, text = ask()
     assert (code, found) == (2, {})

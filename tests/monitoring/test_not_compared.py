@@ -35,7 +35,8 @@ def test_few_events_are_not_judged(n: int, outcome: str) -> None:
     if n < 20:
         assert drift.summary["comparisons"] == 0
         assert told(
-            drift, f"all: too few to compare, {n} events and 20 are needed; fewer cannot tell a shift from chance"
+            drift,
+            f"all: too few to compare, {n} event{'s' * (n > 1)} and 20 are needed; fewer cannot tell a shift from chance",
         )
         assert drift.summary["too_few"][0] == {
             "slice": "all", "feature": None, "side": "events", "windows": [0], "most": n, "needed": 20,
@@ -195,5 +196,5 @@ def test_events_of_other_bundles_are_told() -> None:
     drift = watch(events([seen()] * 30), features(30, 1), features(60, 2), spec(), other_bundles=[some])
     assert told(
         drift,
-        "7 events were answered by bundle ffffffffffff, which has other classes or another order of them; they are left out",
+        "7 events were answered by bundle ffffffffffff, which has other classes or another order of them; left out here",
     )

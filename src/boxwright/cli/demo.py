@@ -187,6 +187,8 @@ class _Telling:
             f"The monitor rings {len(alarms)} times. Loudest: {_loudest(watched)}."
             if alarms
             else "The monitor is quiet."
+            if watched.drift.summary["outcome"] == "quiet"
+            else f"The monitor cannot say: {watched.drift.summary['cannot_compare'][0]}"
         )
         text += f" {more}" if alarms and more else ""
         say(text)

@@ -54,7 +54,8 @@ def _lines(watched: Watched) -> list[str]:
     lines = [
         *_shortened("alarm", summary["alarms"]),
         *_shortened("cannot compare", summary["cannot_compare"]),
-        f"{summary['events']} events in {summary['windows']} windows, {first} to {last} UTC, {len(summary['alarms'])} alarms",
+        f"{_number(summary['events'], 'event')} in {_number(summary['windows'], 'window')}, {first} to {last} UTC, "
+        f"{_number(len(summary['alarms']), 'alarm')}",
     ]
     if summary["outcome"] == "too few to compare":
         lines.append(
@@ -67,3 +68,7 @@ def _shortened(what: str, sentences: Sequence[str]) -> list[str]:
     rest = len(sentences) - _MOST_LINES
     more = [f"{what}: and {rest} more; --json lists all"] if rest > 0 else []
     return [*(f"{what}: {sentence}" for sentence in sentences[:_MOST_LINES]), *more]
+
+
+def _number(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +74,7 @@ def watch_traffic(store: Store, spec: Spec, journal: Path, *, since: float = 0.0
 def select_for_review(
     store: Store, spec: Spec, journal: Path, *, since: float = 0.0, again: bool = False
 ) -> ReviewQueue:
-    """A queue of the primary's events that people should look at.
+    """A queue of the primary's events that people should look at; its summary says which bundles' events were left out.
 
     Args:
         store, spec, journal: the promise, and where it is kept and served.
@@ -85,7 +85,7 @@ def select_for_review(
     pictures = {d for d in watched.events.events.column("picture").to_pylist() if kept_picture(journal, d).is_file()}
     store.put(watched.drift)
     contract = watched.bundle.contract
-    return select(
+    queue = select(
         watched.events,
         _table(watched.features),
         _table(watched.reference),
@@ -97,6 +97,8 @@ def select_for_review(
         asked={} if again else asked_pictures(store),
         drift=watched.drift,
     )
+    others = watched.drift.summary["other_bundles"]
+    return replace(queue, summary={**queue.summary, "other_bundles": others}) if others else queue
 
 
 def _lowest(by_condition: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, float]:

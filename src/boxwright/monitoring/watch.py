@@ -219,15 +219,16 @@ def _told(one: Mapping[str, Any], windows: int) -> str:
     what = f"{one['feature']} of {one['slice']}" if one["feature"] else one["slice"]
     most, needed = one["most"], one["needed"]
     if one["side"] == "reference":
-        return f"{what}: too few to compare, the reference has {most} images with a value and {needed} are needed; judge the bundle on more images."
+        return f"{what}: too few to compare, the reference has {most} image{'' if most == 1 else 's'} with a value and {needed} are needed; judge the bundle on more images."
     where = "" if windows == 1 else f" in {len(one['windows'])} of {windows} windows"
     several = "at most " if len(one["windows"]) > 1 else ""
-    return f"{what}: too few to compare{where}, {several}{most} events and {needed} are needed; fewer cannot tell a shift from chance."
+    return f"{what}: too few to compare{where}, {several}{most} event{'' if most == 1 else 's'} and {needed} are needed; fewer cannot tell a shift from chance."
 
 
 def _told_of_bundle(other: Mapping[str, Any]) -> str:
     classes = "" if other["same_classes"] else ", which has other classes or another order of them"
-    return f"{other['events']} events were answered by bundle {other['bundle'][:12]}{classes}; they are left out."
+    events = "1 event was" if other["events"] == 1 else f"{other['events']} events were"
+    return f"{events} answered by bundle {other['bundle'][:12]}{classes}; left out here."
 
 
 def _sentences(alarms: Sequence[Mapping[str, Any]]) -> list[str]:
