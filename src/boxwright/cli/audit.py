@@ -117,6 +117,8 @@ def audit(
         if detections is None:
             raise InputError("COCO ground truth is audited with a results file; give it after the ground truth.")
         columns = read_truth(Path(truth))
+        for note in columns.notes:
+            say(note)
         how = how_read(match_by, category_ids, classes, pictures or Path(truth).parent)
         found = _of_files(columns, Path(detections), conditions, seed, how)
         read: Reader = _by_id(columns, picture_reader(columns, pictures or Path(truth).parent))

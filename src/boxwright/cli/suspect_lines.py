@@ -17,7 +17,7 @@ def suspect_lines(found: Suspects) -> list[str]:
     lines = [
         f"{summary['pictures']:,} images, {summary['annotations']:,} annotations, {summary['detections']:,} detections",
         *_one_side_is_empty(found),
-        f"suspects with a score of {summary['sure_from']} or more: {sure}",
+        f"suspects at {summary['sure_from']} or more: {sure}",
     ]
     likely = found.once.filter(pc.greater_equal(found.once.column("score"), summary["sure_from"]))  # pyright: ignore
     if len(likely):
