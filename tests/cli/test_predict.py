@@ -42,6 +42,7 @@ def images(tmp_path: Path) -> Path:
     frames[0].save(folder / "d.tiff", save_all=True, append_images=frames[1:])
     (folder / "._a.jpg").write_bytes(b"\0\5\x16\7")
     (folder / "notes.txt").write_text("!")
+    (folder / "e.jpg").symlink_to(folder / "gone.jpg")
     return folder
 
 
@@ -63,7 +64,9 @@ def test_a_folder_answers_the_good_images_and_names_the_bad_ones(images: Path, t
     out = tmp_path / "out.json"
     result = ask(images, "--out", out, code=1)
     assert result["images"] == 3
-    assert {(r["file_name"], r["reason"]) for r in result["refused"]} == {("b.jpg", "damaged"), ("d.tiff", "frames")}
+    assert {(r["file_name"], r["reason"]) for r in result["refused"]} == {
+        ("b.jpg", "damaged"), ("d.tiff", "frames"), ("e.jpg", "missing"),
+    }  # fmt: skip
     assert all(r["file_name"] in result["said"] for r in result["refused"])
     assert result["skipped"] == {".txt": 1, "._*": 1}
     assert "._a.jpg" not in result["said"]
@@ -170,6 +173,7 @@ def test_annotated_images_show_the_boxes_at_any_size(size: tuple[int, int], tmp_
 
 def test_a_stored_dataset_keeps_every_detection(images: Path, tmp_path: Path, ask: Ask) -> None:
     (images / "b.jpg").unlink()
+    (images / "e.jpg").unlink()
     gt = tmp_path / "gt.json"
     listed = [
         {"id": k, "file_name": n, "width": w, "height": h}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 import cv2
 import numpy as np
 import pytest
@@ -16,8 +14,6 @@ from boxwright.inference import Detector
 from boxwright.spec import parse_spec
 from boxwright.spec.spec import OutputClause
 from tests.worlds import answering_bundle, encoded
-
-PAGE = bytes([254, 0, 4, 0, 1, 0, 0, 0, 0, 0, 0, 0])  # NewSubfileType of a page, as tagged below
 
 
 def tiff(samples: np.ndarray) -> bytes:
@@ -119,15 +115,3 @@ def test_undeclared_leaves_contract_and_spec_as_they_were() -> None:
     text = "name: a\nclasses: [{name: b}]\n"
     assert "images" not in parse_spec(text).as_document
     assert parse_spec(text + "images: {bit_depth: 12}\n").as_document["images"] == {"bit_depth": 12}
-
-
-def test_a_tiff_of_several_pages_counts_neither_thumbnails_nor_masks() -> None:
-    pages = [Image.new("L", (8, 8), k) for k in range(3)]
-    out = io.BytesIO()
-    for page in pages[1:]:
-        page.encoderinfo = {"tiffinfo": {254: 0}}
-    pages[0].save(out, "TIFF", save_all=True, append_images=pages[1:])
-    assert read_header(out.getvalue()).frames == 3
-    for kind in (1, 4):  # a reduced copy; a mask
-        data = out.getvalue().replace(PAGE, PAGE[:-4] + bytes([kind, 0, 0, 0]))
-        assert read_header(data).frames == 1

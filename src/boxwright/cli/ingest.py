@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,7 +75,11 @@ def ingest(
             say(f"warning: {warning}")
     digest = opened.put(dataset, name=f"dataset/{name}", reason=f"ingest {source.name}")
     errors = sum(n for (_, severity), n in reading.counts.items() if severity == "error")
-    say_kinds(reading, command=" ".join(["boxwright", "check", *_words(source, spec, pictures, conditions, format)]))
+    asked = {
+        "--spec": spec, "--pictures": pictures, "--conditions": conditions if spec else None, "--bit-depth": bit_depth,
+        "--format": format,
+    }  # fmt: skip
+    say_kinds(reading, command=" ".join(["boxwright", "check", *_words(source, asked)]))
     annotations = len(dataset.annotations.class_id)
     result = {
         "dataset": digest, "images": len(dataset), "annotations": annotations,
@@ -84,10 +89,7 @@ def ingest(
     give(result, as_json=as_json, lines=lines)
 
 
-def _words(
-    source: Path, spec: Path | None, pictures: Path | None, conditions: Path | None, format: str | None
-) -> list[str]:
-    """The arguments of the `check` that looks at the same."""
-    options = {"--spec": spec, "--pictures": pictures, "--conditions": conditions if spec else None, "--format": format}
+def _words(source: Path, options: Mapping[str, object]) -> list[str]:
+    """The arguments of the `check` that looks at the same; an option that is None was not given."""
     given = [str(word) for name, value in options.items() if value is not None for word in (name, value)]
     return [shlex.quote(word) for word in (str(source), *given, "--limit", "0")]

@@ -18,10 +18,11 @@ class Thresholds:
 
     def __init__(self, contract: Contract) -> None:
         names, chosen = contract.class_names, contract.score_thresholds
-        self.of_class = None if chosen is None else np.array([chosen[n] for n in names])
+        self.of_class: NDArray[np.float64] | None = None
         self._by_condition: dict[str, dict[str, NDArray[np.float64]]] = {}
         if chosen is None:
             return
+        self.of_class = np.array([chosen[n] for n in names])
         for condition, by_value in contract.condition_thresholds.items():
             self._by_condition[condition] = {
                 value: np.array([of_class.get(name, chosen[name]) for name in names])

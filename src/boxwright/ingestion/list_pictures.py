@@ -67,7 +67,7 @@ def list_pictures(sources: Sequence[str | Path], *, pictures: Path | None, class
     if pictures is not None:
         raise FormatError(f"--pictures would do nothing: '{sources[0]}' is not a COCO file, whose names it is for.")
     if len(sources) == 1 and first.is_dir():
-        paths, skipped = _images_among(path for path in first.rglob("*") if path.is_file())
+        paths, skipped = _images_among(path for path in first.rglob("*") if path.is_file() or _leads_nowhere(path))
         if not paths:
             raise FormatError(f"'{first}' contains no image ({', '.join(sorted(PICTURE_ENDINGS))}){_and(skipped)}.")
         return _numbered(paths, first, skipped)
@@ -106,6 +106,10 @@ def _images_among(paths: Iterable[Path]) -> tuple[list[Path], dict[str, int]]:
         else:
             others[path.suffix.lower() or "no ending"] += 1
     return images, dict(others)
+
+
+def _leads_nowhere(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
 
 
 def _and(skipped: dict[str, int]) -> str:
