@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from boxwright.errors import FormatError
 from boxwright.images import write_jpeg
 from boxwright.ingestion import Reading, check, coco_columns, read_results, read_source, read_truth
-from boxwright.ingestion.formats import coco_annotations
+from boxwright.ingestion.formats import coco_annotations, coco_pictures
 from boxwright.ingestion.formats.coco_ids import Ids, Rows, as_flag, as_id, whole
 from boxwright.ingestion.formats.coco_suspects import suspicion
 
@@ -391,3 +391,15 @@ def test_real_files_are_not_suspected(name: str, shared) -> None:
     assert not [
         code for code in reading.counts if code[0].startswith(("suspected", "other-", "root", "unused", "left"))
     ]
+
+
+def test_a_folder_that_nobody_named_is_not_searched_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("x/a.jpg", "x/b.jpg", "x/c.jpg"):
+        image(tmp_path / name)
+    path = write(tmp_path / "gt.json", tree({1: "C:\\a.jpg"}))
+    assert check(path).images == 1
+    monkeypatch.setattr(coco_pictures, "_MOST_UNASKED", 4)
+    assert check(path).images == 0
+    assert check(tmp_path).images == 1

@@ -23,6 +23,7 @@ from boxwright.ingestion.reading import Reading, SharedRecord
 
 _COCO_KEYS = {"id", "file_name", "width", "height", "license", "flickr_url", "coco_url", "date_captured", "labelled"}
 _BESIDE = ("annotations", "annotation", "labels", "json")  # folders of annotation files, whose images lie elsewhere
+_MOST_UNASKED = 200_000  # files below a folder that the user did not name
 _RULES = {
     "spelling": "after slashes, drives and accents were written alike",
     "case": "by ignoring upper and lower case",
@@ -58,7 +59,8 @@ class Places:
 
     def _names(self, folder: Path) -> list[str]:
         if folder not in self._known:
-            self._known[folder] = picture_names_below(folder)
+            given = self.pictures is not None or self.source is not None
+            self._known[folder] = picture_names_below(folder, most=None if given else _MOST_UNASKED)
         return self._known[folder]
 
 
