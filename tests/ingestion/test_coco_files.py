@@ -403,3 +403,18 @@ def test_a_folder_that_nobody_named_is_not_searched_without_end(
     monkeypatch.setattr(coco_pictures, "_MOST_UNASKED", 4)
     assert check(path).images == 0
     assert check(tmp_path).images == 1
+
+
+def test_an_image_that_is_missing_where_it_should_be_is_not_looked_for_elsewhere(tmp_path: Path) -> None:
+    for name in ("images/1.jpg", "masks/1.jpg", "masks/2.jpg", "cam2/3.jpg"):
+        image(tmp_path / name)
+    for names in (
+        {1: "1.jpg", 2: "2.jpg"},  # beside 1.jpg, in images
+        {1: "images/1.jpg", 2: "images/2.jpg"},
+        {1: "images\\1.jpg", 2: "images\\2.jpg"},
+        {1: "images/1.jpg", 2: "D:\\line\\cam1\\3.jpg"},  # another camera's
+    ):
+        write(tmp_path / "annotations" / "gt.json", tree(names))
+        seen = check(tmp_path)
+        found = [str(r.path.relative_to(tmp_path)) for r in seen.reading.pictures if r.path.is_file()]
+        assert found == ["images/1.jpg"], names
