@@ -192,9 +192,9 @@ def official(truth: dict, detections: list[dict]) -> list[float]:
     """pycocotools' 12 figures."""
     with contextlib.redirect_stdout(io.StringIO()):
         gt = COCO()
-        gt.dataset = truth
+        gt.dataset = truth  # pyright: ignore[reportAttributeAccessIssue]
         gt.createIndex()
-        found = COCOeval(gt, gt.loadRes(detections), "bbox")
+        found = COCOeval(gt, gt.loadRes(detections), "bbox")  # pyright: ignore[reportArgumentType]
         found.evaluate()
         found.accumulate()
         found.summarize()
