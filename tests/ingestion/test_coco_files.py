@@ -44,7 +44,7 @@ def write(path: Path, content: Any, encoding: str = "utf-8") -> Path:
 
 def image(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(write_jpeg(np.zeros((60, 80, 3), np.uint8)))
+    path.write_bytes(write_jpeg(np.full((60, 80, 3), 128, np.uint8)))
 
 
 def boxes_of(reading: Reading) -> dict[str, list[str]]:
