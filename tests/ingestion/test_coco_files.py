@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from boxwright.errors import FormatError
 from boxwright.images import write_jpeg
 from boxwright.ingestion import Reading, check, coco_columns, read_results, read_source, read_truth
-from boxwright.ingestion.formats import coco_annotations
+from boxwright.ingestion.formats import coco_annotations, coco_pictures
 from boxwright.ingestion.formats.coco_ids import Ids, Rows, as_flag, as_id, whole
 from boxwright.ingestion.formats.coco_suspects import suspicion
 
@@ -44,7 +44,7 @@ def write(path: Path, content: Any, encoding: str = "utf-8") -> Path:
 
 def image(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(write_jpeg(np.zeros((60, 80, 3), np.uint8)))
+    path.write_bytes(write_jpeg(np.full((60, 80, 3), 128, np.uint8)))
 
 
 def boxes_of(reading: Reading) -> dict[str, list[str]]:
@@ -391,3 +391,30 @@ def test_real_files_are_not_suspected(name: str, shared) -> None:
     assert not [
         code for code in reading.counts if code[0].startswith(("suspected", "other-", "root", "unused", "left"))
     ]
+
+
+def test_a_folder_that_nobody_named_is_not_searched_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("x/a.jpg", "x/b.jpg", "x/c.jpg"):
+        image(tmp_path / name)
+    path = write(tmp_path / "gt.json", tree({1: "C:\\a.jpg"}))
+    assert check(path).images == 1
+    monkeypatch.setattr(coco_pictures, "_MOST_UNASKED", 4)
+    assert check(path).images == 0
+    assert check(tmp_path).images == 1
+
+
+def test_an_image_that_is_missing_where_it_should_be_is_not_looked_for_elsewhere(tmp_path: Path) -> None:
+    for name in ("images/1.jpg", "masks/1.jpg", "masks/2.jpg", "cam2/3.jpg"):
+        image(tmp_path / name)
+    for names in (
+        {1: "1.jpg", 2: "2.jpg"},  # beside 1.jpg, in images
+        {1: "images/1.jpg", 2: "images/2.jpg"},
+        {1: "images\\1.jpg", 2: "images\\2.jpg"},
+        {1: "images/1.jpg", 2: "D:\\line\\cam1\\3.jpg"},  # another camera's
+    ):
+        write(tmp_path / "annotations" / "gt.json", tree(names))
+        seen = check(tmp_path)
+        found = [str(r.path.relative_to(tmp_path)) for r in seen.reading.pictures if r.path.is_file()]
+        assert found == ["images/1.jpg"], names

@@ -192,9 +192,9 @@ def official(truth: dict, detections: list[dict]) -> list[float]:
     """pycocotools' 12 figures."""
     with contextlib.redirect_stdout(io.StringIO()):
         gt = COCO()
-        gt.dataset = truth
+        gt.dataset = truth  # pyright: ignore[reportAttributeAccessIssue]
         gt.createIndex()
-        found = COCOeval(gt, gt.loadRes(detections), "bbox")
+        found = COCOeval(gt, gt.loadRes(detections), "bbox")  # pyright: ignore[reportArgumentType]
         found.evaluate()
         found.accumulate()
         found.summarize()
@@ -310,3 +310,22 @@ def test_the_scanner_and_the_careful_reader_agree(case: str, report: Report, mon
             ]
         )
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("names", [False, True])
+def test_ids_that_are_texts_are_never_matched_by_the_numbers_we_give(names: bool, tmp_path: Path, capsys) -> None:
+    images = [
+        {"id": i, "file_name": name, "width": 80, "height": 60} for i, name in zip("abc", ("3.png", "1.png", "2.png"))
+    ]
+    boxes = [
+        {"id": n, "image_id": i, "category_id": str(1 + n % 2), "bbox": [n, 2, 20, 10 + n]}
+        for n, i in enumerate("abc", 1)
+    ]
+    classes = [{"id": "1", "name": "pin"}, {"id": "2", "name": "spring"}]
+    truth, results = tmp_path / "truth.json", tmp_path / "detections.json"
+    truth.write_text(json.dumps({"images": images, "annotations": boxes, "categories": classes}))
+    files = {image["id"]: {"file_name": image["file_name"]} if names else {} for image in images}
+    results.write_text(json.dumps([{**b, "score": 0.9, **files[b["image_id"]]} for b in boxes]))
+    assert figures(truth, results, capsys)[:3] == [1.0, 1.0, 1.0]
+    results.write_text(json.dumps([{**boxes[0], "image_id": 1, "score": 0.9}]))
+    refused(capsys, "evaluate", truth, results, "--match-by", "id")

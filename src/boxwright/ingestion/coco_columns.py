@@ -69,6 +69,11 @@ class TruthColumns:
     given_category_ids: list[Id] | None = None
     notes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        for given, ids in ((self.given_image_ids, self.image_ids), (self.given_category_ids, self.category_ids)):
+            if given is not None and len(given) != len(ids):
+                raise ValueError(f"{len(given)} ids of the file beside {len(ids)} of ours; cut both alike")
+
     @property
     def image_rows(self) -> Rows:
         """The position of an image, by its id as files spell it."""

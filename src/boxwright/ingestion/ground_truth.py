@@ -119,6 +119,7 @@ def only_images(truth: TruthColumns, results: ResultColumns, rows: np.ndarray) -
     cut = replace(
         truth, image_ids=truth.image_ids[rows], file_names=[truth.file_names[i] for i in rows.tolist()],
         sizes_hw=truth.sizes_hw[rows], image=place[truth.image[mine]],
+        given_image_ids=None if truth.given_image_ids is None else [truth.given_image_ids[i] for i in rows.tolist()],
         ignore=None if truth.ignore is None else truth.ignore[mine], **{n: getattr(truth, n)[mine] for n in names},
     )  # fmt: skip
     return cut, ResultColumns(

@@ -182,7 +182,8 @@ def _all(rows: NDArray, found: Predicted, truth: TruthColumns, where: str, by: s
         return rows
     shown = ", ".join(f"'{name}'" if name is not None else f"image_id {id!r}" for id, name in missing[:_SHOWN])
     files = ", ".join(f"'{name}'" for name in truth.file_names[:_SHOWN])
-    ids = f" (ids {', '.join(str(i) for i in truth.image_ids[:_SHOWN])}, ...)" if truth.has_ids else ""
+    given = truth.image_ids if truth.given_image_ids is None else truth.given_image_ids
+    ids = f" (ids {', '.join(str(i) for i in given[:_SHOWN])}, ...)" if truth.has_ids else ""
     other = "name" if by == "id" else "id"
     hint = f" Add --match-by {other} to match them by {other}." if truth.has_ids and by in ("id", "name") else ""
     raise FormatError(
@@ -197,6 +198,8 @@ def _evidence(image: NDArray, boxes: NDArray, score: NDArray, truth: TruthColumn
 
 def _classes(found: Predicted, truth: TruthColumns, evidence: OnTruth, how: How, where: str) -> Classes:
     names: list[str] | None = None
+    rows = truth.category_rows
+    texts = bool(found.categories) and all(isinstance(k, str) and k not in rows for k in found.categories)
     if how.class_names is not None:
         wild = [k for k in found.categories if not (isinstance(k, int) and 0 <= k < len(how.class_names))]
         if wild:
@@ -206,7 +209,7 @@ def _classes(found: Predicted, truth: TruthColumns, evidence: OnTruth, how: How,
         names = [how.class_names[k] for k in found.categories]
     elif found.category_names is not None and how.category_ids == "auto":
         names = [found.category_names.get(k, str(k)) for k in found.categories]
-    elif found.categories and all(isinstance(k, str) for k in found.categories) and how.category_ids == "auto":
+    elif texts and how.category_ids == "auto":
         names = list(found.categories)
     if names is not None:
         classes = classes_by_name(names, truth.class_names, where=where)
@@ -217,7 +220,6 @@ def _classes(found: Predicted, truth: TruthColumns, evidence: OnTruth, how: How,
             f"truth does not have; they are not judged",
         )
         return Classes(classes.class_id, told if left else ())
-    rows = truth.category_rows
     met = {k: row for k in found.categories if (row := rows.get(k)) is not None}
     ids = met if truth.has_category_ids and not found.relative else None
     return classes_by_number(
@@ -235,7 +237,7 @@ def _doubts(columns: ResultColumns, truth: TruthColumns, path: Path, how: How) -
         evidence = _evidence(columns.image, columns.boxes_xywh, columns.score, truth)
         ids = {int(k): i for i, k in enumerate(truth.category_ids)}
         told = classes_by_number(numbers, category, evidence, ids, truth.class_names, where=f"'{path}'").told
-    if how.match_by == "auto" and len(columns.score):
+    if how.match_by == "auto" and len(columns.score) and truth.given_image_ids is None:
         rows = np.flatnonzero(np.bincount(columns.image, minlength=len(truth.file_names)))
         image = np.searchsorted(rows, np.arange(len(truth.file_names)))[columns.image]
         images: list[tuple[Any, str | None]] = [(int(truth.image_ids[row]), None) for row in rows]

@@ -8,6 +8,7 @@ scanner; all others are read record by record, never as one tree.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -56,8 +57,8 @@ def read_coco(files: list[Path], *, pictures: Path | None = None, source: Path |
 
 def _labels(files: list[Path]) -> dict[Path, str]:
     """What each file is called in problems: its name, with its folder where several have that name."""
-    names = [path.name for path in files]
-    return {path: path.name if names.count(path.name) == 1 else f"{path.parent.name}/{path.name}" for path in files}
+    count = Counter(path.name for path in files)
+    return {path: path.name if count[path.name] == 1 else f"{path.parent.name}/{path.name}" for path in files}
 
 
 def _part(path: Path, label: str, places: Places) -> Part:

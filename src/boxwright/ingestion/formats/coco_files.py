@@ -27,6 +27,7 @@ Kind = Literal["boxes", "keypoints", "stuff", "captions", "panoptic"]
 _FIRST = re.compile(rb'"annotations"\s*:\s*\[\s*(?=\{)')
 _RECORD = (1 << 16, 1 << 22)  # bytes in which the first annotation is looked for
 _SAME = 0.5  # share of the smaller file's images; fewer are told image by image
+_SHOWN = 5  # files named in a question
 _WITHOUT_BOXES = {"captions": "captions", "panoptic": "panoptic segments"}
 
 
@@ -184,7 +185,8 @@ def _shared(parts: list[Part]) -> Counter[tuple[int, int]]:
 
 def _which(files: list[Path], count: int) -> FormatError:
     """The question which of several files counts."""
-    names = ", ".join(f"'{path.name}'" for path in files)
+    more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
+    names = ", ".join(f"'{path.name}'" for path in files[:_SHOWN]) + more
     return FormatError(
         f"{names} in '{files[0].parent}' annotate the same images ({count} in common); they are never merged, for which boxes "
         f"count cannot be known. Which file do you mean? Give it in place of the folder, such as '{files[0]}'."

@@ -60,6 +60,10 @@ class Ids:
 
     def code(self, value: Any) -> int | None:
         """The code of an id as JSON gives it; None for what cannot be an id."""
+        if type(value) is int and -_OWN_CODE < value < _OWN_CODE:
+            return value
+        if type(value) is str and value in self._codes:
+            return self._codes[value]
         id = as_id(value)
         if id is None or (isinstance(id, int) and abs(id) < _OWN_CODE):
             return id  # type: ignore[return-value]

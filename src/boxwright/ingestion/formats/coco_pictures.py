@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from boxwright.images import match_names
-from boxwright.images.names import subset_of_folder
+from boxwright.images.folders import folders_agree
+from boxwright.images.names import spelled_alike, subset_of_folder
 from boxwright.ingestion.attributes import cleaned
 from boxwright.ingestion.finding import SIDES, picture_names_below, stays_inside
 from boxwright.ingestion.formats.coco_annotations import CocoFile
@@ -23,6 +24,7 @@ from boxwright.ingestion.reading import Reading, SharedRecord
 
 _COCO_KEYS = {"id", "file_name", "width", "height", "license", "flickr_url", "coco_url", "date_captured", "labelled"}
 _BESIDE = ("annotations", "annotation", "labels", "json")  # folders of annotation files, whose images lie elsewhere
+_MOST_UNASKED = 200_000  # files below a folder that the user did not name
 _RULES = {
     "spelling": "after slashes, drives and accents were written alike",
     "case": "by ignoring upper and lower case",
@@ -58,7 +60,8 @@ class Places:
 
     def _names(self, folder: Path) -> list[str]:
         if folder not in self._known:
-            self._known[folder] = picture_names_below(folder)
+            given = self.pictures is not None or self.source is not None
+            self._known[folder] = picture_names_below(folder, most=None if given else _MOST_UNASKED)
         return self._known[folder]
 
 
@@ -150,6 +153,12 @@ def _found(
         return {}
     plain = [prefix + name if not {"/", "\\"} & set(name) else name for name in names]
     met, ambiguous = _matched([one or other for one, other in zip(spelled, plain, strict=True)], known, missing, side)
+    here = _folders_that_exist([names[row] for row in met], root, base) | ({""} if any(spelled) else set())
+    met = {
+        row: found
+        for row, found in met.items()
+        if found[1] != "path end" or (_folder(names[row]) not in here and folders_agree(names[row], found[0]))
+    }
     examples: dict[str, list[str]] = defaultdict(list)
     for row, (name, rule) in met.items():
         examples[rule].append(f"'{names[row]:.80}' is '{name}'")
@@ -167,6 +176,17 @@ def _found(
         row: (root, name.removeprefix(prefix)) if name.startswith(prefix) else (base, name)
         for row, (name, _) in met.items()
     }
+
+
+def _folder(name: str) -> str:
+    """The folder of a name, with slashes; empty where it has none."""
+    return spelled_alike(name).rpartition("/")[0]
+
+
+def _folders_that_exist(names: list[str], root: Path, base: Path) -> set[str]:
+    """The folders of some names that exist as they are spelled: an image that is not there is missing, not elsewhere."""
+    folders = {_folder(name) for name in names if stays_inside(name) and len(name) < 1000} - {""}
+    return {folder for folder in folders if (root / folder).is_dir() or (base / folder).is_dir()}
 
 
 def _matched(
