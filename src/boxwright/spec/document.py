@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import types
 import typing
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,8 +55,15 @@ def parse_document(data: bytes, model: type[D], *, name: str) -> D:
         raise _first_complaint(error, model, name) from error
 
 
-def parse_yaml(data: bytes, *, name: str) -> dict[str, Any]:
-    """A YAML mapping from an untrusted file: plain values, few aliases, limited size and depth; SpecError otherwise."""
+def parse_yaml(data: bytes, *, name: str, texts: Collection[str] = ()) -> dict[str, Any]:
+    """A YAML mapping from an untrusted file: plain values, few aliases, limited size and depth; SpecError otherwise.
+
+    Args:
+        data: the file's bytes.
+        name: what errors call it.
+        texts: top-level keys whose values stay as they are written: YAML takes 02146 for the octal number 1126 and no for False.
+            Of a list or a mapping the scalars stay text (the keys of a mapping too); what is nested deeper becomes None.
+    """
     if len(data) > MAX_BYTES:
         raise SpecError(f"'{name}' has {len(data)} bytes; at most {MAX_BYTES} are read.")
     try:
@@ -63,6 +71,8 @@ def parse_yaml(data: bytes, *, name: str) -> dict[str, Any]:
         if aliases > MAX_ALIASES:
             raise SpecError(f"'{name}' uses {aliases} YAML aliases; at most {MAX_ALIASES} are read.")
         tree = yaml.load(data, Loader=_UniqueKeys)
+        if texts and isinstance(tree, dict):
+            tree |= _as_written(yaml.compose(data, Loader=yaml.SafeLoader), texts)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -72,6 +82,21 @@ def parse_yaml(data: bytes, *, name: str) -> dict[str, Any]:
     if not isinstance(tree, dict):
         raise SpecError(f"'{name}' must be a mapping of keys to values; found {type(tree).__name__}.")
     return tree
+
+
+def _as_written(document: Any, keys: Collection[str]) -> dict[str, Any]:
+    """The values of some top-level keys, their scalars as text."""
+    return {key.value: _text_of(node) for key, node in document.value if key.value in keys}
+
+
+def _text_of(node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return {_scalar(key): _scalar(value) for key, value in node.value}
+    return [_scalar(item) for item in node.value] if isinstance(node, yaml.SequenceNode) else _scalar(node)
+
+
+def _scalar(node: yaml.Node) -> str | None:
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else None
 
 
 def _events(data: bytes, name: str) -> typing.Iterator[yaml.Event]:
