@@ -22,6 +22,7 @@ from boxwright.ingestion.formats.yolo_subsets import Subsets
 from boxwright.ingestion.reading import PictureRecord, Reading
 
 _SAYS_SO = ("classes.txt", "obj.names")
+_LOOKED_AT = 20  # text files, where another format was read
 
 
 def is_yolo(folder: Path, files: Sequence[Path]) -> bool:
@@ -109,13 +110,14 @@ def _read_images(folder: Path, config: Config, subsets: Subsets, pairs: Pairs, r
 def tell_other_labels(reading: Reading, folder: Path, files: Sequence[Path]) -> None:
     """Where a folder was read in another format, say that it contains YOLO labels too, and how to read those."""
     stems = {path.stem for path in pictures_below(files)}
-    found = [p for p in files if p.suffix.lower() == ".txt" and p.stem in stems and like_labels(read_text(p))]
-    if found:
-        reading.problem(
-            "other-labels", "warning", relative(found[0].parent, folder),
-            f"contains {len(found)} YOLO label files beside the {reading.format} annotations, which were not read; `--format yolo` reads "
-            f"them instead",
-        )  # fmt: skip
+    found = [p for p in files if p.suffix.lower() == ".txt" and p.stem in stems]
+    if not any(like_labels(read_text(p)) for p in found[:_LOOKED_AT]):
+        return
+    reading.problem(
+        "other-labels", "warning", relative(found[0].parent, folder),
+        f"contains YOLO labels ({len(found)} files) beside the {reading.format} annotations; they were not read. `--format yolo` reads them "
+        f"instead",
+    )  # fmt: skip
 
 
 def _names_classes(path: Path, config: Config) -> bool:

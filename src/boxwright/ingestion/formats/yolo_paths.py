@@ -7,6 +7,7 @@ An absolute path of another machine is met by its end, but only where one of the
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -61,7 +62,7 @@ def one_ends_with_the_other(a: str, b: str, *, without_ending: bool = False) -> 
 
 
 def _parts(path: str, without_ending: bool) -> list[str]:
-    plain = PurePosixPath(path.replace("\\", "/"))
+    plain = PurePosixPath(unicodedata.normalize("NFC", path.replace("\\", "/")))
     plain = plain.with_suffix("") if without_ending and plain.name else plain
     return [part.casefold() for part in plain.parts if part not in ("/", ".", "..") and not part.endswith(":")]
 

@@ -25,7 +25,8 @@ from boxwright.ingestion.formats.yolo_lines import BOX_COLUMNS, LEAST_OUTLINE, K
 from boxwright.ingestion.reading import Reading, Severity
 
 _MOST_LINES = 20_000  # that are looked at
-_LEAST_LINES = 3  # on which keypoints without visibility are believed
+_LEAST_LINES = 5  # on which keypoints without visibility are believed
+_LEAST_POINTS = 3  # of each
 _ROTATED = 9  # columns of a rotated box
 _INSIDE = 0.95  # share of keypoints in their box
 _OUTLYING = 0.5  # share of lines whose (w, h) lies far from the keypoints
@@ -103,7 +104,7 @@ def look_at_lines(rows: NDArray[np.float64]) -> Evidence:
         return Evidence()  # refused line by line
     inside, outlying = _lies_in_box(values), _lies_apart(values)
     shape = ((columns - BOX_COLUMNS) // 2, 2)
-    if inside >= _INSIDE and outlying >= _OUTLYING and len(rows) >= _LEAST_LINES:
+    if inside >= _INSIDE and outlying >= _OUTLYING and len(rows) >= _LEAST_LINES and shape[0] >= _LEAST_POINTS:
         why = "the points lie in the box that the first four values are, while as a polygon its second corner would lie apart"
         return Evidence(shape, sure=True, severity="error", why=why)
     if columns == _ROTATED:
