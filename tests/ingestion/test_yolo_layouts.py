@@ -229,6 +229,7 @@ def test_part_of_val_in_train(make: Make) -> None:
         ("train_labels/a.txt", "train_images/a.jpg"),
         ("LABELS/Train/A.TXT", "IMAGES/Train/a.JPG"),
         ("labels/train/a.txt", "images/a.jpg"),
+        ("gt_labels/a.jpg.txt", "images/a.jpg"),
         ("labels/u\u0308.txt", "images/\u00fc.jpg"),
     ],
 )
@@ -243,6 +244,8 @@ def test_labels_in_unusual_places_are_met_and_told(label: str, image: str, make:
     [
         ({"images/val/a.jpg": None, "labels/train/a.txt": BOX}, ["labels/train/a.txt"]),
         ({"images/a.jpg": None, "v1/a.txt": BOX, "v2/a.txt": BOX}, ["v1/a.txt", "v2/a.txt"]),
+        ({"images/a.jpg": None, "Annotations/a.txt": BOX, "gt/a.txt": BOX}, ["Annotations/a.txt", "gt/a.txt"]),
+        ({"images/train/a.jpg": None, "images/val/a.jpg": None, "labels/a.txt": BOX}, ["labels/a.txt"]),
         ({"images/a.jpg": None, "runs/detect/exp/labels/a.txt": BOX}, ["runs/detect/exp/labels/a.txt"]),
         (
             {"images/aB.jpg": None, "images/Ab.jpg": None, "labels/ab.txt": BOX, "labels/b.txt": ""},
@@ -289,6 +292,50 @@ def test_names_stay_as_written(text: str, names: list[str], make: Make) -> None:
     files = {"images/a.jpg": None, "labels/a.txt": BOX, "my.names": "09\ny\n"}
     reading = read_source(make({"custom.yaml": text + "\ntrain: images\n", **files}))
     assert reading.class_names == names
+
+
+def test_labels_of_images_that_a_list_leaves_out_are_no_orphans(make: Make) -> None:
+    files = {
+        "data.yaml": "train: train.txt\nnames: [x]\n",
+        "train.txt": "a.jpg\n",
+        "images/a.jpg": None,
+        "images/b.jpg": None,
+    }
+    reading = read_source(make({**files, "labels/a.txt": BOX, "Annotations/b.txt": BOX}))
+    assert facts(reading) == {"images/a.jpg": ("train", 1)}
+    assert "orphan-label" not in codes(reading)
+
+
+def test_what_else_lies_there_is_told(make: Make) -> None:
+    files = {"classes.txt": "x\n", "a.jpg": None, "a.txt": BOX, "a.xml": "<annotation/>", "b.HEIC": "x", "b.txt": BOX}
+    reading = read_source(make(files))
+    assert codes(reading) == ["orphan-label", "other-labels", "unread-images"]
+    assert "b.HEIC: and all 1 files that end in .heic" in message(reading, "unread-images")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2753 2408 2861 2385 2888 2468 2805 2502 plane 0\n",
+        "Car 0.00 0 -1.5 100 120\n",
+        "1 10 20 30 40\n",
+        "a dog on grass\n",
+        "",
+    ],
+)
+def test_lines_of_other_formats_make_no_yolo(text: str, make: Make) -> None:
+    with pytest.raises(FormatError, match="in no format we read"):
+        read_source(make({"a.jpg": None, "a.txt": text}))
+
+
+def test_a_folder_without_images(make: Make) -> None:
+    files = {
+        "data.yaml": "train: images\nval: empty\nnames: [x]\n",
+        "images/a.jpg": None,
+        "labels/a.txt": BOX,
+        "empty/notes": "x",
+    }
+    assert "'empty' for val, which contains no images" in message(read_source(make(files)), "missing-entry")
 
 
 def test_names_that_disagree_are_told(make: Make) -> None:

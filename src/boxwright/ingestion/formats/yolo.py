@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from boxwright.errors import FormatError
-from boxwright.ingestion.finding import class_names, files_below, pictures_below, unlabelled
+from boxwright.ingestion.finding import PICTURE_ENDINGS, class_names, files_below, pictures_below, unlabelled
 from boxwright.ingestion.formats.yolo_classes import choose_names, is_name_file, no_names
 from boxwright.ingestion.formats.yolo_config import YAML_ENDINGS, Config, find_config, read_config, read_text
 from boxwright.ingestion.formats.yolo_lines import like_labels, read_labels
@@ -22,6 +22,7 @@ from boxwright.ingestion.formats.yolo_subsets import Subsets
 from boxwright.ingestion.reading import PictureRecord, Reading
 
 _SAYS_SO = ("classes.txt", "obj.names")
+_UNREAD_IMAGES = {".heic", ".heif", ".avif", ".jp2", ".dng", ".gif", ".mpo", ".jfif", ".nef", ".cr2", ".arw"}
 _LOOKED_AT = 20  # text files, where another format was read
 
 
@@ -30,12 +31,12 @@ def is_yolo(folder: Path, files: Sequence[Path]) -> bool:
 
     Without lines it may be of another format that has a list of classes: see `may_be_yolo`.
     """
-    return _says_so(folder, files) and has_labels(files)
+    return has_labels(files) and _says_so(folder, files)
 
 
 def may_be_yolo(folder: Path, files: Sequence[Path]) -> bool:
     """Whether a folder of no other format is YOLO: it says so, or contains lines of labels."""
-    return _says_so(folder, files) or has_labels(files)
+    return has_labels(files) or _says_so(folder, files)
 
 
 def _says_so(folder: Path, files: Sequence[Path]) -> bool:
@@ -47,7 +48,7 @@ def has_labels(files: Sequence[Path]) -> bool:
     """Whether some text file has the lines of YOLO labels and the name of an image, or there is no image at all."""
     stems = {path.stem.casefold() for path in pictures_below(files)}
     texts = (p for p in files if p.suffix.lower() == ".txt")
-    return any((not stems or p.stem.casefold() in stems) and like_labels(read_text(p)) for p in texts)
+    return any((not stems or p.stem.casefold() in stems) and like_labels(read_text(p), fractions=True) for p in texts)
 
 
 def read_yolo(
@@ -86,6 +87,7 @@ def read_yolo(
         raise no_names(folder, _classes_seen(pairs))
     reading.class_names = class_names(names, f"'{folder}'", reading)
     _read_images(folder, laid_out, subsets, pairs, reading)
+    _tell_unread(folder, files, images, reading)
     return reading
 
 
@@ -107,11 +109,30 @@ def _read_images(folder: Path, config: Config, subsets: Subsets, pairs: Pairs, r
     tell_left_out(keypoints, reading, where=where)
 
 
+def _tell_unread(folder: Path, files: Sequence[Path], images: Sequence[Path], reading: Reading) -> None:
+    """Tell of images in formats that are not read, and of annotations in another format."""
+    stems = {path.stem for path in images}
+    for ending in sorted({p.suffix.lower() for p in files} & _UNREAD_IMAGES - PICTURE_ENDINGS):
+        found = [p for p in files if p.suffix.lower() == ending]
+        reading.problem(
+            "unread-images", "error", relative(found[0], folder),
+            f"and all {len(found)} files that end in {ending} are not read; convert them to PNG or JPEG under the same names",
+        )  # fmt: skip
+    for ending in (".xml", ".json"):
+        found = [p for p in files if p.suffix.lower() == ending and p.stem in stems]
+        if found:
+            reading.problem(
+                "other-labels", "warning", relative(found[0].parent, folder),
+                f"contains {len(found)} {ending} files named after images; the YOLO labels were read and those were not. Give their folder "
+                f"to have them read instead",
+            )  # fmt: skip
+
+
 def tell_other_labels(reading: Reading, folder: Path, files: Sequence[Path]) -> None:
     """Where a folder was read in another format, say that it contains YOLO labels too, and how to read those."""
     stems = {path.stem for path in pictures_below(files)}
     found = [p for p in files if p.suffix.lower() == ".txt" and p.stem in stems]
-    if not any(like_labels(read_text(p)) for p in found[:_LOOKED_AT]):
+    if not any(like_labels(read_text(p), fractions=True) for p in found[:_LOOKED_AT]):
         return
     reading.problem(
         "other-labels", "warning", relative(found[0].parent, folder),

@@ -21,6 +21,7 @@ BOX_COLUMNS = 5
 _QUIET = 0.01  # over the edge by at most this fraction is rounding
 _MOST_PICTURE_BYTES = 1 << 29
 _LINES_LOOKED_AT = 5
+_MOST_HEAD = 1 << 16  # characters that are looked at
 
 
 @dataclass
@@ -42,10 +43,22 @@ class Keypoints:
         return BOX_COLUMNS + self.points * self.values
 
 
-def like_labels(text: str) -> bool:
-    """Whether the first lines of a text are those of a label file; an empty text is not."""
-    lines = [line.split() for line in text.splitlines()[:50] if line.strip()][:_LINES_LOOKED_AT]
-    return bool(lines) and all(len(columns) >= BOX_COLUMNS and _numbers(columns[:BOX_COLUMNS]) for columns in lines)
+def like_labels(text: str, *, fractions: bool = False) -> bool:
+    """Whether the first lines of a text are those of a label file; an empty text is not.
+
+    Args:
+        text: of the file.
+        fractions: whether the values of a box must be fractions; other formats have lines of pixels.
+    """
+    lines = [line.split() for line in text[:_MOST_HEAD].splitlines() if line.strip()][:_LINES_LOOKED_AT]
+    return bool(lines) and all(_like_a_line(columns, fractions) for columns in lines)
+
+
+def _like_a_line(columns: list[str], fractions: bool) -> bool:
+    numbers = _numbers(columns) if len(columns) >= BOX_COLUMNS else []
+    if not numbers or not numbers[0].is_integer():
+        return False
+    return not fractions or all(-0.01 <= v <= 1.01 for v in numbers[1:BOX_COLUMNS])
 
 
 def _numbers(columns: list[str]) -> list[float]:

@@ -12,10 +12,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from boxwright.images import match_names
 from boxwright.images.names import SUBSET_FOLDERS
+from boxwright.ingestion.finding import PICTURE_ENDINGS
 from boxwright.ingestion.formats.yolo_config import read_text
 from boxwright.ingestion.formats.yolo_lines import like_labels
 from boxwright.ingestion.formats.yolo_paths import one_ends_with_the_other, relative
@@ -24,7 +25,8 @@ from boxwright.ingestion.reading import Reading
 _IMAGE_FOLDERS = ("images", "imgs", "jpegimages")
 _WORDS = {
     "images", "image", "imgs", "img", "jpegimages", "pictures", "photos", "jpg", "png",
-    "labels", "label", "annotations", "annotation", "annots", "annot", "anno", "annos", "ann", "txt", "txts", "yolo", "bboxes",
+    "labels", "label", "annotations", "annotation", "annots", "annot", "anno", "annos", "ann", "txt", "txts", "yolo", "bboxes", "bbox",
+    "boxes", "gt", "ground", "truth", "groundtruth", "darknet",
 }  # fmt: skip
 _HOW = {
     "exact": "its name in another folder",
@@ -53,7 +55,7 @@ class Pairs:
 
 
 def pair(
-    folder: Path, images: Iterable[Path], left_out: Iterable[Path], texts: Sequence[Path], reading: Reading
+    folder: Path, images: Iterable[Path], left_out: Sequence[Path], texts: Sequence[Path], reading: Reading
 ) -> Pairs:
     """The label file of each image.
 
@@ -95,7 +97,8 @@ def pair(
     used.update(second)
     used |= {place for image in left_out for place in _places(folder, image) if place in there}
     rest = [text for text in texts if text not in used]
-    _match_rest(folder, [i for i in images if i not in pairs.label_of and i not in pairs.unclear], rest, pairs, reading)
+    lacking = [i for i in images if i not in pairs.label_of and i not in pairs.unclear]
+    _match_rest(folder, lacking, left_out, rest, pairs, reading)
     return pairs
 
 
@@ -111,30 +114,38 @@ def _places(folder: Path, image: Path) -> list[Path]:
     return [*mirrored, folder / path, folder / "labels" / path]
 
 
-def _match_rest(folder: Path, images: list[Path], texts: list[Path], pairs: Pairs, reading: Reading) -> None:
+def _match_rest(
+    folder: Path, lacking: Sequence[Path], left_out: Sequence[Path], texts: list[Path], pairs: Pairs, reading: Reading
+) -> None:
     """Give label files that lie elsewhere, or are spelled otherwise, to images that have none; tell of the others."""
     texts = [text for text in texts if _is_label(text)]
+    images = [*lacking, *left_out]
     names, known = [_key(folder, text) for text in texts], [_key(folder, image) for image in images]
     met = match_names(names, known)
     rules: Counter[str] = Counter()
     first: dict[str, tuple[Path, Path]] = {}
+    often = Counter(names)
+    given: set[int] = set()
     for text, name, at, rule in zip(texts, names, met.index.tolist(), met.rule, strict=True):
         if (
             at < 0
+            or at in given
+            or often[name] > 1
             or not one_ends_with_the_other(name, known[at])
-            or images[at] in pairs.label_of
             or _says_more(name, known[at])
         ):
             pairs.unused.append(text)
             continue
-        pairs.label_of[images[at]] = text
-        rules[rule] += 1
-        first.setdefault(rule, (text, images[at]))
+        given.add(at)
+        if at < len(lacking):
+            pairs.label_of[images[at]] = text
+            rules[rule] += 1
+            first.setdefault(rule, (text, images[at]))
     for rule, count in rules.items():
         text, image = (relative(path, folder) for path in first[rule])
         more = f", and {count - 1} more like it" if count > 1 else ""
         reading.problem("label-matched", "warning", text, f"was read as the label of '{image}', by {_HOW[rule]}{more}")
-    ambiguous = {texts[i] for i in met.ambiguous}
+    ambiguous = {texts[i] for i in met.ambiguous} | {t for t, name in zip(texts, names, strict=True) if often[name] > 1}
     for text in pairs.unused:
         why = (
             "could be the label of several images, or is one of several for an image"
@@ -155,7 +166,11 @@ def _says_more(label: str, image: str) -> bool:
 def _key(folder: Path, path: Path) -> str:
     """The path without ending and without words that say images or labels."""
     parts = [_without_words(part) for part in path.relative_to(folder).parts[:-1]]
-    return "/".join([*(part for part in parts if part), path.stem])
+    last = PurePath(path.stem)
+    stem = (
+        last.stem if path.suffix.lower() == ".txt" and last.suffix.lower() in PICTURE_ENDINGS else path.stem
+    )  # a.jpg.txt
+    return "/".join([*(part for part in parts if part), stem])
 
 
 def _without_words(part: str) -> str:

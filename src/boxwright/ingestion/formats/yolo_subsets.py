@@ -67,7 +67,7 @@ class Subsets:
         known = [*folders, *self._texts]
         met = meet([entry], known, bases=self._bases())
         if met.index[0] < 0:
-            lies = "could be several folders or lists here" if met.ambiguous else "is not there"
+            lies = "could be several folders or lists here" if met.ambiguous else self._lacks(entry)
             reading.problem(
                 "missing-entry", "error", self._where,
                 f"names '{entry:.120}' for {side}, which {lies}; {side} gets no image from it. Correct the path, relative to "
@@ -83,6 +83,15 @@ class Subsets:
         if met.index[0] >= len(folders):
             return self._listed(self._texts[name], side, reading)
         return folders[name]
+
+    def _lacks(self, entry: str) -> str:
+        """Why an entry means nothing."""
+        target = self.config.base / entry
+        try:
+            empty = target.is_dir() and target.resolve().is_relative_to(self.folder.resolve())
+        except (OSError, ValueError, RuntimeError):
+            empty = False
+        return "contains no images" if empty else "is not there"
 
     def _folders(self) -> dict[str, list[int]]:
         """Folders that contain images, to their positions."""
