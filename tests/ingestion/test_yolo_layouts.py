@@ -217,7 +217,7 @@ def test_part_of_val_in_train(make: Make) -> None:
         }
     )  # fmt: skip
     reading = read_source(folder)
-    assert "all 1 images of val are also in train" in message(reading, "subsets-overlap")
+    assert "the only image of val is also in train" in message(reading, "subsets-overlap")
     assert facts(reading) == {"images/a.jpg": ("train", 1), "images/val/b.jpg": ("train", 1)}
 
 
@@ -361,6 +361,25 @@ def test_two_yaml_files_are_asked_about(make: Make, capsys: pytest.CaptureFixtur
     assert run(["check", str(folder)]) == 2
     assert "a.yaml, b.yaml); give the one you mean" in capsys.readouterr().err.replace("\n", " ")
     assert read_source(folder / "b.yaml").class_names == ["y"]
+
+
+def test_two_datasets_in_one_folder_are_asked_about(make: Make) -> None:
+    files = {
+        f"{n}/{name}": text
+        for n in "ab"
+        for name, text in {"data.yaml": "names: [x]\n", "i.jpg": None, "i.txt": BOX}.items()
+    }
+    folder = make(files)
+    with pytest.raises(FormatError, match=r"\(a/data.yaml, b/data.yaml\); give the one you mean"):
+        read_source(folder)
+    assert len(read_source(folder / "a").pictures) == 1
+
+
+def test_a_yaml_file_in_another_encoding_is_refused_in_one_line(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make({"a.jpg": None, "a.txt": BOX})
+    (folder / "data.yaml").write_bytes("names: [Größe]\n".encode("cp1252"))
+    assert run(["check", str(folder)]) == 2
+    assert capsys.readouterr().err.strip().count("\n") == 0
 
 
 def test_no_names_at_all(make: Make, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

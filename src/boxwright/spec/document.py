@@ -76,7 +76,9 @@ def parse_yaml(data: bytes, *, name: str, texts: Collection[str] = ()) -> dict[s
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise SpecError(f"'{name}' is not valid YAML{where}: {getattr(error, 'problem', error)}.") from error
+        raise SpecError(
+            f"'{name}' is not valid YAML{where}: {' '.join(str(getattr(error, 'problem', error)).split())}."
+        ) from error
     except (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError) as error:
         raise SpecError(f"'{name}' holds a value that YAML itself cannot read: {error}.") from error
     if not isinstance(tree, dict):

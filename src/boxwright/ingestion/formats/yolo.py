@@ -84,7 +84,7 @@ def read_yolo(
     pairs = pair(folder, subsets.side_of, subsets.left_out, texts, reading)
     names = choose_names(folder, laid_out, name_files, classes, reading)
     if names is None:
-        raise no_names(folder, _classes_seen(pairs))
+        raise no_names(folder, laid_out, _classes_seen(pairs))
     reading.class_names = class_names(names, f"'{folder}'", reading)
     _read_images(folder, laid_out, subsets, pairs, reading)
     _tell_unread(folder, files, images, reading)

@@ -107,7 +107,7 @@ def choose_names(
     return names
 
 
-def no_names(folder: Path, seen: int) -> FormatError:
+def no_names(folder: Path, config: Config, seen: int) -> FormatError:
     """The refusal of a folder whose classes have no names."""
     names = ",".join(f"name{i}" for i in range(min(seen, 5))) + (",..." if seen > 5 else "")
     used = (
@@ -116,7 +116,7 @@ def no_names(folder: Path, seen: int) -> FormatError:
         else "No label uses a class"
     )
     return FormatError(
-        f"'{folder}' has no class names: expected `names` in a YAML file, or classes.txt, *.names or labels.txt with one name a line. "
+        f"'{folder}' has no class names{f', and {config.name} gives none' if config.name else ''}: expected `names` in a YAML file, or classes.txt, *.names or labels.txt with one name a line. "
         f"{used}. Give their names in that order: `--classes {names or 'name0'}`, or write them to '{folder / 'classes.txt'}'."
     )
 

@@ -20,6 +20,7 @@ YAML_ENDINGS = (".yaml", ".yml")
 _USUAL = ("data.yaml", "data.yml")
 _MOST_BYTES = 1 << 24
 _MOST_CANDIDATES = 100  # YAML files in folders below that are opened
+_MOST_SHOWN = 8
 _SAYS_SO = re.compile(rb"^\s*[\"']?(names|nc|train|val)[\"']?\s*:", re.MULTILINE)
 _NOTHING = ("", "~", "null", "Null", "NULL")
 
@@ -58,9 +59,10 @@ def find_config(folder: Path, files: Sequence[Path], *, deep: bool = True) -> Pa
     for places in ([p for p in files if p.parent == folder], [p for p in files if p.parent != folder] if deep else []):
         yamls = [p for p in places if p.suffix.lower() in YAML_ENDINGS][:_MOST_CANDIDATES]
         found = [p for p in yamls if _lays_out(p)] or [p for p in places if p.name.lower() == "obj.data"]
-        if len(found) > 1 and any(_facts(p) != _facts(found[0]) for p in found[1:]):
+        if any(p.parent != found[0].parent or _facts(p) != _facts(found[0]) for p in found[1:]):
+            listed = ", ".join(p.relative_to(folder).as_posix() for p in found[:_MOST_SHOWN])
             raise FormatError(
-                f"'{folder}' contains several files that describe a YOLO dataset ({', '.join(p.name for p in found)}); "
+                f"'{folder}' contains several files that describe a YOLO dataset ({listed}); "
                 f"give the one you mean, such as '{found[0]}'."
             )
         if found:

@@ -85,14 +85,14 @@ def pair(
         reading.problem(
             "shared-label", "error", relative(label, folder),
             f"is the label file of {len(of)} images alike ({listed}), and nothing says which was labelled: they are kept as not labelled, and "
-            f"its {_lines(label)} lines were not read. Remove all but one of the images, or rename them",
+            f"{_lines_lost(label)}. Remove all but one of the images, or rename them",
         )  # fmt: skip
     for other, label in second.items():
         if other not in used and other.read_bytes() != label.read_bytes():
             reading.problem(
                 "second-label", "error", relative(other, folder),
-                f"is a second label file of an image and differs from '{relative(label, folder)}', which was read; its "
-                f"{_lines(other)} lines were not. Remove the one that is wrong",
+                f"is a second label file of an image and differs from '{relative(label, folder)}', which was read; {_lines_lost(other)}. "
+                f"Remove the one that is wrong",
             )  # fmt: skip
     used.update(second)
     used |= {place for image in left_out for place in _places(folder, image) if place in there}
@@ -152,9 +152,7 @@ def _match_rest(
             if text in ambiguous
             else "is the label of no image here"
         )
-        reading.problem(
-            "orphan-label", "error", relative(text, folder), f"{why}; its {_lines(text)} lines were not read"
-        )
+        reading.problem("orphan-label", "error", relative(text, folder), f"{why}; {_lines_lost(text)}")
 
 
 def _says_more(label: str, image: str) -> bool:
@@ -184,5 +182,6 @@ def _is_label(path: Path) -> bool:
     return by_folder or like_labels(read_text(path))
 
 
-def _lines(path: Path) -> int:
-    return sum(bool(line.strip()) for line in read_text(path).splitlines())
+def _lines_lost(path: Path) -> str:
+    count = sum(bool(line.strip()) for line in read_text(path).splitlines())
+    return f"its {count} lines were not read" if count != 1 else "its line was not read"

@@ -176,14 +176,12 @@ class Subsets:
             )  # fmt: skip
 
     def _tell_shared(self, first: str, second: str, both: list[int], sizes: Counter[str], reading: Reading) -> None:
-        whole = (
-            f"all {len(both)} images of {second}"
-            if len(both) == sizes[second]
-            else f"{len(both)} of {sizes[second]} images of {second}"
-        )
+        whole = f"{len(both)} of {sizes[second]} images of {second} are"
+        if len(both) == sizes[second]:
+            whole = f"all {len(both)} images of {second} are" if len(both) > 1 else f"the only image of {second} is"
         reading.problem(
             "subsets-overlap", "error", self._where,
-            f"{whole} are also in {first}, the first '{self.names[both[0]]}': a model would be judged by what it was trained on. They are "
+            f"{whole} also in {first}, the first '{self.names[both[0]]}': a model would be judged by what it was trained on. They are "
             f"kept in {first} alone; give {second} other images, or let `boxwright split` deal",
         )  # fmt: skip
 
