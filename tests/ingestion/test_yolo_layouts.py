@@ -260,6 +260,30 @@ def test_labels_that_fit_no_image_for_certain_are_told_one_by_one(files: dict, o
     assert all(boxes is None for _, boxes in facts(reading).values())
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_no_label_file_is_lost_in_silence_and_none_is_read_twice(seed: int, make: Make) -> None:
+    rng = np.random.default_rng(seed)
+
+    def some(folders: list[str], names: list[str], endings: list[str]) -> list[str]:
+        """Up to six paths."""
+        parts = [
+            [str(rng.choice(one)) for one in (folders, ["", "", "train/", "val/"], names, endings)] for _ in range(6)
+        ]
+        return sorted({"".join(one) for one in parts})
+
+    images = some(["", "images/", "Images/"], ["a", "A", "b"], [".jpg", ".jpg", ".png"])
+    labels = some(["", "labels/", "Annotations/", "images/"], ["a", "A", "b"], [".txt", ".txt", ".TXT", ".jpg.txt"])
+    boxes = {name: f"0 0.5 0.5 0.{number + 1} 0.2\n" for number, name in enumerate(labels)}
+    reading = read_source(make({"names.yaml": "names: [x]\n", **dict.fromkeys(images), **boxes}))
+    read = [record.boxes.where[0].rpartition(" line ")[0] for record in reading.pictures if len(record.boxes)]
+    told = [p.where for p in reading.problems if p.severity == "error"]
+    assert sorted(read + told) == labels
+    assert sorted(record.file_name for record in reading.pictures) == images
+    unlabelled = {record.file_name for record in reading.pictures if not record.labelled}
+    said = " ".join(p.where + p.message for p in reading.problems if p.code in ("unlabelled", "shared-label"))
+    assert all(name in said for name in unlabelled)
+
+
 def test_two_label_files_of_one_image(make: Make) -> None:
     files = {"classes.txt": "x\n", "images/a.jpg": None, "labels/a.txt": BOX, "images/b.jpg": None, "labels/b.txt": BOX}
     reading = read_source(make({**files, "images/a.txt": "0 0.1 0.1 0.1 0.1\n", "images/b.txt": BOX}))

@@ -78,11 +78,10 @@ def keypoints_of(
 def tell_left_out(keypoints: Keypoints | None, reading: Reading, *, where: str) -> None:
     """Say how many lines lost their keypoints."""
     if keypoints is not None and keypoints.count:
-        reading.problem(
-            "keypoints-left-out", "warning", where,
-            f"{keypoints.count} lines have {keypoints.points} keypoints each; the box (columns 2 to 5) was read and the keypoints were "
-            f"left out",
-        )  # fmt: skip
+        lines = f"{keypoints.count} lines have" if keypoints.count > 1 else "1 line has"
+        points = f"{keypoints.points} keypoints" if keypoints.points > 1 else "1 keypoint"
+        message = f"{lines} {points} each; the box (columns 2 to 5) was read and the keypoints were left out"
+        reading.problem("keypoints-left-out", "warning", where, message)
 
 
 def look_at_lines(rows: NDArray[np.float64]) -> Evidence:
