@@ -57,7 +57,7 @@ def test_what_is_neither_file_nor_dataset(tmp_path: Path, capsys: pytest.Capture
     assert run(["ingest", str(source), "--name", "line", "--store", store]) == 0
     capsys.readouterr()
     assert run(["check", "line", "--store", store, "--pictures", str(source)]) == 2
-    assert "--pictures and --format are for files" in capsys.readouterr().err
+    assert "--pictures, --format and --classes are for files" in capsys.readouterr().err
     assert run(["check", "lime", "--store", store]) == 2
     assert "lime" in capsys.readouterr().err
 

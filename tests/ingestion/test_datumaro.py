@@ -139,7 +139,7 @@ def test_converted_to_ours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_names_that_are_none(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match="A format is given as datumaro:NAME; found 'kitti'"):
+    with pytest.raises(FormatError, match="A format is given as yolo or datumaro:NAME; found 'kitti'"):
         read_source(tmp_path, format="kitti")
     expected = "is not among the formats" if HAS else r"not installed: pip install 'boxwright\[datumaro\]'"
     with pytest.raises(FormatError, match=expected):

@@ -12,6 +12,7 @@ from boxwright.cli.problems import EXAMPLES, LimitOption, kind_lines
 from boxwright.cli.terminal import (
     STORE,
     Bars,
+    ClassesOption,
     DepthOption,
     FormatOption,
     JsonOption,
@@ -22,7 +23,7 @@ from boxwright.cli.terminal import (
     open_store,
 )
 from boxwright.errors import InputError
-from boxwright.ingestion import Depth, check_reading, of_dataset, read_source
+from boxwright.ingestion import Depth, check_reading, of_dataset, read_classes, read_source
 from boxwright.spec import load_spec
 
 _ENDINGS = (".json", ".xml", ".yaml", ".yml")  # of files; a dataset of the store is not called so
@@ -53,6 +54,7 @@ def check(
     limit: LimitOption = EXAMPLES,
     bit_depth: DepthOption = None,
     format: FormatOption = None,
+    classes: ClassesOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
@@ -62,11 +64,14 @@ def check(
         raise InputError("--conditions would do nothing without --spec, whose conditions are looked for.")
     with Bars().shown() as bars:
         of_files = is_source(source) or not store.is_dir() or Path(source).suffix.lower() in _ENDINGS
-        if not of_files and (pictures or format):
-            raise InputError(f"'{source}' is taken for a dataset of the store; --pictures and --format are for files.")
+        if not of_files and (pictures or format or classes):
+            raise InputError(
+                f"'{source}' is taken for a dataset of the store; --pictures, --format and --classes are for files."
+            )
         depth: Depth = "nothing" if no_pictures else "pixels"
         if of_files:
-            reading, fetch = read_source(Path(source), pictures=pictures, format=format), None
+            names = read_classes(classes) if classes is not None else None
+            reading, fetch = read_source(Path(source), pictures=pictures, format=format, classes=names), None
         else:
             reading, fetch = of_dataset(find_dataset(store, source)), open_store(store).pictures.read
         found = check_reading(

@@ -19,6 +19,7 @@ from boxwright.cli.problems import say_kinds
 from boxwright.cli.terminal import (
     STORE,
     Bars,
+    ClassesOption,
     FormatOption,
     JsonOption,
     StoreOption,
@@ -31,7 +32,16 @@ from boxwright.cli.terminal import (
 )
 from boxwright.errors import InputError
 from boxwright.images import read_header
-from boxwright.ingestion import TARGETS, PictureRecord, Reading, look, of_dataset, read_source, write_source
+from boxwright.ingestion import (
+    TARGETS,
+    PictureRecord,
+    Reading,
+    look,
+    of_dataset,
+    read_classes,
+    read_source,
+    write_source,
+)
 from boxwright.lifecycle import same_data
 from boxwright.store import Store
 from boxwright.store.atomic import new_folder, write_bytes
@@ -65,6 +75,7 @@ def convert(
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 when records were refused.")] = False,
     format: FormatOption = None,
+    classes: ClassesOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
@@ -81,8 +92,12 @@ def convert(
         raise InputError(f"'{out}' exists and is not an empty folder; nothing is written over it. Name another folder.")
     with Bars().shown() as bars:
         if is_source(source):
-            reading, turned = _of_files(Path(source), pictures, bars, format=format, labels_alone=no_pictures)
+            names = read_classes(classes) if classes is not None else None
+            found = read_source(Path(source), pictures=pictures, format=format, classes=names)
+            reading, turned = _looked_at(found, bars, labels_alone=no_pictures)
             put = _of_disk(link=link)
+        elif classes is not None:
+            raise InputError(f"'{source}' is a dataset of the store, whose classes have names; --classes is for files.")
         else:
             reading, turned, put = _of_store(source, store, parts)
         _say_whose_subsets(reading, source, split, store)
@@ -125,11 +140,8 @@ def convert(
     raise typer.Exit(1 if strict and errors else 0)
 
 
-def _of_files(
-    source: Path, pictures: Path | None, bars: Bars, *, format: str | None, labels_alone: bool
-) -> tuple[Reading, int]:
+def _looked_at(reading: Reading, bars: Bars, *, labels_alone: bool) -> tuple[Reading, int]:
     """A source of files, its boxes brought to the upright pictures, and how many of these EXIF turns."""
-    reading = read_source(source, pictures=pictures, format=format)
     at_hand = any(_is_file(record.path) for record in reading.pictures[:100])
     depth = "nothing" if labels_alone and not at_hand else "header"
     kept, turned = [], 0

@@ -16,6 +16,7 @@ from boxwright.cli.problems import say_kinds
 from boxwright.cli.terminal import (
     STORE,
     Bars,
+    ClassesOption,
     DepthOption,
     FormatOption,
     JsonOption,
@@ -25,6 +26,7 @@ from boxwright.cli.terminal import (
     say,
 )
 from boxwright.ingestion import ingest as ingest_source
+from boxwright.ingestion import read_classes
 from boxwright.spec import load_spec, read_sheet, sheet_of
 from boxwright.store import check_name
 
@@ -51,6 +53,7 @@ def ingest(
     ] = None,
     bit_depth: DepthOption = None,
     format: FormatOption = None,
+    classes: ClassesOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
@@ -63,6 +66,7 @@ def ingest(
         dataset, reading = ingest_source(
             source, name=name, keep=opened.pictures.add, spec=load_spec(spec) if spec else None, pictures=pictures,
             conditions=conditions, format=format, bit_depth=bit_depth, earlier=earlier,
+            classes=read_classes(classes) if classes is not None else None,
             progress=lambda done, of: bars("ingest", done, of),
         )  # fmt: skip
     if told is None and earlier is not None and "sheet" not in dataset.provenance:

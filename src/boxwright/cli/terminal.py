@@ -26,7 +26,13 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on std
 SpecOption = Annotated[Path, typer.Option("--spec", help="spec.yaml, the promise.")]
 FormatOption = Annotated[
     str | None,
-    typer.Option("--format", help="datumaro:NAME: have Datumaro read the folder. Without it the format is recognised."),
+    typer.Option(
+        "--format", help="yolo, or datumaro:NAME: have Datumaro read it. Without it the format is recognised."
+    ),
+]
+ClassesOption = Annotated[
+    str | None,
+    typer.Option("--classes", help="Class names of YOLO labels by number: a,b,c, or a file with one name a line."),
 ]
 DepthOption = Annotated[
     int | None,

@@ -7,6 +7,7 @@ broken file is refused as a whole, and that what was written reads as it was.
 
 from boxwright.ingestion.coco_columns import ResultColumns, TruthColumns, read_answers, read_results, read_truth
 from boxwright.ingestion.export import TARGETS, Lost, of_dataset, write_source
+from boxwright.ingestion.formats.yolo_classes import read_classes
 from boxwright.ingestion.ground_truth import only_images, read_ground_truth, truth_of_dataset
 from boxwright.ingestion.ingest import Checked, check, check_reading, ingest, read_conditions
 from boxwright.ingestion.list_pictures import Listed, list_pictures, names_files
@@ -39,6 +40,7 @@ __all__ = [
     "of_dataset",
     "only_images",
     "read_answers",
+    "read_classes",
     "read_conditions",
     "read_ground_truth",
     "read_predictions",

@@ -22,7 +22,7 @@ from boxwright.ingestion.formats.cvat_write import write_cvat
 from boxwright.ingestion.formats.labelme import write_labelme
 from boxwright.ingestion.formats.labelstudio_write import write_labelstudio
 from boxwright.ingestion.formats.voc import write_voc
-from boxwright.ingestion.formats.yolo import write_yolo
+from boxwright.ingestion.formats.yolo_write import write_yolo
 from boxwright.ingestion.reading import NO_ID, Boxes, PictureRecord, Reading
 from boxwright.ingestion.side_file import write_side_file
 

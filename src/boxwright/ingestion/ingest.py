@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ def ingest(
     conditions: Path | None = None,
     earlier: Dataset | None = None,
     format: str | None = None,
+    classes: Sequence[str] | None = None,
     bit_depth: int | None = None,
     progress: Progress | None = None,
 ) -> tuple[Dataset, Reading]:
@@ -46,7 +47,7 @@ def ingest(
         pictures: folder of the pictures, when it cannot be guessed.
         conditions: CSV or Parquet keyed by file name, for what the source does not tell.
         earlier: the version before this one; where the source gives no ids, pictures it knows keep theirs.
-        format: as for `read_source`.
+        format, classes: as for `read_source`.
         bit_depth: bits that are used of samples of more than 8 bits; the spec's where None.
         progress: called with (done, all).
 
@@ -55,7 +56,7 @@ def ingest(
         InputError: nothing usable was found, every box was refused, or a condition file names no picture of the source.
     """
     ignored = spec is None or spec.labels.difficult == "ignore"
-    reading = read_source(source, pictures=pictures, difficult_is_ignored=ignored, format=format)
+    reading = read_source(source, pictures=pictures, difficult_is_ignored=ignored, format=format, classes=classes)
     reading.bit_depth = _declared(bit_depth, spec)
     extra = read_conditions(conditions) if conditions else {}
     class_names = list(reading.class_names) if spec is None else list(spec.class_names)
@@ -118,6 +119,7 @@ def check(
     without_pictures: bool = False,
     spec: Spec | None = None,
     format: str | None = None,
+    classes: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Checked:
     """A source read and looked at, without keeping anything.
@@ -127,10 +129,10 @@ def check(
         pictures: folder of the pictures, when it cannot be found.
         without_pictures: judge the annotations alone, by the sizes they declare.
         spec: also say what it would refuse or miss.
-        format: as for `read_source`.
+        format, classes: as for `read_source`.
         progress: called with (done, all).
     """
-    reading = read_source(source, pictures=pictures, format=format)
+    reading = read_source(source, pictures=pictures, format=format, classes=classes)
     return check_reading(reading, depth="nothing" if without_pictures else "pixels", spec=spec, progress=progress)
 
 

@@ -22,6 +22,8 @@ from boxwright.ingestion.same_place import same_place, untroubled
 
 _SAME_PLACE = 0.9
 _ROUNDING_PX = 1.0
+# An export of tasks is often of a part of the images; YOLO's reader sees every image below its folder.
+_TELL_THEMSELVES = ("labelstudio", "yolo")
 _STEP = 512  # pictures that are looked at together where only their boxes are
 _MOST_BRUTE = 200  # boxes of a picture that are compared each with each
 MOST_PICTURE_BYTES = 1 << 29
@@ -84,9 +86,7 @@ def look(
                 _report_same_place(reading, seen.record)
             yield seen
     noticed.tell()
-    if (
-        depth != "nothing" and fetch is None and reading.format != "labelstudio"
-    ):  # an export of tasks is often of a part of them
+    if depth != "nothing" and fetch is None and reading.format not in _TELL_THEMSELVES:
         _report_unlisted(reading)
 
 

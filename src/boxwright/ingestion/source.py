@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,14 @@ from boxwright.ingestion.formats.datumaro import PREFIX, formats_of, is_there, r
 from boxwright.ingestion.formats.labelme import is_labelme, read_labelme
 from boxwright.ingestion.formats.labelstudio import is_labelstudio, read_labelstudio
 from boxwright.ingestion.formats.voc import is_voc, read_voc, voc_files
-from boxwright.ingestion.formats.yolo import is_yolo, read_yolo
+from boxwright.ingestion.formats.yolo import (
+    YAML_ENDINGS,
+    has_labels,
+    is_yolo,
+    may_be_yolo,
+    read_yolo,
+    tell_other_labels,
+)
 from boxwright.ingestion.json_text import parse_json
 from boxwright.ingestion.reading import Reading
 from boxwright.ingestion.side_file import restore
@@ -24,39 +31,53 @@ _HEAD = 1 << 22
 _PACKED = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"}
 _MORE = " Datumaro reads some more formats: pip install 'boxwright[datumaro]'."
 _EXPECTED = (
-    "data.yaml or classes.txt (YOLO), XML with <annotation> (VOC) or <annotations> (CVAT), or JSON with images and "
+    "a YAML file with names, classes.txt or label lines (YOLO), XML with <annotation> (VOC) or <annotations> (CVAT), or JSON with images and "
     "annotations (COCO), a list of tasks (Label Studio), or shapes (LabelMe)"
 )
 
 
 def read_source(
-    path: Path, *, pictures: Path | None = None, difficult_is_ignored: bool = True, format: str | None = None
+    path: Path,
+    *,
+    pictures: Path | None = None,
+    difficult_is_ignored: bool = True,
+    format: str | None = None,
+    classes: Sequence[str] | None = None,
 ) -> Reading:
     """What lies at a path, in whichever of our formats it is.
 
     Args:
-        path: a COCO, Label Studio or LabelMe JSON file, a CVAT or VOC XML file, a YOLO data.yaml; or a folder of one format.
+        path: a COCO, Label Studio or LabelMe JSON file, a CVAT or VOC XML file, a YAML file of YOLO; or a folder of one format.
         pictures: folder the file names are relative to; looked for when None. Refused for YOLO, which says where they are.
         difficult_is_ignored: the spec's label policy for VOC.
-        format: `datumaro:NAME`, to have a folder read by Datumaro; recognised when None.
+        format: `yolo`, or `datumaro:NAME` to have a folder read by Datumaro; recognised when None.
+        classes: class names by number, for YOLO; refused for the other formats, whose files name their classes.
 
     Raises:
         FormatError: nothing is there, or no format is recognised.
     """
-    if format is not None and not format.startswith(PREFIX):
-        raise FormatError(f"A format is given as {PREFIX}NAME; found '{format:.60}'. Our own formats are recognised.")
+    if format is not None and format != "yolo" and not format.startswith(PREFIX):
+        raise FormatError(
+            f"A format is given as yolo or {PREFIX}NAME; found '{format:.60}'. Our own formats are recognised."
+        )
     if not path.exists():
         raise FormatError(f"'{path}' does not exist; give an annotation file or a folder.")
     if pictures is not None and not pictures.is_dir():
         raise FormatError(f"'{pictures}' is no folder; give the folder of the pictures.")
-    if format is not None:
+    if format is not None and format != "yolo":
         return read_datumaro(path, format.removeprefix(PREFIX), difficult_is_ignored=difficult_is_ignored)
-    if path.is_file():
-        if path.name.lower() in ("data.yaml", "data.yml"):
-            path = path.parent
-        else:
-            return _read_file(path, pictures, difficult_is_ignored)
-    reading = _read_folder(path, pictures, difficult_is_ignored)
+    config = path if path.is_file() and path.suffix.lower() in (*YAML_ENDINGS, ".data") else None
+    if path.is_file() and config is None:
+        return _without_classes(_read_file(path, pictures, difficult_is_ignored), classes)
+    path = path if config is None else path.parent
+    files = files_below(path)
+    if config is not None or format == "yolo" or is_yolo(path, files):
+        reading = _read_yolo(path, files, pictures, config=config, classes=classes)
+    elif (named := _read_named(path, files, pictures, difficult_is_ignored)) is None:
+        reading = _read_yolo(path, files, pictures, classes=classes)
+    else:
+        reading = _without_classes(named, classes)
+        tell_other_labels(reading, path, files)
     if (path / SIDE_FILE).is_file() and not (path / SIDE_FILE).is_symlink():
         restore(reading, path)
     return reading
@@ -73,7 +94,7 @@ def _read_file(path: Path, pictures: Path | None, difficult_is_ignored: bool) ->
             return read_cvat([path], path.parent, pictures=pictures)
         raise FormatError(f"'{path}' is XML, but begins with neither <annotation> (VOC) nor <annotations> (CVAT).")
     if ending != ".json":
-        raise FormatError(f"'{path}' is no annotation file we read (.json, .xml, data.yaml); give the folder for YOLO.")
+        raise FormatError(f"'{path}' is no annotation file we read (.json, .xml, .yaml); give the folder for YOLO.")
     kind = _json_kind(path)
     if kind == "labelstudio":
         return read_labelstudio([path], path.parent, pictures=pictures)
@@ -86,14 +107,36 @@ def _read_file(path: Path, pictures: Path | None, difficult_is_ignored: bool) ->
     return read_coco([path], pictures=pictures)
 
 
-def _read_folder(path: Path, pictures: Path | None, difficult_is_ignored: bool) -> Reading:
-    files = files_below(path)
-    if is_yolo(path):
-        if pictures is not None:
-            raise FormatError(
-                f"--pictures would do nothing: '{path}' is YOLO, whose pictures lie in images/ or beside the labels."
-            )
-        return read_yolo(path)
+def _read_named(path: Path, files: list[Path], pictures: Path | None, difficult_is_ignored: bool) -> Reading | None:
+    """As `_read_folder`; a refusal says where there are YOLO labels as well."""
+    try:
+        return _read_folder(path, files, pictures, difficult_is_ignored)
+    except FormatError as error:
+        if has_labels(files):
+            raise FormatError(f"{error} '{path}' also contains YOLO labels; `--format yolo` reads those.") from error
+        raise
+
+
+def _read_yolo(
+    path: Path, files: list[Path], pictures: Path | None, *, classes: Sequence[str] | None, config: Path | None = None
+) -> Reading:
+    if pictures is not None:
+        raise FormatError(
+            f"--pictures would do nothing: '{path}' is YOLO, whose images lie in images/ or beside the labels."
+        )
+    return read_yolo(path, files=files, config=config, classes=classes)
+
+
+def _without_classes(reading: Reading, classes: Sequence[str] | None) -> Reading:
+    if classes is not None:
+        raise FormatError(
+            f"--classes is for YOLO, whose labels have numbers alone; {reading.format} names its classes."
+        )
+    return reading
+
+
+def _read_folder(path: Path, files: list[Path], pictures: Path | None, difficult_is_ignored: bool) -> Reading | None:
+    """By the annotation files of a folder; None where only the lines of its text files say what it is: YOLO."""
     if voc_files(files):
         return read_voc(path, pictures=pictures, difficult_is_ignored=difficult_is_ignored)
     cvat = [p for p in files if p.suffix.lower() == ".xml" and is_cvat(p)]
@@ -116,6 +159,8 @@ def _read_folder(path: Path, pictures: Path | None, difficult_is_ignored: bool) 
         return readers[found[0]](by_kind[found[0]])
     if (told := _told_format(path)) in ("voc", "labelme"):  # nothing is labelled, so there are no label files
         return read_voc(path, difficult_is_ignored=difficult_is_ignored) if told == "voc" else readers[told]([])
+    if may_be_yolo(path, files):
+        return None
     if (broken := by_kind.get("broken")) and not by_kind.get("other"):
         parse_json(read_bytes(broken[0]), broken[0])  # says where it breaks
     if theirs := formats_of(path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from collections.abc import Collection
 from typing import Any
 
 import yaml
@@ -14,12 +15,19 @@ MAX_DEPTH = 20
 MAX_ALIASES = 100
 
 
-def parse_yaml(data: bytes, *, name: str) -> dict[str, Any]:
-    """A YAML mapping from an untrusted file: plain values, few aliases, limited size and depth; SpecError otherwise."""
+def parse_yaml(data: bytes, *, name: str, texts: Collection[str] = ()) -> dict[str, Any]:
+    """A YAML mapping from an untrusted file: plain values, few aliases, limited size and depth; SpecError otherwise.
+
+    Args:
+        data: the file's bytes.
+        name: what errors call it.
+        texts: top-level keys whose values stay as they are written: YAML takes 02146 for the octal number 1126 and no for False.
+            Of a list or a mapping the scalars stay text (the keys of a mapping too); what is nested deeper becomes None.
+    """
     tree = _load(data, name)
     if not isinstance(tree, dict):
         raise SpecError(f"'{name}' must be a mapping of keys to values; found {type(tree).__name__}.")
-    return tree
+    return tree | _as_written(yaml.compose(data, Loader=yaml.SafeLoader), texts) if texts else tree
 
 
 def parse_value(text: str, *, name: str) -> Any:
@@ -38,9 +46,26 @@ def _load(data: bytes, name: str) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise SpecError(f"'{name}' is not valid YAML{where}: {getattr(error, 'problem', error)}.") from error
+        raise SpecError(
+            f"'{name}' is not valid YAML{where}: {' '.join(str(getattr(error, 'problem', error)).split())}."
+        ) from error
     except (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError) as error:
         raise SpecError(f"'{name}' holds a value that YAML itself cannot read: {error}.") from error
+
+
+def _as_written(document: Any, keys: Collection[str]) -> dict[str, Any]:
+    """The values of some top-level keys, their scalars as text."""
+    return {key.value: _text_of(node) for key, node in document.value if key.value in keys}
+
+
+def _text_of(node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return {_scalar(key): _scalar(value) for key, value in node.value}
+    return [_scalar(item) for item in node.value] if isinstance(node, yaml.SequenceNode) else _scalar(node)
+
+
+def _scalar(node: yaml.Node) -> str | None:
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else None
 
 
 def _events(data: bytes, name: str) -> typing.Iterator[yaml.Event]:

@@ -1,262 +1,174 @@
-"""YOLO folders: one text file per picture, `class cx cy w h` as fractions of the picture.
+"""YOLO folders: one text file per image, `class cx cy w h` as fractions of the image.
 
-Class names come from data.yaml, classes.txt or darknet's obj.names. Labels lie beside the pictures or in a `labels`
-folder that mirrors `images`. An empty label file says "nothing here"; a missing one says nobody has looked, and the two
-are kept apart. Lines of corners (rotated boxes, polygons) become the upright box around them, and that is told.
+Read as they are found: a YAML file under any name or none (yolo_config.py), class names from several places (yolo_classes.py), folders
+and lists (yolo_subsets.py), labels in several places (yolo_pairs.py), outlines and keypoints in their lines (yolo_lines.py,
+yolo_pose.py). An empty label file says "nothing here"; a missing one says nobody has looked, and the two are kept apart.
 """
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from boxwright.errors import FormatError, InputError, PictureError, SpecError
-from boxwright.images import read_header
-from boxwright.ingestion.finding import (
-    PICTURE_ENDINGS,
-    SIDES,
-    class_names,
-    files_below,
-    pictures_below,
-    read_bytes,
-    read_lines,
-    side_of_folders,
-    unlabelled,
-)
-from boxwright.ingestion.reading import BoxRecord, PictureRecord, Reading
-from boxwright.spec import parse_yaml
+from boxwright.errors import FormatError
+from boxwright.ingestion.finding import PICTURE_ENDINGS, class_names, files_below, pictures_below, unlabelled
+from boxwright.ingestion.formats.yolo_classes import choose_names, is_name_file, no_names
+from boxwright.ingestion.formats.yolo_config import YAML_ENDINGS, Config, find_config, read_config, read_text
+from boxwright.ingestion.formats.yolo_lines import like_labels, read_labels
+from boxwright.ingestion.formats.yolo_pairs import Pairs, pair
+from boxwright.ingestion.formats.yolo_paths import relative
+from boxwright.ingestion.formats.yolo_pose import keypoints_of, tell_left_out
+from boxwright.ingestion.formats.yolo_subsets import Subsets
+from boxwright.ingestion.reading import PictureRecord, Reading
 
-_QUIET = 0.01  # over the edge by at most this fraction is rounding
-_LEAST_OUTLINE = 7  # columns: a class and three corners
-_MOST_PICTURE_BYTES = 1 << 29
+_SAYS_SO = ("classes.txt", "obj.names")
+_UNREAD_IMAGES = {".heic", ".heif", ".avif", ".jp2", ".dng", ".gif", ".mpo", ".jfif", ".nef", ".cr2", ".arw"}
+_LOOKED_AT = 20  # text files, where another format was read
 
 
-def is_yolo(folder: Path) -> bool:
-    """Whether the folder says what its classes are the way YOLO does."""
-    return any((folder / name).is_file() for name in ("data.yaml", "data.yml", "classes.txt", "obj.names", "obj.data"))
+def is_yolo(folder: Path, files: Sequence[Path]) -> bool:
+    """Whether the folder itself says that it is YOLO, by a YAML file, obj.data or class names, and contains lines of labels.
+
+    Without lines it may be of another format that has a list of classes: see `may_be_yolo`.
+    """
+    return has_labels(files) and _says_so(folder, files)
 
 
-def read_yolo(folder: Path) -> Reading:
+def may_be_yolo(folder: Path, files: Sequence[Path]) -> bool:
+    """Whether a folder of no other format is YOLO: it says so, or contains lines of labels."""
+    return has_labels(files) or _says_so(folder, files)
+
+
+def _says_so(folder: Path, files: Sequence[Path]) -> bool:
+    named = any(p.parent == folder and p.name in _SAYS_SO for p in files)
+    return named or find_config(folder, files, deep=False) is not None
+
+
+def has_labels(files: Sequence[Path]) -> bool:
+    """Whether some text file has the lines of YOLO labels and the name of an image, or there is no image at all."""
+    stems = {path.stem.casefold() for path in pictures_below(files)}
+    texts = (p for p in files if p.suffix.lower() == ".txt")
+    return any((not stems or p.stem.casefold() in stems) and like_labels(read_text(p), fractions=True) for p in texts)
+
+
+def read_yolo(
+    folder: Path,
+    *,
+    files: Sequence[Path] | None = None,
+    config: Path | None = None,
+    classes: Sequence[str] | None = None,
+) -> Reading:
     """The annotations of a YOLO folder.
 
+    Args:
+        folder: of the images and labels.
+        files: all files below it, where they are known.
+        config: the YAML file or obj.data that lays it out; looked for when None.
+        classes: class names by number, before those that files give.
+
     Raises:
-        FormatError: class names are missing or unreadable.
+        FormatError: there are no images, class names are missing or unreadable, or several files lay the folder out.
     """
-    config = _config(folder)
+    files = files_below(folder) if files is None else files
+    config = config or find_config(folder, files)
+    laid_out = Config(folder) if config is None else read_config(config)
+    images = pictures_below(files)
+    if not images:
+        raise _no_images(folder, laid_out, files)
     reading = Reading("yolo", [])
-    reading.class_names = class_names(_class_names(folder, config), f"'{folder}'", reading)
-    files = files_below(folder)
-    names = {name: i for i, name in enumerate(reading.class_names)}
-    texts = {path for path in files if path.suffix == ".txt"}
-    for path, side in _pictures(folder, config, pictures_below(files)):
-        record = PictureRecord(path.relative_to(folder).as_posix(), path, side=side, root=folder)
-        label = _label_file(folder, path, texts)
-        if label is None:
-            record.labelled = False
-            unlabelled(reading, record.file_name, "label file")
-        else:
-            _read_labels(reading, record, label, names)
-        reading.pictures.append(record)
+    subsets = Subsets(folder, laid_out, files, images)
+    subsets.read(reading)
+    name_files = [p for p in files if p.suffix.lower() != ".yaml" and _names_classes(p, laid_out)]
+    no_labels = {*name_files, *subsets.lists}
+    texts = [p for p in files if p.suffix.lower() == ".txt" and p not in no_labels]
+    pairs = pair(folder, subsets.side_of, subsets.left_out, texts, reading)
+    names = choose_names(folder, laid_out, name_files, classes, reading)
+    if names is None:
+        raise no_names(folder, laid_out, _classes_seen(pairs))
+    reading.class_names = class_names(names, f"'{folder}'", reading)
+    _read_images(folder, laid_out, subsets, pairs, reading)
+    _tell_unread(folder, files, images, reading)
     return reading
 
 
-def _config(folder: Path) -> dict[str, Any]:
-    for name in ("data.yaml", "data.yml"):
-        path = folder / name
-        if path.is_file():
-            try:
-                return parse_yaml(read_bytes(path, most=1 << 24), name=str(path))
-            except SpecError as error:
-                raise FormatError(str(error)) from error
-    return {}
+def _read_images(folder: Path, config: Config, subsets: Subsets, pairs: Pairs, reading: Reading) -> None:
+    """Add the record of every image, with its boxes."""
+    where = config.name or folder.name
+    names = {name: i for i, name in enumerate(reading.class_names)}
+    keypoints = keypoints_of(config.kpt_shape, pairs.label_of.values(), reading, where=where)
+    for path, side in subsets.side_of.items():
+        record = PictureRecord(relative(path, folder), path, side=side, root=folder)
+        label = pairs.label_of.get(path)
+        if label is None:
+            record.labelled = False
+            if path not in pairs.unclear:
+                unlabelled(reading, record.file_name, "label file")
+        else:
+            read_labels(reading, record, label, where=relative(label, folder), names=names, keypoints=keypoints)
+        reading.pictures.append(record)
+    tell_left_out(keypoints, reading, where=where)
 
 
-def _class_names(folder: Path, config: dict[str, Any]) -> list[Any]:
-    names = config.get("names")
-    if isinstance(names, dict):
-        if not all(isinstance(key, int) for key in names):
-            raise FormatError(f"data.yaml in '{folder}': names must be a list, or numbered 0, 1, 2, ...")
-        keys = sorted(names)
-        if keys != list(range(len(keys))):
-            raise FormatError(f"data.yaml in '{folder}': names must be numbered 0 to {len(keys) - 1}, found {keys}.")
-        names = [names[key] for key in keys]
-    if names is None:
-        for name in ("classes.txt", "obj.names"):
-            if (folder / name).is_file():
-                names = [line.strip() for line in read_lines(folder / name) if line.strip()]
-                break
-    if not isinstance(names, list) or not names:
-        raise FormatError(f"'{folder}' has no class names: expected names in data.yaml, or classes.txt, or obj.names.")
-    return names
-
-
-def _pictures(folder: Path, config: dict[str, Any], found: list[Path]) -> list[tuple[Path, str]]:
-    """Every picture with the side data.yaml, a list file or its folder's name puts it on."""
-    sides: dict[Path, str] = {}
-    for key, side in SIDES.items():
-        for entry in _as_list(config.get(key)):
-            for path in _listed(folder, str(config.get("path", "")), str(entry), found):
-                sides.setdefault(path, side)
-    for name in SIDES:
-        if (folder / f"{name}.txt").is_file() and not sides:
-            for path in _listed(folder, "", f"{name}.txt", found):
-                sides.setdefault(path, SIDES[name])
-    return [(path, sides.get(path) or side_of_folders(folder, path)) for path in found]
-
-
-def _listed(folder: Path, root: str, entry: str, found: list[Path]) -> list[Path]:
-    """Pictures a data.yaml entry stands for: a folder, or a text file with one path a line; never outside the source."""
-    if "\0" in entry + root or len(entry) > 1000:
-        return []
-    inside = folder.resolve()
-    for base in (folder / root, folder):
-        target = base / entry.removeprefix("../").removeprefix("./")
-        try:
-            if not target.resolve().is_relative_to(inside):
-                continue
-            if target.is_dir():
-                return [path for path in found if path.resolve().is_relative_to(target.resolve())]
-            if target.is_file() and target.suffix == ".txt":
-                known = {path.relative_to(folder).as_posix(): path for path in found}
-                lines = [Path(line.strip()) for line in read_lines(target) if line.strip()]
-                ends = (part for line in lines for part in (line.as_posix(), Path(*line.parts[1:]).as_posix()))
-                return [known[end.removeprefix("./")] for end in ends if end.removeprefix("./") in known]
-        except (OSError, ValueError):
-            continue
-    return []
-
-
-def _label_file(folder: Path, path: Path, texts: set[Path]) -> Path | None:
-    relative = path.relative_to(folder).with_suffix(".txt")
-    parts = list(relative.parts)
-    options = [folder / relative]
-    for i, part in enumerate(parts):
-        if part.lower() in ("images", "imgs", "jpegimages"):
-            options.append(folder.joinpath(*parts[:i], "labels", *parts[i + 1 :]))
-    options.append(folder / "labels" / relative)
-    return next((option for option in options if option in texts), None)
-
-
-def _read_labels(reading: Reading, record: PictureRecord, label: Path, names: dict[str, int]) -> None:
-    try:
-        data = read_bytes(record.path, most=_MOST_PICTURE_BYTES)
-        height, width = read_header(data, name=record.file_name).size_hw
-    except (PictureError, FormatError):
-        return  # told when pictures are looked at
-    record.size_hw = (height, width)
-    found = []
-    for number, line in enumerate(read_lines(label), start=1):
-        if line.strip():
-            box = _read_line(reading, f"{label.name} line {number}", line.split(), width, height)
-            found += [box] if box is not None else []
-    record.boxes = reading.boxes(found, names=names)
-
-
-def _read_line(reading: Reading, where: str, columns: list[str], width: int, height: int) -> BoxRecord | None:
-    outline = len(columns) >= _LEAST_OUTLINE and len(columns) % 2 == 1
-    if len(columns) != 5 and not outline:
-        kind = "a detection with its score?" if len(columns) == 6 else f"{len(columns)} columns"
-        message = f"expected `class cx cy w h`, or a class and the corners of an outline; found {kind}; left out"
-        reading.problem("no-box", "error", where, message)
-        return None
-    try:
-        index, *values = (float(v) for v in columns)
-    except ValueError:
-        reading.problem("no-box", "error", where, f"expected numbers, found {' '.join(columns)[:60]!r}; left out")
-        return None
-    if index != int(index) if math.isfinite(index) else True:
+def _tell_unread(folder: Path, files: Sequence[Path], images: Sequence[Path], reading: Reading) -> None:
+    """Tell of images in formats that are not read, and of annotations in another format."""
+    stems = {path.stem for path in images}
+    for ending in sorted({p.suffix.lower() for p in files} & _UNREAD_IMAGES - PICTURE_ENDINGS):
+        found = [p for p in files if p.suffix.lower() == ending]
         reading.problem(
-            "unknown-class", "error", where, f"class must be a whole number, found {columns[0]:.40}; left out"
-        )
-        return None
-    if not 0 <= index < len(reading.class_names):
-        most = len(reading.class_names) - 1
-        reading.problem(
-            "unknown-class", "error", where, f"class must lie in 0 to {most}, found {columns[0]:.40}; left out"
-        )
-        return None
-    if "." in columns[0]:
-        reading.problem("class-as-float", "warning", where, f"class {columns[0]:.40} was read as {int(index)}")
-    if outline:
-        edges = _around(values)
-    else:
-        cx, cy, w, h = values
-        edges = [cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2]
-    fractions = values if not outline else [min(max(v, 0.0), 1.0) if abs(v - 0.5) < 0.6 else v for v in values]
-    if not all(math.isfinite(v) and 0 <= v <= 1 for v in fractions) or edges[0] >= edges[2] or edges[1] >= edges[3]:
-        reading.problem(
-            "bad-box", "error", where,
-            f"values must be fractions of the picture in [0, 1] and size above 0, found {' '.join(columns[1:])[:80]}; left out",
+            "unread-images", "error", relative(found[0], folder),
+            f"and all {len(found)} files that end in {ending} are not read; convert them to PNG or JPEG under the same names",
         )  # fmt: skip
-        return None
-    if outline:
-        kind = "rotated box or outline of four corners" if len(columns) == 9 else "polygon"
-        reading.turned[kind] += 1
-        if reading.turned[kind] == 1:
+    for ending in (".xml", ".json"):
+        found = [p for p in files if p.suffix.lower() == ending and p.stem in stems]
+        if found:
             reading.problem(
-                "turned-upright",
-                "warning",
-                where,
-                f"is a {kind}; the upright box around it was taken, here and in all lines like it",
-            )
-    over = max(-edges[0], -edges[1], edges[2] - 1, edges[3] - 1)
-    if over > _QUIET:
-        reading.problem(
-            "outside-picture", "warning", where, f"the box leaves the picture by {over:.3f} and was cut to it"
+                "other-labels", "warning", relative(found[0].parent, folder),
+                f"contains {len(found)} {ending} files named after images; the YOLO labels were read and those were not. Give their folder "
+                f"to have them read instead",
+            )  # fmt: skip
+
+
+def tell_other_labels(reading: Reading, folder: Path, files: Sequence[Path]) -> None:
+    """Where a folder was read in another format, say that it contains YOLO labels too, and how to read those."""
+    stems = {path.stem for path in pictures_below(files)}
+    found = [p for p in files if p.suffix.lower() == ".txt" and p.stem in stems]
+    if not any(like_labels(read_text(p), fractions=True) for p in found[:_LOOKED_AT]):
+        return
+    reading.problem(
+        "other-labels", "warning", relative(found[0].parent, folder),
+        f"contains YOLO labels ({len(found)} files) beside the {reading.format} annotations; they were not read. `--format yolo` reads them "
+        f"instead",
+    )  # fmt: skip
+
+
+def _names_classes(path: Path, config: Config) -> bool:
+    named = config.names_file.replace("\\", "/").rpartition("/")[2]
+    return (bool(named) and path.name == named) or is_name_file(path)
+
+
+def _classes_seen(pairs: Pairs) -> int:
+    """One more than the largest class number in any label file."""
+    most = -1
+    for label in [*pairs.label_of.values(), *pairs.unused]:
+        for line in read_text(label).splitlines():
+            first = line.split()[:1]
+            if first and first[0].isdecimal() and len(first[0]) < 7:
+                most = max(most, int(first[0]))
+    return most + 1
+
+
+def _no_images(folder: Path, config: Config, files: Sequence[Path]) -> FormatError:
+    labels = sum(p.suffix.lower() == ".txt" and like_labels(read_text(p)) for p in files)
+    if config.root and not labels:
+        return FormatError(
+            f"'{folder / config.name}' says path: '{config.root:.120}', and there are no images in '{folder}'. Files outside the folder of "
+            f"the YAML file are not read: copy it into the folder of the images, or give that folder with "
+            f"`--classes '{folder / config.name}'`."
         )
-    x1, y1, x2, y2 = (min(1.0, max(0.0, edge)) * side for edge, side in zip(edges, (width, height) * 2, strict=True))
-    return BoxRecord(None, reading.class_names[int(index)], (x1, y1, x2, y2), where)
-
-
-def _around(values: list[float]) -> list[float]:
-    xs, ys = values[0::2], values[1::2]
-    return [min(xs), min(ys), max(xs), max(ys)]
-
-
-def write_yolo(reading: Reading, out: Path, paths: list[str]) -> None:
-    """data.yaml, and `labels/` that mirrors `images/`; a picture nobody has looked at gets no label file.
-
-    Crowds are not written: YOLO would take them for objects. Fractions have all the digits of a float64.
-    """
-    for record, path in zip(reading.pictures, paths, strict=True):
-        if not record.labelled:
-            continue
-        if record.size_hw is None:
-            raise InputError(
-                f"The size of '{record.file_name}' is not known; YOLO's fractions need it. Give its picture."
-            )
-        height, width = record.size_hw
-        boxes = record.boxes
-        lines = [
-            f"{class_id} {(x1 + x2) / 2 / width!r} {(y1 + y2) / 2 / height!r} {(x2 - x1) / width!r} {(y2 - y1) / height!r}\n"
-            for class_id, (x1, y1, x2, y2), crowd in zip(
-                boxes.class_id.tolist(), boxes.boxes_xyxy.tolist(), boxes.crowd.tolist(), strict=True
-            )
-            if not crowd
-        ]
-        label = (out / "labels" / path).with_suffix(".txt")
-        label.parent.mkdir(parents=True, exist_ok=True)
-        label.write_text("".join(lines), encoding="utf-8")
-    (out / "data.yaml").write_text(_data_yaml(reading), encoding="utf-8")
-
-
-def _data_yaml(reading: Reading) -> str:
-    sides = {record.side for record in reading.pictures}
-    lines = [
-        "path: .\n",
-        *(f"{side}: images/{side}\n" for side in ("train", "val", "test") if side in sides),
-        "names:\n",
-    ]
-    return "".join(
-        [*lines, *(f"  {i}: {json.dumps(n, ensure_ascii=False)}\n" for i, n in enumerate(reading.class_names))]
+    return FormatError(
+        f"'{folder}' contains {labels} YOLO label files but no images, and their fractions need the size of the images. Give the folder "
+        f"that contains both, such as '{folder.resolve().parent}'."
     )
 
 
-def _as_list(value: Any) -> Iterable[Any]:
-    return [] if value is None else value if isinstance(value, list) else [value]
-
-
-__all__ = ["PICTURE_ENDINGS", "is_yolo", "read_yolo", "write_yolo"]
+__all__ = ["YAML_ENDINGS", "has_labels", "is_yolo", "may_be_yolo", "read_yolo", "tell_other_labels"]
