@@ -153,3 +153,33 @@ def test_a_split_is_for_a_dataset_of_the_store_and_for_its_version(tmp_path: Pat
     path = source(tmp_path / "in", bad=0)
     assert run(["convert", str(path), str(tmp_path / "out"), "--to", "yolo", "--split", "split/line"]) == 2
     assert "boxwright ingest" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_an_interrupted_ingest_goes_on_and_gives_the_same(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import boxwright.ingestion.pictures as module
+
+    path = source(tmp_path / "in", images=300, bad=0)
+    decoded: list[str] = []
+    original = module.read_picture
+
+    def counted(data: bytes, *, name: str, **options: object) -> object:
+        decoded.append(name)
+        if len(decoded) == 200:
+            raise KeyboardInterrupt
+        return original(data, name=name, **options)  # type: ignore[arg-type]
+
+    command = ["ingest", str(path), "--name", "line", "--json", "--store"]
+    assert run([*command, str(tmp_path / "whole")]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    monkeypatch.setattr(module, "read_picture", counted)
+    assert run([*command, str(tmp_path / "store")]) == 130
+    assert not Store(tmp_path / "store").names()
+    memory = tmp_path / "store" / "work" / "ingest-line.jsonl"
+    with memory.open("a") as file:
+        file.write('{"image": "torn')
+    assert run([*command, str(tmp_path / "store")]) == 0
+    captured = capsys.readouterr()
+    assert "199 images that were looked at are not decoded again" in captured.err
+    assert json.loads(captured.out) == whole and len(decoded) == 200 + 101 and not memory.exists()

@@ -38,6 +38,13 @@ def test_the_same_name_in_two_subsets_is_two_images() -> None:
     assert met(["valid/1.png"], ["val/1.png"]) == [(0, "path end")]
 
 
+def test_a_folder_that_both_sides_have_is_not_another_folder() -> None:
+    known = ["cam1/5.png", "cam1/6.png"]
+    assert met(["cam1/5.png", "cam2/6.png"], known) == [(0, "exact"), (-1, "")]
+    assert met(["cam2/6.png"], known) == [(1, "path end")]  # nothing says that cam2 is another
+    assert met(["cam1/5.png", "x/y/6.png"], known) == [(0, "exact"), (1, "path end")]
+
+
 def test_two_candidates_are_none() -> None:
     found = match_names(["x/1.png"], ["a/1.png", "b/1.png"])
     assert found.index.tolist() == [-1] and found.ambiguous == [0]

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from boxwright.cli.documents import SetOption, read_spec_if_given
 from boxwright.cli.problems import EXAMPLES, LimitOption, kind_lines
 from boxwright.cli.terminal import (
     STORE,
@@ -24,7 +25,6 @@ from boxwright.cli.terminal import (
 )
 from boxwright.errors import InputError
 from boxwright.ingestion import Depth, check_reading, of_dataset, read_classes, read_source
-from boxwright.spec import load_spec
 
 _ENDINGS = (".json", ".xml", ".yaml", ".yml")  # of files; a dataset of the store is not called so
 
@@ -53,13 +53,14 @@ def check(
     ] = None,
     limit: LimitOption = EXAMPLES,
     bit_depth: DepthOption = None,
+    values: SetOption = None,
     format: FormatOption = None,
     classes: ClassesOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Say what is wrong with a dataset, by kind; exit code 1 if there is an error."""
-    promise = load_spec(spec) if spec else None
+    promise = read_spec_if_given(spec, values)
     if conditions and not spec:
         raise InputError("--conditions would do nothing without --spec, whose conditions are looked for.")
     with Bars().shown() as bars:

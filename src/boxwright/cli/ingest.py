@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Annotated
 import typer
 
 from boxwright.artifacts import Dataset
+from boxwright.cli.documents import SetOption, because, read_spec_if_given
 from boxwright.cli.problems import say_kinds
 from boxwright.cli.terminal import (
     STORE,
@@ -25,9 +27,9 @@ from boxwright.cli.terminal import (
     open_store,
     say,
 )
+from boxwright.ingestion import Looks, read_classes
 from boxwright.ingestion import ingest as ingest_source
-from boxwright.ingestion import read_classes
-from boxwright.spec import load_spec, read_sheet, sheet_of
+from boxwright.spec import read_sheet, sheet_of
 from boxwright.store import check_name
 
 
@@ -52,6 +54,7 @@ def ingest(
         typer.Option("--sheet", help="datasheet.yaml: sources, consent, licence, retention; travels with the version."),
     ] = None,
     bit_depth: DepthOption = None,
+    values: SetOption = None,
     format: FormatOption = None,
     classes: ClassesOption = None,
     store: StoreOption = STORE,
@@ -62,9 +65,13 @@ def ingest(
     told = read_sheet(sheet) if sheet else None
     opened = open_store(store, must_exist=False)
     earlier = opened.get(f"dataset/{name}", Dataset) if opened.history(f"dataset/{name}") else None
-    with Bars().shown() as bars:
+    promise = read_spec_if_given(spec, values)
+    looks = Looks(store / "work" / f"ingest-{name.replace('/', '-')}.jsonl")
+    if len(looks):
+        say(f"an ingest of '{name}' was interrupted: {len(looks)} images that were looked at are not decoded again")
+    with closing(looks), Bars().shown() as bars:
         dataset, reading = ingest_source(
-            source, name=name, keep=opened.pictures.add, spec=load_spec(spec) if spec else None, pictures=pictures,
+            source, name=name, keep=opened.pictures.add, spec=promise, pictures=pictures, looks=looks,
             conditions=conditions, format=format, bit_depth=bit_depth, earlier=earlier,
             classes=read_classes(classes) if classes is not None else None,
             progress=lambda done, of: bars("ingest", done, of),
@@ -77,7 +84,8 @@ def ingest(
         dataset = replace(dataset, provenance={**dataset.provenance, "sheet": told.as_document})
         for warning in told.warnings(datetime.now(UTC).date()):
             say(f"warning: {warning}")
-    digest = opened.put(dataset, name=f"dataset/{name}", reason=f"ingest {source.name}")
+    digest = opened.put(dataset, name=f"dataset/{name}", reason=because(f"ingest {source.name}", values))
+    looks.forget()
     errors = sum(n for (_, severity), n in reading.counts.items() if severity == "error")
     asked = {
         "--spec": spec, "--pictures": pictures, "--conditions": conditions if spec else None, "--bit-depth": bit_depth,

@@ -7,8 +7,8 @@ ones left over, and a loose rule never decides between two candidates:
 1. `exact`: the same text.
 2. `spelling`: the same path after slashes, `.`, a leading `/` or drive, and Unicode composition are made alike.
 3. `case`: the same path but for upper and lower case, where no other path on either side is.
-4. `path end`: the last parts agree and what stands before them is unknown on one side. One image takes one name, and `val/1.png`
-   is never `train/1.png`.
+4. `path end`: the last parts agree and what stands before them is foreign. One image takes one name; `val/1.png` is never
+   `train/1.png`, and `cam2/6.png` is not `cam1/6.png` where other names have `cam1` in its place.
 5. `ending`: as before, but for the file's ending (`a.jpg` for `a.png`); only where asked for.
 
 Matching never goes by an id: ids belong to the file they stand in.
@@ -120,11 +120,15 @@ def _match_by_end(
             by_last.setdefault(parts[-1], []).append(k)
     claims: dict[int, list[int]] = {}
     taken = set(index[index >= 0].tolist())
+    shared = {tuple(parts_of_known[k][:-1]) for k in taken}  # folders that both sides spell alike
     for i in left:
         parts = _parts(names[i], without_ending)
         lengths = {k: _common_end(parts, parts_of_known[k]) for k in by_last.get(parts[-1] if parts else "", [])}
         longest = max(lengths.values(), default=0)
         best = [k for k, length in lengths.items() if length == longest > 0]
+        best = [
+            k for k in best if not (len(parts_of_known[k]) == len(parts) and tuple(parts_of_known[k][:-1]) in shared)
+        ]
         if len(best) == 1 and best[0] not in taken:
             claims.setdefault(best[0], []).append(i)
         elif best:

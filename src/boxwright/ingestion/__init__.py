@@ -11,6 +11,7 @@ from boxwright.ingestion.formats.yolo_classes import read_classes
 from boxwright.ingestion.ground_truth import only_images, read_ground_truth, truth_of_dataset
 from boxwright.ingestion.ingest import Checked, check, check_reading, ingest, read_conditions
 from boxwright.ingestion.list_pictures import Listed, list_pictures, names_files
+from boxwright.ingestion.looks import Looks
 from boxwright.ingestion.pictures import Depth, Seen, look
 from boxwright.ingestion.predictions import How, class_list, read_predictions, told_over_limit
 from boxwright.ingestion.reading import PictureRecord, Problem, Reading
@@ -23,6 +24,7 @@ __all__ = [
     "Depth",
     "How",
     "Listed",
+    "Looks",
     "Lost",
     "PictureRecord",
     "Problem",

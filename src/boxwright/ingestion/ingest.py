@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from boxwright.artifacts import Dataset
 from boxwright.errors import FormatError, InputError
+from boxwright.ingestion.looks import Looks
 from boxwright.ingestion.pictures import Depth, Fetch, Progress, Seen, look
 from boxwright.ingestion.reading import PictureRecord, Reading
 from boxwright.ingestion.rows import Rows
@@ -35,6 +36,7 @@ def ingest(
     format: str | None = None,
     classes: Sequence[str] | None = None,
     bit_depth: int | None = None,
+    looks: Looks | None = None,
     progress: Progress | None = None,
 ) -> tuple[Dataset, Reading]:
     """The dataset in a source, and the reading with everything that was wrong with it.
@@ -49,6 +51,7 @@ def ingest(
         earlier: the version before this one; where the source gives no ids, pictures it knows keep theirs.
         format, classes: as for `read_source`.
         bit_depth: bits that are used of samples of more than 8 bits; the spec's where None.
+        looks: remembers what pixels say, so that an interrupted ingest goes on.
         progress: called with (done, all).
 
     Raises:
@@ -74,7 +77,7 @@ def ingest(
             rows.add(replace(record, digest=digest, conditions=found))
         waiting.clear()
 
-    for seen in look(reading, progress=progress):
+    for seen in look(reading, looks=looks, progress=progress):
         waiting.append(seen)
         if len(waiting) >= _AT_ONCE:
             flush()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-from boxwright.images import PictureHeader, has_position, is_near_black
+from boxwright.images import PictureHeader, has_position
+from boxwright.ingestion.looks import PixelLook
 from boxwright.ingestion.reading import Reading
 
 _UNUSED_FROM = 128  # of 255: where the brightest of all images stays below, their highest bit is never set
@@ -20,8 +18,8 @@ class Noticed:
         self._deep: list[str] = []
         self._bits, self._brightest = 0, 0
 
-    def look(self, name: str, data: bytes, header: PictureHeader, picture: NDArray[np.uint8] | None) -> None:
-        """Notice what is to be told of one image; `picture` is None where pixels are not looked at."""
+    def look(self, name: str, data: bytes, header: PictureHeader, pixels: PixelLook | None) -> None:
+        """Notice what is to be told of one image; `pixels` is None where they are not looked at."""
         undeclared = header.bits > 8 and self._reading.bit_depth is None
         if header.frames > 1:
             self._reading.problem(
@@ -30,12 +28,12 @@ class Noticed:
             )  # fmt: skip
         if has_position(data):
             self._positions.append(name)
-        if picture is None:
+        if pixels is None:
             return
         if undeclared:
             self._deep.append(name)
-            self._bits, self._brightest = max(self._bits, header.bits), max(self._brightest, int(picture.max()))
-        if is_near_black(picture):
+            self._bits, self._brightest = max(self._bits, header.bits), max(self._brightest, pixels.brightest)
+        if pixels.near_black:
             why = (
                 f"; its samples have {header.bits} bits: are all of them used? --bit-depth declares it"
                 if undeclared

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from boxwright.errors import FormatError, PictureError, StoreError
-from boxwright.images import measure, read_header, read_picture
+from boxwright.images import read_header, read_picture
 from boxwright.ingestion.finding import PICTURE_ENDINGS, read_bytes
+from boxwright.ingestion.looks import Looks
 from boxwright.ingestion.noticed import Noticed
 from boxwright.ingestion.reading import Boxes, PictureRecord, Reading
 from boxwright.ingestion.same_place import same_place, untroubled
@@ -50,7 +52,12 @@ class Seen:
 
 
 def look(
-    reading: Reading, *, depth: Depth = "pixels", fetch: Fetch | None = None, progress: Progress | None = None
+    reading: Reading,
+    *,
+    depth: Depth = "pixels",
+    fetch: Fetch | None = None,
+    looks: Looks | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Seen]:
     """Every usable picture, in order; problems are noted in the reading.
 
@@ -58,8 +65,10 @@ def look(
         reading: what to look at; its problems grow.
         depth: how far: decode the pixels, read the header alone, or believe the annotation file without any picture.
         fetch: the encoded picture of a digest, for a stored version; files are read when None.
+        looks: remembers what pixels say, for the next run.
         progress: called with (done, all).
     """
+    looks = Looks() if looks is None else looks
     taken: set[Path | tuple[str, str]] = set()  # a stored version may hold two pictures of one name
     noticed = Noticed(reading)
     fine = _untroubled(reading.pictures) if depth == "nothing" else None
@@ -77,7 +86,7 @@ def look(
                 record = _with(record, _fitted(reading, record))
             seen = Seen(record, b"", record.size_hw, {})
         else:
-            seen = _look_at(reading, record, depth, fetch, noticed)
+            seen = _look_at(reading, record, depth, fetch, looks, noticed)
         taken.add(key)
         if progress and (fine is None or number % _STEP == 0 or number == len(reading.pictures)):
             progress(number, len(reading.pictures))
@@ -116,7 +125,7 @@ def _untroubled(records: list[PictureRecord]) -> Callable[[int], bool]:
 
 
 def _look_at(
-    reading: Reading, record: PictureRecord, depth: Depth, fetch: Fetch | None, noticed: Noticed
+    reading: Reading, record: PictureRecord, depth: Depth, fetch: Fetch | None, looks: Looks, noticed: Noticed
 ) -> Seen | None:
     name = record.file_name
     lost = f", and its {len(record.boxes)} boxes with it" if len(record.boxes) else ""
@@ -131,14 +140,15 @@ def _look_at(
     try:
         data = fetch(record.digest) if fetch is not None else read_bytes(record.path, most=MOST_PICTURE_BYTES)
         header = read_header(data, name=name)
-        picture = read_picture(data, name=name, bit_depth=reading.bit_depth) if depth == "pixels" else None
+        decode = partial(read_picture, data, name=name, bit_depth=reading.bit_depth)
+        pixels = looks.look(data, reading.bit_depth, decode) if depth == "pixels" else None
     except PictureError as error:
         reading.problem(f"picture-{error.reason}", "error", name, f"{error} It was left out with its boxes.")
         return None
     except (FormatError, StoreError) as error:
         reading.problem("picture-damaged", "error", name, f"{error} It was left out with its boxes.")
         return None
-    noticed.look(name, data, header, picture)
+    noticed.look(name, data, header, pixels)
     size_hw = header.size_hw
     if record.size_hw is not None and record.size_hw != size_hw:
         if record.size_hw == size_hw[::-1] and header.orientation >= 5:
@@ -151,7 +161,7 @@ def _look_at(
             )  # fmt: skip
     record = replace(record, size_hw=size_hw)
     record.boxes = _fitted(reading, record)
-    return Seen(record, data, size_hw, measure(picture) if picture is not None else {})
+    return Seen(record, data, size_hw, dict(pixels.measures) if pixels else {})
 
 
 def _is_there(path: Path) -> bool:
