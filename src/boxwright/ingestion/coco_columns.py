@@ -160,7 +160,9 @@ def _pictures_and_classes(tree: Any, path: Path, used: Iterable[Any]) -> _Listed
         number = as_id(entry.get("id")) if isinstance(entry, dict) else None
         if number is None:
             found = entry.get("id") if isinstance(entry, dict) else entry
-            raise FormatError(f"'{path}': every image needs an 'id', an integer or a text; found {found!r:.60}.")
+            raise FormatError(
+                f"'{path}': every image needs an 'id', an integer below 2^64 or a text; found {found!r:.60}."
+            )
         if number in images:
             raise FormatError(
                 f"'{path}': image id {str(number)[:60]} is used twice; which of the two a box belongs to cannot be known."

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Id = int | str
 _OWN_CODE = 1 << 62  # integers below, by magnitude, are their own code
 _EXACT = 1 << 53  # floats beyond may stand for several integers
-_LARGEST = 1 << 128
+_LARGEST = 1 << 64
 _LONGEST = 1000
 
 

@@ -86,7 +86,9 @@ def listed_pictures(reading: Reading, file: CocoFile, places: Places) -> dict[in
         where, name, folder = f"{file.label} image {str(entry['id'])[:40]}", str(entry["file_name"]), root
         code = ids.code(entry["id"])
         if code is None:
-            reading.problem("bad-image", "error", where, "its id is neither an integer nor a text; it was left out")
+            reading.problem(
+                "bad-image", "error", where, "its id is neither an integer below 2^64 nor a text; it was left out"
+            )
             continue
         if row in at:
             folder, name = at[row]
