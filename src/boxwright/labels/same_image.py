@@ -105,11 +105,14 @@ def _by_spelling(
     taken = set(partner[partner >= 0].tolist())
     if not len(left) or len(taken) == len(names_before):
         return 0, ()
-    known, mine = names_before.to_pylist(), names_after.take(pa.array(left)).to_pylist()
+    last = _last_parts(names_before), _last_parts(names_after.take(pa.array(left)))
+    at = np.flatnonzero(pc.is_in(last[0], value_set=last[1].combine_chunks()).to_numpy())  # pyright: ignore
+    known = names_before.take(pa.array(at, pa.int64())).to_pylist()  # no other name can match what is left
+    mine = names_after.take(pa.array(left)).to_pylist()
     found = match_names(mine, known, other_endings=True)
     not_paired: list[tuple[str, str]] = []
     for i, k in enumerate(found.index.tolist()):
-        if k < 0 or k in taken:
+        if k < 0 or int(at[k]) in taken:
             continue
         how = found.rule[i]
         if how == "ending" and not _without_ending(mine[i], known[k]):
@@ -117,14 +120,20 @@ def _by_spelling(
         if how in ("path end", "ending") and not (loose or folders_agree(mine[i], known[k])):
             not_paired.append((known[k], mine[i]))
             continue
-        taken.add(k)
-        partner[left[i]], rule[left[i]] = k, RULES.index(how)
-    alone = {PurePosixPath(spelled_alike(name)).name: name for k, name in enumerate(known) if k not in taken}
+        taken.add(int(at[k]))
+        partner[left[i]], rule[left[i]] = at[k], RULES.index(how)
+    alone = {PurePosixPath(spelled_alike(name)).name: name for k, name in enumerate(known) if int(at[k]) not in taken}
     for i in found.ambiguous:
         last = PurePosixPath(spelled_alike(mine[i])).name
         if last in alone:
             not_paired.append((alone[last], mine[i]))
     return len(not_paired), tuple(not_paired[:_KEPT])
+
+
+def _last_parts(names: pa.ChunkedArray) -> pa.ChunkedArray:
+    """What stands behind the last slash, without its ending, case and composition left aside."""
+    last = pc.replace_substring_regex(names, pattern=r"^(.*[/\\])?(.+?)(\.[^./\\]*)?$", replacement=r"\2")  # pyright: ignore
+    return pc.utf8_lower(pc.utf8_normalize(last, form="NFC"))  # pyright: ignore
 
 
 def _without_ending(name: str, other: str) -> bool:
