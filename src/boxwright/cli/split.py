@@ -70,6 +70,8 @@ def split(
     lines += [f"could not be satisfied: {sentence}" for sentence in summary.get("unmet", ())]
     if alike := summary.get("near_duplicates"):
         lines.append(f"near-duplicates: {alike['pairs']} pairs, {alike['on_two_sides']} of them on two sides")
+    if shared := summary.get("overlaps"):
+        lines.append(f"shared parts: {shared['pairs']} pairs, {shared['on_two_sides']} of them on two sides")
     give({"split": digest, **summary}, as_json=as_json, lines=[*lines, digest])
 
 

@@ -12,7 +12,7 @@ from boxwright.spec.clause import GrownSection, Name, Share, seconds_from
 class SplitClause(GrownSection):
     """Who trains, who chooses, who judges."""
 
-    later = ("deal", "near_duplicates", "time", "time_gap", "time_per")
+    later = ("deal", "near_duplicates", "overlaps", "time", "time_gap", "time_per")
 
     group_by: tuple[Name, ...] = ()  # conditions whose equal values must stay on one side; empty: every picture alone
     train: Share = 0.7
@@ -23,6 +23,7 @@ class SplitClause(GrownSection):
     seed: Annotated[int, Field(ge=0)] = 0
     deal: Literal["largest_first", "balanced"] = "largest_first"  # balanced also searches, for class by condition
     near_duplicates: Literal["off", "report", "together"] = "off"  # look at the pictures; together: one group
+    overlaps: Literal["off", "report", "together"] = "off"  # images that share a part at another place; the same
     time: Name | None = None  # condition that holds the time a picture was taken: ISO 8601, or seconds
     time_gap: str | None = None  # between pictures of two sides, such as 10min; what is nearer is one group
     time_per: Name | None = None  # condition, such as camera, within which the gap is asked for; None: over all

@@ -14,7 +14,7 @@ once per picture of the later side, with one partner. Sides stand in the order t
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.errors import InputError
+from boxwright.splitting.confirmed import agreeing, confirmed_by
 from boxwright.splitting.fingerprint import fingerprints
 from boxwright.splitting.names import Guess, guesses
 from boxwright.splitting.near import RADIUS, near_pairs
@@ -34,9 +35,6 @@ from boxwright.store.digest import digest_of_bytes
 
 KINDS = ("exact", "near", "overlap", "group", "time")
 OVERLAP_UP_TO = 20_000  # pictures for which overlap is looked for unless asked otherwise
-_CONFIRMED_BY = 10  # pairs found in the pixels, at least, before a guessed group is believed
-_AGREEMENT = 0.9  # of these pairs that must lie in one guessed group
-_CHANCE = 0.3  # at most, of two pictures drawn at random lying in one
 _MOST_SAME = 200  # pictures with the same bytes told pair by pair on a side
 
 Progress = Callable[[str, int, int], None]
@@ -276,8 +274,8 @@ def _guessed(
         straddling = {group for group, found in sides_of.items() if len(found) > 1}
         if not straddling:
             continue
-        agree = sum(guess.groups[a] == guess.groups[b] and guess.groups[a] is not None for a, b in pixels)
-        confirmed = len(pixels) >= _CONFIRMED_BY and agree >= _AGREEMENT * len(pixels) and _chance(guess) <= _CHANCE
+        agree = agreeing(guess.groups, pixels)
+        confirmed = confirmed_by(guess.groups, pixels)
         told.append(
             {
                 "pattern": guess.pattern,
@@ -294,12 +292,6 @@ def _guessed(
         if confirmed and groups is None:
             believed.append(guess)
     return told, believed[0] if believed else None
-
-
-def _chance(guess: Guess) -> float:
-    """Chance that two pictures drawn at random lie in one group."""
-    sizes = np.array(list(Counter(g for g in guess.groups if g is not None).values()), np.float64)
-    return float(np.square(sizes).sum() / max(len(guess.groups), 1) ** 2)
 
 
 def _leaky(leaks: Sequence[Leak], order: Sequence[str]) -> dict[str, dict[str, int]]:

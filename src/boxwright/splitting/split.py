@@ -23,6 +23,7 @@ from boxwright.splitting.deal import balanced, largest_first
 from boxwright.splitting.fingerprint import fingerprints
 from boxwright.splitting.groups import group_names, loads, ties_in_time
 from boxwright.splitting.near import near_pairs
+from boxwright.splitting.overlap import overlaps
 from boxwright.splitting.sets import take_sets
 from boxwright.splitting.unmet import unmet
 
@@ -52,7 +53,10 @@ def split(
         SplitError: a group would straddle, or there are too few groups for the sides that are wanted.
     """
     alike = near_duplicates(dataset, read) if spec.split.near_duplicates != "off" else []
-    ties = alike if spec.split.near_duplicates == "together" else []
+    shared = shared_parts(dataset, read) if spec.split.overlaps != "off" else []
+    ties = (alike if spec.split.near_duplicates == "together" else []) + (
+        shared if spec.split.overlaps == "together" else []
+    )
     groups = group_names(dataset, spec.split.group_by, ties=[*ties, *ties_in_time(dataset, spec.split)])
     straddling: dict[str, dict[str, int]] = {}
     if from_source and spec.split.straddling == "report":
@@ -88,6 +92,7 @@ def split(
                 if spec.split.near_duplicates != "off"
                 else {}
             ),
+            **({"overlaps": _alike_summary(dataset, shared, sides)} if spec.split.overlaps != "off" else {}),
         },
         made_from={"dataset": dataset.digest},
     )
@@ -99,16 +104,34 @@ def near_duplicates(dataset: Dataset, read: Callable[[str], bytes] | None) -> li
     Raises:
         SplitError: the pictures are not at hand.
     """
+    here, pictures = _at_hand(dataset, read, "near_duplicates")
+    found = near_pairs(fingerprints(pictures), pictures)
+    return [(here[a], here[b]) for a, b in zip(found.a.tolist(), found.b.tolist(), strict=True)]
+
+
+def shared_parts(dataset: Dataset, read: Callable[[str], bytes] | None) -> list[tuple[int, int]]:
+    """Pairs of positions of images that show the same part of a scene at another place.
+
+    Raises:
+        SplitError: the images are not at hand.
+    """
+    here, pictures = _at_hand(dataset, read, "overlaps")
+    found = overlaps(pictures)
+    return [(here[a], here[b]) for a, b in zip(found.a.tolist(), found.b.tolist(), strict=True)]
+
+
+def _at_hand(
+    dataset: Dataset, read: Callable[[str], bytes] | None, key: str
+) -> tuple[list[int], list[Callable[[], bytes]]]:
+    """Positions of the images that can be read, and how."""
     digests = dataset.picture_digests
     here = [row for row, digest in enumerate(digests) if digest]
     if read is None or not here:
         raise SplitError(
-            "`split.near_duplicates` asks to look at the pictures, but they are not at hand; say `off`, or split a data set "
-            "whose pictures are in the store."
+            f"`split.{key}` asks to look at the pictures, but they are not at hand; say `off`, or split a data set "
+            f"whose pictures are in the store."
         )
-    pictures = [partial(read, digests[row]) for row in here]
-    found = near_pairs(fingerprints(pictures), pictures)
-    return [(here[a], here[b]) for a, b in zip(found.a.tolist(), found.b.tolist(), strict=True)]
+    return here, [partial(read, digests[row]) for row in here]
 
 
 def _alike_summary(dataset: Dataset, alike: list[tuple[int, int]], sides: Sequence[str]) -> dict[str, Any]:

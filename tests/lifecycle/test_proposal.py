@@ -1,0 +1,170 @@
+"""A spec and recipe from data: what is written reads as what was proposed, groups need pixels, guesses are told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from boxwright.artifacts import Dataset
+from boxwright.cli.main import run
+from boxwright.errors import InputError
+from boxwright.images import write_jpeg
+from boxwright.ingestion import read_source
+from boxwright.lifecycle.proposal import Proposal, Survey, propose, render_recipe, render_spec, survey
+from boxwright.spec import load_spec, parse_spec
+from boxwright.store import Store
+from boxwright.training import load_recipe
+
+
+def drawn(n: int, names: list[str], *, classes: tuple[str, ...] = ("a",), each: int = 3, **changes: Any) -> Survey:
+    """n images of 640 x 480 with boxes of 20 to 60 px and no files."""
+    rng = np.random.default_rng(0)
+    image = np.repeat(np.arange(n), each)
+    corner, side = rng.uniform(0, 400, (len(image), 2)), rng.uniform(20, 60, (len(image), 1))
+    values: dict[str, Any] = {
+        "class_names": classes, "file_names": names, "sides": [""] * n, "conditions": [{}] * n,
+        "labelled": np.ones(n, np.bool_), "sizes_hw": np.tile([480.0, 640.0], (n, 1)), "image": image,
+        "class_id": np.arange(len(image)) % len(classes), "boxes_xyxy": np.concatenate([corner, corner + side], axis=1),
+        "read": [], "stored": False,
+    }  # fmt: skip
+    return Survey(**{**values, **changes})
+
+
+def written(proposal: Proposal) -> None:
+    """The law: what is rendered reads as what was proposed."""
+    assert parse_spec(render_spec(proposal)) == proposal.spec
+    assert render_recipe(proposal)
+    assert {one.key for one in proposal.guessed} >= {"name", "classes", "acceptance.require", "model.input_hw"}
+
+
+def tiles(folder: Path, *, photos: int = 6, of_each: int = 4) -> Path:
+    """Overlapping tiles of textured photos, named by photo, as a COCO file and its images."""
+    rng, images, annotations = np.random.default_rng(3), [], []
+    for photo in range(photos):
+        coarse = rng.integers(0, 255, (60, 60, 3), dtype=np.uint8)
+        whole = np.kron(coarse, np.ones((12, 12, 1), np.uint8))
+        for tile in range(of_each):
+            name = f"DSC_{1000 + 17 * photo}_{tile}.jpg"
+            part = whole[40 * tile : 40 * tile + 480, 60 * tile : 60 * tile + 480]
+            (folder / "images").mkdir(parents=True, exist_ok=True)
+            (folder / "images" / name).write_bytes(write_jpeg(np.ascontiguousarray(part)))
+            images.append({"id": len(images) + 1, "file_name": name, "width": 480, "height": 480})
+            annotations.append({"id": len(images), "image_id": len(images), "category_id": 1, "bbox": [50, 60, 40, 30], "area": 1200, "iscrowd": 0})  # fmt: skip
+    document = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "apple"}]}
+    (folder / "annotations.json").write_text(json.dumps(document))
+    return folder
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=100), min_size=1, max_size=5, unique=True
+    )
+)
+def test_any_class_name_is_written_so_that_it_reads_as_itself(names: list[str]) -> None:
+    written(propose(drawn(6, [f"{k}.jpg" for k in range(6)], classes=tuple(names)), name="x"))
+
+
+@settings(max_examples=40)
+@given(st.text(max_size=30), st.text(max_size=30), st.text(max_size=120))
+def test_any_name_of_data_metadata_and_values(name: str, key: str, value: str) -> None:
+    conditions = [{key: value if k % 2 else "other", "id": str(k)} for k in range(20)]
+    found = drawn(20, [f"{value}\n#/{k}" for k in range(20)], conditions=conditions)
+    try:
+        written(propose(found, name=name))
+    except InputError as error:
+        assert "character that no file can hold" in str(error)
+
+
+@pytest.mark.parametrize("n, each", [(1, 1), (1, 0), (2, 5), (5, 0), (20, 3), (300, 150)])
+def test_tiny_empty_and_crowded_data(n: int, each: int) -> None:
+    proposal = propose(drawn(n, [f"{k}.png" for k in range(n)], each=each), name="some data")
+    written(proposal)
+    assert proposal.spec.acceptance.judge_on == ("bound" if n == 300 else "value")
+    assert proposal.spec.output.max_detections == (300 if each == 150 else 100)
+    if n < 3:
+        assert any("needs more images" in text for text in proposal.remarks["acceptance"])
+
+
+def test_a_class_no_spec_can_have_is_refused_with_its_name() -> None:
+    with pytest.raises(InputError, match="101 characters"):
+        propose(drawn(3, ["a", "b", "c"], classes=("x" * 101,)), name="x")
+    with pytest.raises(InputError, match="names no class"):
+        propose(drawn(3, ["a", "b", "c"], each=0, classes=()), name="x")
+
+
+def test_metadata_with_a_few_values_is_sliced_by_and_ids_are_not() -> None:
+    conditions = [{"light": "dim" if k % 3 else "yes", "url": f"u{k}", "rare": "x" if k else "y"} for k in range(40)]
+    proposal = propose(drawn(40, [f"{k}.png" for k in range(40)], conditions=conditions), name="x")
+    light = next(c for c in proposal.spec.conditions if c.name == "light")
+    assert set(light.bins) == {"dim", "yes"}
+    assert not {"url", "rare"} & {c.name for c in proposal.spec.conditions}
+    assert any("'url' has 40 values" in text for text in proposal.remarks["conditions"])
+    written(proposal)
+
+
+def test_groups_of_names_are_believed_only_where_pixels_agree(tmp_path: Path) -> None:
+    proposal = propose(survey(read_source(tiles(tmp_path / "tiles"))), name="tiles")
+    assert proposal.spec.split.group_by and proposal.spec.metadata[0].name == proposal.spec.split.group_by[0]
+    assert proposal.spec.metadata[0].of_name("DSC_1017_3.jpg") == "DSC_1017"
+    written(proposal)
+    alone = propose(drawn(24, [f"DSC_{1000 + k // 4}_{k % 4}.jpg" for k in range(24)]), name="names")
+    assert not alone.spec.split.group_by
+    assert any("is not a group here: 0 pairs" in text for text in alone.remarks["split"])
+    written(alone)
+
+
+def test_what_is_proposed_is_ingested_and_split_by_photo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, store = tiles(tmp_path / "tiles"), ["--store", str(tmp_path / "store")]
+    assert run(["init", str(tmp_path / "o"), "--from", str(data), "--json", *store]) == 0
+    told = json.loads(capsys.readouterr().out)
+    by_key = {one["key"]: one for one in told["guessed"]}
+    assert by_key["split.group_by"]["support"] >= 10 and "lie in one group" in by_key["split.group_by"]["why"]
+    spec = ["--spec", str(tmp_path / "o" / "spec.yaml")]
+    assert load_recipe(tmp_path / "o" / "recipe.yaml").training.steps == 400
+    assert run(["ingest", str(data), "--name", "tiles", *spec, *store]) == 0
+    assert run(["split", "dataset/tiles", *spec, *store, "--json"]) == 0
+    split = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert sum(split["groups"].values()) == 6
+    stored = Store(tmp_path / "store").get("dataset/tiles", Dataset)
+    key = load_spec(tmp_path / "o" / "spec.yaml").split.group_by[0]
+    assert {c[key] for c in stored.conditions} == {f"DSC_{1000 + 17 * k}" for k in range(6)}
+    assert run(["init", str(tmp_path / "again"), "--from", "dataset/tiles", "--json", *store]) == 0
+    assert load_spec(tmp_path / "again" / "spec.yaml").split.group_by == (key,)
+
+
+def test_nothing_is_written_where_the_data_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["init", str(tmp_path / "o"), "--from", str(tmp_path / "nowhere")]) == 2
+    assert run(["init", str(tmp_path / "o"), "--pictures", str(tmp_path)]) == 2
+    assert "give it with --from DATA" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
+def test_bccd_names_its_subsets_and_ties_what_looks_alike(shared: Callable[[str], Path]) -> None:
+    proposal = propose(survey(read_source(shared("data/bccd"))), name="bccd")
+    written(proposal)
+    assert proposal.subsets == {"train": 154, "val": 76, "test": 64}
+    assert (proposal.spec.split.near_duplicates, proposal.spec.split.overlaps) == ("together", "together")
+    assert proposal.spec.split.straddling == "report"
+    assert proposal.recipe.model.input_hw == (480, 640)
+
+
+def test_the_long_tail_without_images_is_proposed_from_the_annotations(shared: Callable[[str], Path]) -> None:
+    proposal = propose(survey(read_source(shared("data/litter_boxes"))), name="litter")
+    written(proposal)
+    assert len(proposal.spec.classes) == 60
+    assert sum("nothing to learn from" in told for told in proposal.beside.values()) >= 1
+
+
+@pytest.mark.slow
+def test_nuclei_get_room_for_their_crowds(shared: Callable[[str], Path]) -> None:
+    proposal = propose(survey(read_source(shared("data/nuclei_dsb2018/annotations/fixed.json"))), name="nuclei")
+    written(proposal)
+    assert proposal.spec.output.max_detections == 600
