@@ -126,9 +126,7 @@ def _match_by_end(
         lengths = {k: _common_end(parts, parts_of_known[k]) for k in by_last.get(parts[-1] if parts else "", [])}
         longest = max(lengths.values(), default=0)
         best = [k for k, length in lengths.items() if length == longest > 0]
-        best = [
-            k for k in best if not (len(parts_of_known[k]) == len(parts) and tuple(parts_of_known[k][:-1]) in shared)
-        ]
+        best = [k for k in best if not _of_another_folder(parts, parts_of_known[k], shared)]
         if len(best) == 1 and best[0] not in taken:
             claims.setdefault(best[0], []).append(i)
         elif best:
@@ -139,6 +137,11 @@ def _match_by_end(
                 index[i], rule[i] = k, name_rule
         else:
             ambiguous.update(claimants)
+
+
+def _of_another_folder(parts: list[str], known: list[str], shared: set[tuple[str, ...]]) -> bool:
+    """Whether the known name lies in a folder that other names have too, and this name in another one beside it."""
+    return len(parts) == len(known) and parts[:-1] != known[:-1] and tuple(known[:-1]) in shared
 
 
 def _parts(name: str, without_ending: bool) -> list[str]:
