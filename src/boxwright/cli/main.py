@@ -17,6 +17,7 @@ import typer
 
 from boxwright import __version__
 from boxwright.cli.compiling import announce_compiling
+from boxwright.cli.extras import require
 from boxwright.cli.nearest import told
 from boxwright.cli.progress import begin_verb, end_verb
 from boxwright.errors import BoxwrightError, NotReleasable, ParityError, TrainingError
@@ -67,6 +68,7 @@ def run(arguments: list[str]) -> int:
     """Run a verb with these arguments; its exit code."""
     verbs = arguments[:1] if arguments and arguments[0] in VERBS else () if arguments == ["--version"] else VERBS
     try:
+        require(arguments)
         result = _at_work(arguments, verbs)
         return result if isinstance(result, int) else 0
     except typer.Exit as error:
