@@ -42,6 +42,7 @@ def test_a_folder_that_both_sides_have_is_not_another_folder() -> None:
     known = ["cam1/5.png", "cam1/6.png"]
     assert met(["cam1/5.png", "cam2/6.png"], known) == [(0, "exact"), (-1, "")]
     assert met(["cam2/6.png"], known) == [(1, "path end")]  # nothing says that cam2 is another
+    assert met(["cam1/5.png", "C:\\cam2\\6.png"], known) == [(0, "exact"), (1, "path end")]
     assert met(["cam1/5.png", "x/y/6.png"], known) == [(0, "exact"), (1, "path end")]
 
 

@@ -177,6 +177,7 @@ def test_the_verbs_agree_with_the_turn(world, tmp_path: Path, capsys: pytest.Cap
         pictures,
         "--out",
         str(tmp_path / "dt.json"),
+        "--all",
     ]
     assert run([*arguments, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["images"] == len(ids)

@@ -126,7 +126,8 @@ def _match_by_end(
         lengths = {k: _common_end(parts, parts_of_known[k]) for k in by_last.get(parts[-1] if parts else "", [])}
         longest = max(lengths.values(), default=0)
         best = [k for k, length in lengths.items() if length == longest > 0]
-        best = [k for k in best if not _of_another_folder(parts, parts_of_known[k], shared)]
+        if not from_elsewhere(names[i]):
+            best = [k for k in best if not _of_another_folder(parts, parts_of_known[k], shared)]
         if len(best) == 1 and best[0] not in taken:
             claims.setdefault(best[0], []).append(i)
         elif best:
@@ -137,6 +138,12 @@ def _match_by_end(
                 index[i], rule[i] = k, name_rule
         else:
             ambiguous.update(claimants)
+
+
+def from_elsewhere(name: str) -> bool:
+    """Whether a name says itself that it is a path of another place: absolute, with a drive or an address, or leading out."""
+    name = name.replace("\\", "/")
+    return name.startswith("/") or bool(_DRIVE.match(name)) or "://" in name or ".." in name.split("/")
 
 
 def _of_another_folder(parts: list[str], known: list[str], shared: set[tuple[str, ...]]) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boxwright.images import match_names
-from boxwright.images.names import spelled_alike
+from boxwright.images.names import from_elsewhere, spelled_alike
 from boxwright.ingestion.finding import PICTURE_ENDINGS, pictures_below
 from boxwright.ingestion.reading import Reading
 
@@ -161,6 +161,7 @@ class _Search:
             return
         paths = [self.known[k] for k in known]
         settled = [self.known[k] for k in known if self.owned[k]]
+        names = [f"/{name}" if from_elsewhere(self.said[i]) else name for i, name in zip(asked, names, strict=True)]
         rows = {name: row for row, name in enumerate(dict.fromkeys(names))}  # many files may say the same
         met = match_names([*rows, *settled], paths, other_endings=True)
         ambiguous = set(met.ambiguous) if how == "any" else set()

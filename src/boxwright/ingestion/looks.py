@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -83,10 +84,12 @@ class Looks:
             self._file = None
 
     def forget(self) -> None:
-        """The work is done: the file is removed."""
+        """The work is done: the file is removed, and its folder where nothing else is in it."""
         self.close()
         if self._path is not None:
             self._path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._path.parent.rmdir()
 
 
 def _read(path: Path) -> list[tuple[tuple[str, int | None], PixelLook]]:
