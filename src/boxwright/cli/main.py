@@ -17,7 +17,7 @@ import typer
 
 from boxwright import __version__
 from boxwright.cli.compiling import announce_compiling
-from boxwright.cli.extras import require
+from boxwright.cli.extras import guarded
 from boxwright.cli.nearest import told
 from boxwright.cli.progress import begin_verb, end_verb
 from boxwright.errors import BoxwrightError, NotReleasable, ParityError, TrainingError
@@ -68,7 +68,6 @@ def run(arguments: list[str]) -> int:
     """Run a verb with these arguments; its exit code."""
     verbs = arguments[:1] if arguments and arguments[0] in VERBS else () if arguments == ["--version"] else VERBS
     try:
-        require(arguments)
         result = _at_work(arguments, verbs)
         return result if isinstance(result, int) else 0
     except typer.Exit as error:
@@ -94,7 +93,8 @@ def _at_work(arguments: list[str], verbs: Iterable[str]) -> object:
     if arguments and arguments[0] in VERBS and arguments[0] not in _TELL_THEMSELVES:
         begin_verb(arguments[0])
     try:
-        return command_line(verbs)(arguments, prog_name="boxwright", standalone_mode=False)
+        command = guarded(typer.main.get_command(command_line(verbs)))
+        return command(arguments, prog_name="boxwright", standalone_mode=False)
     finally:
         end_verb()
 
