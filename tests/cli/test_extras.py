@@ -37,14 +37,14 @@ for words in {lines}:
     progress.stderr.file = err
     with redirect_stdout(out), redirect_stderr(err):
         code = run(words)
-    told.append([code, err.getvalue()])
+    told.append([code, {what}.getvalue()])
 print(json.dumps(told))
 """
 
 
-def told_without(blocked: set[str], *lines: list[str], at: Path) -> list[tuple[int, str]]:
-    """Exit code and stderr of some commands, one after the other in a process that lacks these modules."""
-    code = _CODE.format(blocked=blocked, lines=list(lines))
+def told_without(blocked: set[str], *lines: list[str], at: Path, what: str = "err") -> list[tuple[int, str]]:
+    """Exit code and stderr (or stdout) of some commands, one after the other in a process that lacks these modules."""
+    code = _CODE.format(blocked=blocked, lines=list(lines), what=what)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=at, check=False)
     assert done.returncode == 0, done.stderr
     return [(code, err) for code, err in json.loads(done.stdout)]

@@ -100,6 +100,7 @@ NEEDS: Mapping[str, Mapping[str, When]] = {
     "turn": _TRAINING,
     "show": {"data": stored("reference")},
     "lineage": {},
+    "doctor": {},
     "demo": {"data": always, "train": always, "serve": always},
 }
 
@@ -141,10 +142,11 @@ def installing(*extras: str) -> str:
 
 def lacking(extra: str) -> list[str]:
     """Modules of an extra that cannot be found."""
-    return [module for module in EXTRAS[extra].values() if not _is_there(module)]
+    return [module for module in EXTRAS[extra].values() if not is_there(module)]
 
 
-def _is_there(module: str) -> bool:
+def is_there(module: str) -> bool:
+    """Whether a module can be found; it is not imported."""
     try:
         return find_spec(module) is not None
     except (ImportError, ValueError):

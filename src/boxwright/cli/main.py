@@ -25,9 +25,13 @@ from boxwright.errors import BoxwrightError, NotReleasable, ParityError, Trainin
 VERBS = (
     "init", "ingest", "check", "convert", "split", "coverage", "labels", "agree", "audit", "diff", "train", "export",
     "choose", "predict", "evaluate", "compare", "gate", "card", "promote", "rollback", "serve",
-    "watch", "review", "correct", "turn", "show", "lineage", "demo",
+    "watch", "review", "correct", "turn", "show", "lineage", "doctor", "demo",
 )  # fmt: skip
 _TELL_THEMSELVES = ("serve", "demo")
+_NO_KERNEL_CACHE = (
+    "numba finds no folder that it can write to keep compiled kernels (beside the package, or in ~/.cache/numba); "
+    "name one: export NUMBA_CACHE_DIR=/tmp/numba-cache"
+)
 _THE_ANSWER_IS_NO = (NotReleasable, ParityError, TrainingError)
 
 
@@ -83,6 +87,10 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         sys.stdout = None  # type: ignore[assignment]  whoever read has left
         return 0
+    except RuntimeError as error:
+        if "no locator available" not in str(error):
+            raise
+        return _complain(_NO_KERNEL_CACHE)
     except OSError as error:
         return _complain(f"{error.strerror or error}: '{error.filename}'" if error.filename else str(error))
     except Exception as error:
