@@ -73,7 +73,7 @@ def test_every_option_is_in_the_synopsis_of_its_verb() -> None:
             walk(part, f"{path} {name}")
         if hasattr(command, "commands"):
             return
-        synopsis = re.search(rf"^##+ {path}\n.*?\n\n((?:    .*\n)+)", page, re.M | re.S)
+        synopsis = re.search(rf"^##+ {path}\n(?:\n|[^ #\n].*\n)*((?:    .*\n)+)", page, re.M)
         assert synopsis, f"docs/cli.md has no synopsis of `{path}`"
         shown = set(re.findall(r"--[a-z-]+", synopsis[1]))
         for parameter in command.params:
