@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +97,9 @@ def test_the_result_comes_after_the_bar(capsys: pytest.CaptureFixture[str]) -> N
     give({"f1": 1.0}, as_json=True)
     assert capsys.readouterr().out == '{"f1": 1.0}\n' and threading.active_count() >= 1
     progress.end_verb()
+
+
+def test_every_verb_that_does_steps_shows_a_bar_for_each() -> None:
+    for path in (Path(__file__).resolve().parents[2] / "src" / "boxwright" / "cli").glob("*.py"):
+        for given in re.findall(r"\bSteps\(([^)]*)\)", path.read_text()):
+            assert given.split(", ")[-1] == "bars.waiting", f"{path.name}: Steps({given})"

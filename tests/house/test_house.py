@@ -51,6 +51,7 @@ def test_every_verb_of_the_picture_exists_or_is_absent() -> None:
         "turn",
         "show",
         "lineage",
+        "doctor",
         "demo",
     ]
     assert set(verbs()) <= set(picture)
@@ -62,6 +63,24 @@ def test_every_verb_has_help_and_a_page(verb: str, capsys: pytest.CaptureFixture
     assert run([verb, "--help"]) == 0
     assert len(capsys.readouterr().out) > 100
     assert re.search(rf"^## `?boxwright {verb}`?\s*$", (ROOT / "docs" / "cli.md").read_text(), re.M)
+
+
+def test_every_option_is_in_the_synopsis_of_its_verb() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text()
+
+    def walk(command: typer.core.TyperCommand, path: str) -> None:
+        for name, part in {**getattr(command, "commands", {}), **getattr(command, "parts", {})}.items():
+            walk(part, f"{path} {name}")
+        if hasattr(command, "commands"):
+            return
+        synopsis = re.search(rf"^##+ {path}\n(?:\n|[^ #\n].*\n)*((?:    .*\n)+)", page, re.M)
+        assert synopsis, f"docs/cli.md has no synopsis of `{path}`"
+        shown = set(re.findall(r"--[a-z-]+", synopsis[1]))
+        for parameter in command.params:
+            options = {option for option in (*parameter.opts, *parameter.secondary_opts) if option.startswith("--")}
+            assert not options or options & shown, f"{path}: {', '.join(options)} is not in its synopsis"
+
+    walk(GROUP, "boxwright")
 
 
 def test_every_command_in_the_docs_names_real_verbs_and_options() -> None:

@@ -15,7 +15,7 @@ from boxwright.errors import FormatError
 from boxwright.images import write_jpeg
 from boxwright.ingestion import Reading, check, coco_columns, read_results, read_source, read_truth
 from boxwright.ingestion.formats import coco_annotations, coco_pictures
-from boxwright.ingestion.formats.coco_ids import Ids, Rows, as_flag, as_id, whole
+from boxwright.ingestion.formats.coco_ids import Ids, RowOfId, as_flag, as_id, whole
 from boxwright.ingestion.formats.coco_suspects import suspicion
 
 BOX = [2, 3, 10, 8]
@@ -303,7 +303,7 @@ any_id = st.one_of(
 
 @given(st.lists(any_id, max_size=8), any_id)
 def test_no_two_ids_are_taken_for_one(listed: list, asked: Any) -> None:
-    ids, rows = Ids(), Rows(dict.fromkeys(i for v in listed if (i := as_id(v)) is not None))
+    ids, rows = Ids(), RowOfId(dict.fromkeys(i for v in listed if (i := as_id(v)) is not None))
     codes = {ids.code(v): as_id(v) for v in listed if as_id(v) is not None}
     assert all(ids.id_of(code) == id for code, id in codes.items())  # type: ignore[arg-type]
     code = ids.code(asked)

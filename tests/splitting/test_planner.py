@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from boxwright.artifacts import SIDES, Dataset
 from boxwright.errors import SpecError, SplitError
 from boxwright.spec import parse_spec
 from boxwright.splitting import folds, split
-from tests.worlds import dataset, digest_of, row, spec
+from boxwright.splitting.split import shared_parts
+from tests.worlds import dataset, digest_of, encoded, row, spec
 
 BOX = (1.0, 2.0, 30.0, 40.0)
 
@@ -170,3 +172,37 @@ def test_folds_keep_groups_whole_and_none_is_empty(groups: list[int], k: int, se
 def test_folds_are_even_where_groups_are() -> None:
     fold = folds([f"g{k // 2}" for k in range(100)], 5)
     assert np.bincount(fold).tolist() == [20] * 5
+
+
+def photo(seed: int) -> NDArray[np.uint8]:
+    """A scene with many corners: rectangles of all sizes and greys."""
+    rng = np.random.default_rng(seed)
+    scene = np.full((480, 1100, 3), 120, np.uint8)
+    for _ in range(500):
+        left, top = int(rng.integers(0, 1080)), int(rng.integers(0, 460))
+        width, height = (int(n) for n in rng.integers(12, 70, 2))
+        scene[top : top + height, left : left + width] = rng.integers(0, 255, 3, dtype=np.uint8)
+    return scene
+
+
+def test_images_that_share_a_part_are_kept_together_or_reported() -> None:
+    tiles = {f"{p}_{k}.png": photo(p)[:, 300 * k : 300 * k + 480] for p in range(5) for k in range(3)}
+    kept = {digest_of(name): encoded(np.ascontiguousarray(tile)) for name, tile in tiles.items()}
+    data = dataset([{**row(k, picture=digest_of(n)), "file_name": n} for k, n in enumerate(tiles, start=1)])
+    of_photo = [name[0] for name in data.file_names]
+    pairs = shared_parts(data, kept.__getitem__)
+    assert len(pairs) >= 10 and all(of_photo[a] == of_photo[b] for a, b in pairs)  # each tile with its neighbours
+    apart = 0
+    for seed in range(3):
+        together = split(data, spec(split={"overlaps": "together", "seed": seed}), read=kept.__getitem__)
+        assert all(together.side[a] == together.side[b] for a, b in pairs)
+        assert set(together.side) == {"train", "val", "test"}
+        assert together.summary["overlaps"]["on_two_sides"] == 0 and together.summary["overlaps"]["pairs"] == len(pairs)
+        told = split(data, spec(split={"overlaps": "report", "seed": seed}), read=kept.__getitem__)
+        on_two = sum(told.side[a] != told.side[b] for a, b in pairs)
+        assert told.summary["overlaps"]["on_two_sides"] == on_two
+        assert told.side == split(data, spec(split={"seed": seed})).side
+        apart += on_two
+    assert apart  # alone they would land in two subsets
+    with pytest.raises(SplitError, match="not at hand"):
+        split(data, spec(split={"overlaps": "together"}))

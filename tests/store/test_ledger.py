@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
-from boxwright.artifacts import OperatingPoint
+from boxwright.artifacts import Dataset, OperatingPoint
+from boxwright.errors import InputError
 from boxwright.store import Steps, Store, identity_of
-from tests.worlds import spec
+from tests.worlds import dataset, row, spec
 
 
 class Worker:
@@ -59,6 +61,15 @@ def test_a_result_that_is_gone_is_made_again(store: Store) -> None:
     assert Steps(store, said.append)(OperatingPoint, "choose", work).digest == digest
     assert work.calls == 2
     assert "made again" in said[0]
+
+
+def test_a_missing_library_is_no_damage(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = dataset([row(1), row(2)])
+    digest = Steps(store, lambda _: None)(Dataset, "correct", lambda: made).digest
+    monkeypatch.setitem(sys.modules, "lance", None)
+    with pytest.raises(InputError, match=r"pip install 'boxwright\[data\]'"):
+        Steps(store, lambda _: None)(Dataset, "correct", lambda: made)
+    assert store.digests("dataset") == [digest]  # it was not put out of the way
 
 
 def test_a_step_that_fails_is_not_in_the_ledger(store: Store) -> None:

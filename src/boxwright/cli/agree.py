@@ -10,7 +10,8 @@ import typer
 
 from boxwright.artifacts import Agreement
 from boxwright.cli.documents import SetOption, read_spec_if_given
-from boxwright.cli.terminal import JsonOption, give, save_artifact, say, write_page
+from boxwright.cli.progress import say
+from boxwright.cli.terminal import JsonOption, give, save_artifact, write_page
 from boxwright.cli.versions import MatchByOption
 from boxwright.errors import BoxwrightError, InputError
 from boxwright.images import read_picture

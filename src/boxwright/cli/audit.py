@@ -16,19 +16,9 @@ from boxwright.boxes import xyxy_from_xywh
 from boxwright.cli.documents import SetOption, because, read_those_given
 from boxwright.cli.judged import CategoryIdsOption, ClassesOption, MatchByOption, how_read
 from boxwright.cli.pictures import picture_reader
+from boxwright.cli.progress import Bars, say
 from boxwright.cli.suspect_lines import suspect_lines
-from boxwright.cli.terminal import (
-    STORE,
-    Bars,
-    JsonOption,
-    StoreOption,
-    find,
-    give,
-    open_store,
-    save_artifact,
-    say,
-    write_page,
-)
+from boxwright.cli.terminal import STORE, JsonOption, StoreOption, find, give, open_store, save_artifact, write_page
 from boxwright.detections import AnnotationColumns, DetectionColumns, offsets_from_counts
 from boxwright.errors import InputError
 from boxwright.images import read_picture
@@ -235,7 +225,7 @@ def _of_store(
     seed: int,
 ) -> Suspects:  # fmt: skip
     with Bars().shown() as bars:
-        do = Steps(opened, say)
+        do = Steps(opened, say, bars.waiting)
         if bundle is not None:
             loaded = find(place, bundle, Bundle)
             ids = data.image_ids[data.rows.column("labelled").to_numpy(zero_copy_only=False)]

@@ -10,9 +10,9 @@ import typer
 
 from boxwright.cli.documents import SetOption, read_spec_if_given
 from boxwright.cli.problems import EXAMPLES, LimitOption, kind_lines
+from boxwright.cli.progress import Bars
 from boxwright.cli.terminal import (
     STORE,
-    Bars,
     ClassesOption,
     DepthOption,
     FormatOption,

@@ -13,6 +13,7 @@ from boxwright.cli.documents import SetOption, read_spec_if_given
 from boxwright.cli.evaluate import refuse_given
 from boxwright.cli.judged import CategoryIdsOption, ClassesOption, MatchByOption, how_read, match_files
 from boxwright.cli.pictures import pictures_of_files, pictures_of_store
+from boxwright.cli.progress import say
 from boxwright.cli.terminal import (
     STORE,
     JsonOption,
@@ -22,7 +23,6 @@ from boxwright.cli.terminal import (
     is_source,
     open_store,
     save_artifact,
-    say,
     write_page,
 )
 from boxwright.errors import InputError

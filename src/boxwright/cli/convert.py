@@ -16,9 +16,9 @@ import typer
 from boxwright.artifacts import SIDES, Split
 from boxwright.cli.positions import Positions
 from boxwright.cli.problems import say_kinds
+from boxwright.cli.progress import Bars, say
 from boxwright.cli.terminal import (
     STORE,
-    Bars,
     ClassesOption,
     FormatOption,
     JsonOption,
@@ -28,7 +28,6 @@ from boxwright.cli.terminal import (
     give,
     is_source,
     open_store,
-    say,
 )
 from boxwright.errors import InputError
 from boxwright.images import read_header

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from boxwright.artifacts import Corrections, Dataset
-from boxwright.cli.terminal import STORE, JsonOption, StoreOption, find, give, open_store, say
+from boxwright.cli.progress import say
+from boxwright.cli.terminal import STORE, JsonOption, StoreOption, find, give, open_store
 from boxwright.errors import InputError
 from boxwright.labels import Difference, correct_newest, diff, without
 from boxwright.labels import correct as correct_dataset

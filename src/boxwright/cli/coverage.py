@@ -9,7 +9,8 @@ import typer
 
 from boxwright.artifacts import Split
 from boxwright.cli.documents import SetOption, read_spec
-from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, find, give, say, write_page
+from boxwright.cli.progress import say
+from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, find, give, write_page
 from boxwright.cli.versions import version_at
 from boxwright.errors import InputError
 from boxwright.evaluation import Coverage, cover

@@ -20,7 +20,8 @@ from boxwright.artifacts import Dataset, ReviewQueue
 from boxwright.cli.documents import SetOption, read_both
 from boxwright.cli.packing_line import answer_of, ask, await_bundle, judge_answers, served, write_frames
 from boxwright.cli.pictures import pictures_of_store
-from boxwright.cli.terminal import Bars, JsonOption, give, say, write_page
+from boxwright.cli.progress import Bars, say
+from boxwright.cli.terminal import JsonOption, give, write_page
 from boxwright.images import read_picture
 from boxwright.ingestion import ingest
 from boxwright.lifecycle import Turned, Watched, accept_answers, select_for_review, turn, watch_traffic

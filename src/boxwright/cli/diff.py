@@ -12,7 +12,8 @@ import typer
 
 from boxwright.artifacts import Dataset
 from boxwright.cli.diff_lines import diff_lines
-from boxwright.cli.terminal import STORE, JsonOption, StoreOption, give, say, write_page
+from boxwright.cli.progress import say
+from boxwright.cli.terminal import STORE, JsonOption, StoreOption, give, write_page
 from boxwright.cli.versions import MatchByOption, Version, picture_finder, version_at, with_content
 from boxwright.errors import InputError
 from boxwright.images.measure import MEASURES

@@ -22,10 +22,10 @@ from boxwright.cli.judged import (
     match_stored,
 )
 from boxwright.cli.pictures import pictures_of_dataset, pictures_of_files, pictures_of_store
+from boxwright.cli.progress import Bars, say
 from boxwright.cli.report_lines import report_lines
 from boxwright.cli.terminal import (
     STORE,
-    Bars,
     JsonOption,
     StoreOption,
     find,
@@ -34,7 +34,6 @@ from boxwright.cli.terminal import (
     is_source,
     open_store,
     save_artifact,
-    say,
     write_page,
 )
 from boxwright.errors import InputError

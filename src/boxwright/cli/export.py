@@ -9,18 +9,8 @@ import typer
 
 from boxwright.artifacts import Bundle, Checkpoint, Dataset, Split
 from boxwright.cli.documents import SetOption, because, read_spec
-from boxwright.cli.terminal import (
-    STORE,
-    Bars,
-    JsonOption,
-    SpecOption,
-    StoreOption,
-    find,
-    give,
-    open_store,
-    save_artifact,
-    say,
-)
+from boxwright.cli.progress import Bars, say
+from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, find, give, open_store, save_artifact
 from boxwright.lifecycle import Stages
 from boxwright.store import Steps
 

@@ -14,6 +14,7 @@ import typer
 from boxwright.artifacts import Comparison, Report, Verdict
 from boxwright.cli.documents import because, parted, read_spec
 from boxwright.cli.named import by_name
+from boxwright.cli.progress import say
 from boxwright.cli.terminal import (
     STORE,
     JsonOption,
@@ -23,7 +24,6 @@ from boxwright.cli.terminal import (
     give,
     open_store,
     save_artifact,
-    say,
     write_page,
 )
 from boxwright.errors import InputError, StoreError

@@ -15,9 +15,9 @@ import typer
 from boxwright.artifacts import Dataset
 from boxwright.cli.documents import SetOption, because, read_spec_if_given
 from boxwright.cli.problems import say_kinds
+from boxwright.cli.progress import Bars, say
 from boxwright.cli.terminal import (
     STORE,
-    Bars,
     ClassesOption,
     DepthOption,
     FormatOption,
@@ -25,7 +25,6 @@ from boxwright.cli.terminal import (
     StoreOption,
     give,
     open_store,
-    say,
 )
 from boxwright.ingestion import Looks, read_classes
 from boxwright.ingestion import ingest as ingest_source

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from boxwright.cli.progress import Bars
 from boxwright.cli.terminal import (
     STORE,
-    Bars,
     FormatOption,
     JsonOption,
     StoreOption,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from boxwright.artifacts import Dataset, Matches, Split
 from boxwright.cli.measured import in_thirds, measure_pictures
 from boxwright.cli.pictures import picture_reader
-from boxwright.cli.terminal import Bars, say
+from boxwright.cli.progress import Bars, say
 from boxwright.errors import InputError
 from boxwright.evaluation import GroundTruth, Scored, match
 from boxwright.evaluation.match import COCO_IOUS, MAX_DETECTIONS

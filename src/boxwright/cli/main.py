@@ -17,7 +17,7 @@ import typer
 
 from boxwright import __version__
 from boxwright.cli.compiling import announce_compiling
-from boxwright.cli.extras import require
+from boxwright.cli.extras import guarded
 from boxwright.cli.nearest import told
 from boxwright.cli.progress import begin_verb, end_verb
 from boxwright.errors import BoxwrightError, NotReleasable, ParityError, TrainingError
@@ -25,9 +25,13 @@ from boxwright.errors import BoxwrightError, NotReleasable, ParityError, Trainin
 VERBS = (
     "init", "ingest", "check", "convert", "split", "coverage", "labels", "agree", "audit", "diff", "train", "export",
     "choose", "predict", "evaluate", "compare", "gate", "card", "promote", "rollback", "serve",
-    "watch", "review", "correct", "turn", "show", "lineage", "demo",
+    "watch", "review", "correct", "turn", "show", "lineage", "doctor", "demo",
 )  # fmt: skip
 _TELL_THEMSELVES = ("serve", "demo")
+_NO_KERNEL_CACHE = (
+    "numba finds no folder that it can write to keep compiled kernels (beside the package, or in ~/.cache/numba); "
+    "name one: export NUMBA_CACHE_DIR=/tmp/numba-cache"
+)
 _THE_ANSWER_IS_NO = (NotReleasable, ParityError, TrainingError)
 
 
@@ -68,7 +72,6 @@ def run(arguments: list[str]) -> int:
     """Run a verb with these arguments; its exit code."""
     verbs = arguments[:1] if arguments and arguments[0] in VERBS else () if arguments == ["--version"] else VERBS
     try:
-        require(arguments)
         result = _at_work(arguments, verbs)
         return result if isinstance(result, int) else 0
     except typer.Exit as error:
@@ -84,6 +87,10 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         sys.stdout = None  # type: ignore[assignment]  whoever read has left
         return 0
+    except RuntimeError as error:
+        if "no locator available" not in str(error):
+            raise
+        return _complain(_NO_KERNEL_CACHE)
     except OSError as error:
         return _complain(f"{error.strerror or error}: '{error.filename}'" if error.filename else str(error))
     except Exception as error:
@@ -94,7 +101,8 @@ def _at_work(arguments: list[str], verbs: Iterable[str]) -> object:
     if arguments and arguments[0] in VERBS and arguments[0] not in _TELL_THEMSELVES:
         begin_verb(arguments[0])
     try:
-        return command_line(verbs)(arguments, prog_name="boxwright", standalone_mode=False)
+        command = guarded(typer.main.get_command(command_line(verbs)))
+        return command(arguments, prog_name="boxwright", standalone_mode=False)
     finally:
         end_verb()
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Bundle, Dataset, Predictions, Split
 from boxwright.cli.annotated import AnnotatedImages
-from boxwright.cli.terminal import STORE, Bars, JsonOption, StoreOption, find, give, open_store, say
+from boxwright.cli.progress import Bars, say
+from boxwright.cli.terminal import STORE, JsonOption, StoreOption, find, give, open_store
 from boxwright.detections import Detections
 from boxwright.errors import InputError, PictureError
 from boxwright.images import is_near_black, read_picture

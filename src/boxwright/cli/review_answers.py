@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from boxwright.artifacts import Corrections, Dataset, ReviewQueue
+from boxwright.cli.progress import say
 from boxwright.cli.review_tools import JOURNAL, QUEUE
-from boxwright.cli.terminal import STORE, JsonOption, StoreOption, find, give, open_store, say
+from boxwright.cli.terminal import STORE, JsonOption, StoreOption, find, give, open_store
 from boxwright.errors import InputError
 from boxwright.lifecycle import (
     Accepted,

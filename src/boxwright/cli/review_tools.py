@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from boxwright.artifacts import ReviewQueue
-from boxwright.cli.terminal import STORE, Bars, JsonOption, StoreOption, find, give, open_store, say
+from boxwright.cli.progress import Bars, say
+from boxwright.cli.terminal import STORE, JsonOption, StoreOption, find, give, open_store
 from boxwright.errors import InputError
 from boxwright.lifecycle import export_queue, pull_answers, push_queue
 from boxwright.review import Connection, questions

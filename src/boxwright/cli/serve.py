@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from boxwright.artifacts import Bundle, Verdict
-from boxwright.cli.terminal import STORE, StoreOption, find, open_store, say
+from boxwright.cli.progress import say
+from boxwright.cli.terminal import STORE, StoreOption, find, open_store
 from boxwright.errors import InputError, NotReleasable, ServingError
 from boxwright.lifecycle import ROLLOUT, current_rollout
 

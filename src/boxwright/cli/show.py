@@ -10,7 +10,8 @@ import typer
 import yaml
 
 from boxwright.artifacts import Artifact, Dataset
-from boxwright.cli.terminal import STORE, JsonOption, StoreOption, any_artifact, give, open_store, say
+from boxwright.cli.progress import say
+from boxwright.cli.terminal import STORE, JsonOption, StoreOption, any_artifact, give, open_store
 from boxwright.errors import StoreError
 from boxwright.spec import sheet_of
 from boxwright.store import NameEvent, Store

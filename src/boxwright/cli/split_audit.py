@@ -13,7 +13,8 @@ import typer
 
 from boxwright.cli.audited import Audited, audited_files, audited_store, conditions_of, times_of
 from boxwright.cli.judged import match_files
-from boxwright.cli.terminal import STORE, Bars, JsonOption, StoreOption, give, open_store, write_page
+from boxwright.cli.progress import Bars
+from boxwright.cli.terminal import STORE, JsonOption, StoreOption, give, open_store, write_page
 from boxwright.errors import InputError
 from boxwright.images import read_picture
 from boxwright.ingestion import read_truth

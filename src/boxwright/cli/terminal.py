@@ -11,13 +11,12 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from boxwright.artifacts import KINDS, Artifact, Dataset, read_manifest
-from boxwright.cli.progress import Bars, end_verb, say
+from boxwright.cli.progress import end_verb, say
 from boxwright.errors import StoreError
 from boxwright.store import Store, write_bytes
 from boxwright.store.atomic import new_folder
 
 A = TypeVar("A", bound=Artifact)
-__all__ = ["Bars", "say"]  # until verbs import them from progress
 
 StoreOption = Annotated[
     Path, typer.Option("--store", envvar="BOXWRIGHT_STORE", help="Folder of the store.", show_default=True)

@@ -8,7 +8,8 @@ import typer
 
 from boxwright.artifacts import Checkpoint, Dataset, Split
 from boxwright.cli.documents import RecipeOption, SetOption, because, read_both
-from boxwright.cli.terminal import STORE, Bars, JsonOption, SpecOption, StoreOption, find, give, open_store, say
+from boxwright.cli.progress import Bars, say
+from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, find, give, open_store
 from boxwright.lifecycle import Stages
 from boxwright.store import Steps
 
@@ -33,7 +34,7 @@ def train(
     opened = open_store(store)
     with Bars().shown() as bars:
         stages = Stages(opened, promise, method, store / "work", bars)
-        do = Steps(opened, say)
+        do = Steps(opened, say, bars.waiting)
         made = do(Checkpoint, "train", stages.train, data, parts, also=stages.of_training)
     opened.point(f"checkpoint/{promise.name}", made.digest, reason=because("train", values))
     history = made.history

@@ -11,18 +11,8 @@ from boxwright.artifacts import Corrections, Dataset, Predictions, Split
 from boxwright.cli.documents import RecipeOption, SetOption, because, read_both
 from boxwright.cli.gate import JunitOption, MarkdownOption, as_lines, write_forms
 from boxwright.cli.pictures import pictures_of_store
-from boxwright.cli.terminal import (
-    STORE,
-    Bars,
-    JsonOption,
-    SpecOption,
-    StoreOption,
-    find,
-    give,
-    open_store,
-    say,
-    write_page,
-)
+from boxwright.cli.progress import Bars, say
+from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, find, give, open_store, write_page
 from boxwright.lifecycle import refuse_withdrawn
 from boxwright.lifecycle import turn as turn_loop
 from boxwright.pages import report_page, verdict_page

@@ -19,7 +19,7 @@ from boxwright.boxes import xyxy_from_xywh
 from boxwright.errors import FormatError
 from boxwright.ingestion.finding import read_bytes
 from boxwright.ingestion.formats.coco_categories import list_categories, unlike_names
-from boxwright.ingestion.formats.coco_ids import Id, Rows, as_flag, as_id, in_order
+from boxwright.ingestion.formats.coco_ids import Id, RowOfId, as_flag, as_id, in_order
 from boxwright.ingestion.formats.coco_suspects import suspicion
 from boxwright.ingestion.json_columns import Key, members, scan_array, scan_file
 from boxwright.ingestion.json_text import load_json, parse_json
@@ -75,14 +75,14 @@ class TruthColumns:
                 raise ValueError(f"{len(given)} ids of the file beside {len(ids)} of ours; cut both alike")
 
     @property
-    def image_rows(self) -> Rows:
+    def image_rows(self) -> RowOfId:
         """The position of an image, by its id as files spell it."""
-        return Rows(self.image_ids.tolist() if self.given_image_ids is None else self.given_image_ids)
+        return RowOfId(self.image_ids.tolist() if self.given_image_ids is None else self.given_image_ids)
 
     @property
-    def category_rows(self) -> Rows:
+    def category_rows(self) -> RowOfId:
         """The position of a category, by its id as files spell it."""
-        return Rows(self.category_ids if self.given_category_ids is None else self.given_category_ids)
+        return RowOfId(self.category_ids if self.given_category_ids is None else self.given_category_ids)
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _pictures_and_classes(tree: Any, path: Path, used: Iterable[Any]) -> _Listed
     every = list_categories(tree, path)
     if not every:
         raise FormatError(f"'{path}' lists no category; there is nothing to judge.")
-    rows = Rows(c.id for c in every)
+    rows = RowOfId(c.id for c in every)
     categories, told = unlike_names(
         every, {every[row].id for value in used if (row := rows.get(value)) is not None}, path
     )
@@ -228,7 +228,7 @@ def _truth_of_tree(tree: Any, path: Path) -> TruthColumns:
         )
     if not isinstance(entries, list):
         raise FormatError(f"'{path}': 'annotations' must be a list.")
-    rows, classes = Rows(listed.image_ids), Rows(listed.category_ids)
+    rows, classes = RowOfId(listed.image_ids), RowOfId(listed.category_ids)
     columns: list[tuple] = []
     ids: list[int | None] = []
     for number, entry in enumerate(entries):
@@ -334,7 +334,7 @@ def read_answers(path: Path) -> list[AnsweredPicture]:
     return found
 
 
-def _complaint(entry: Any, rows: Rows, classes: Rows, more: tuple[str, ...]) -> str:
+def _complaint(entry: Any, rows: RowOfId, classes: RowOfId, more: tuple[str, ...]) -> str:
     keys = ("image_id", "category_id", "bbox", *more)
     if not isinstance(entry, dict):
         return f"expected an object with {', '.join(keys)}, found {type(entry).__name__}."

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from boxwright.errors import StoreError
+from boxwright.errors import InputError, StoreError
 from boxwright.store.digest import digest_of_bytes
 from boxwright.store.rows import differing, pair_rows
 
@@ -33,7 +33,8 @@ def _lance() -> Any:
     try:
         import lance
     except ImportError as error:
-        raise StoreError("Datasets are kept in Lance tables, which need: pip install 'boxwright[data]'.") from error
+        needs = "Datasets are kept in Lance tables, which need: pip install 'boxwright[data]'."
+        raise InputError(needs) from error  # no StoreError: nothing is damaged, so nothing may be made again
     return lance
 
 

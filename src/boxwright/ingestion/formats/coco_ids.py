@@ -93,7 +93,7 @@ class Ids:
         return distinct[where]
 
 
-class Rows:
+class RowOfId:
     """Which row of a list of ids a value means."""
 
     def __init__(self, ids: Iterable[Id]) -> None:
