@@ -44,6 +44,11 @@ class Wanted:
     folders: tuple[str, ...] = ()
 
 
+def folder_of(file: Path, root: Path) -> tuple[str, ...]:
+    """The folder of an annotation file, which its image's may be called after (`Annotations/cam1` and `JPEGImages/cam1`)."""
+    return (file.parent.name,) if file.parent != root else ()
+
+
 class Finder:
     """The images below a folder, to be matched with names."""
 

@@ -21,14 +21,14 @@ from boxwright.ingestion.formats.cvat_shapes import Kinds, labels_of, read_shape
 from boxwright.ingestion.formats.cvat_tracks import frame_of, read_tracks
 from boxwright.ingestion.image_names import Finder, Wanted
 from boxwright.ingestion.reading import BoxRecord, PictureRecord, Reading
-from boxwright.ingestion.xml_text import parse_xml, xml_head
+from boxwright.ingestion.xml_text import begins_with, parse_xml
 
 _NO_SHAPE = ("attribute",)
 
 
 def is_cvat(path: Path) -> bool:
     """Whether an XML file begins like a CVAT export."""
-    return "<annotations" in xml_head(path)
+    return begins_with(path, "annotations")
 
 
 @dataclass

@@ -25,7 +25,7 @@ from boxwright.ingestion.finding import (
     stays_inside,
 )
 from boxwright.ingestion.formats.outline import Corners, around
-from boxwright.ingestion.image_names import Finder, Wanted
+from boxwright.ingestion.image_names import Finder, Wanted, folder_of
 from boxwright.ingestion.json_text import parse_json
 from boxwright.ingestion.reading import BoxRecord, PictureRecord, Reading
 
@@ -86,7 +86,7 @@ def _read_file(
         root=root,
     )
     record.boxes = reading.boxes(_objects(reading, tree["shapes"], path), names=names)
-    return record, Wanted((said, path.stem) if said else (path.stem,), path)
+    return record, Wanted((said, path.stem) if said else (path.stem,), path, folders=folder_of(path, root))
 
 
 def _place(reading: Reading, record: PictureRecord, want: Wanted, at: Path | None, finder: Finder) -> None:

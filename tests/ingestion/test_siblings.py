@@ -1,0 +1,102 @@
+"""Siblings of the public reports: the same kinds of fault in other fields, tools and spellings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from boxwright.cli.main import run
+from boxwright.ingestion import Checked, check
+
+BOX = [("bolt", [10.0, 12.0, 30.0, 36.0])]
+VOC_OBJECT = (
+    "<object><name>bolt</name><bndbox><xmin>11</xmin><ymin>13</ymin><xmax>30</xmax><ymax>36</ymax></bndbox></object>"
+)
+
+
+def image(path: Path, **options: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    seed = sum(path.as_posix().encode())
+    Image.fromarray(np.random.default_rng(seed).integers(0, 255, (48, 64, 3), np.uint8)).save(path, **options)
+    return path
+
+
+def text(path: Path, content: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def voc(content: str, name: str = "a.png") -> str:
+    size = "<size><width>64</width><height>48</height><depth>3</depth></size>"
+    return f"<annotation><filename>{name}</filename>{size}{content}</annotation>"
+
+
+def boxes(found: Checked) -> dict[str, list[tuple[str, list[float]]]]:
+    names = found.reading.class_names
+    return {
+        r.file_name: [
+            (names[c], b) for c, b in zip(r.boxes.class_id.tolist(), r.boxes.boxes_xyxy.tolist(), strict=True)
+        ]
+        for r in found.reading.pictures
+    }
+
+
+def told(found: Checked, code: str) -> list[str]:
+    return [f"{p.severity} {p.where}: {p.message}" for p in found.reading.problems if p.code == code]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        voc(VOC_OBJECT).replace("<annotation>", '<annotation xmlns="http://example.org/voc">'),
+        voc(VOC_OBJECT).replace("</", "</v:").replace("<", "<v:").replace("<v:/v:", "</v:").replace(
+            "<v:annotation>", '<v:annotation xmlns:v="http://example.org/voc">', 1
+        ),
+        voc(VOC_OBJECT.replace("object", "Object").replace("bndbox", "BndBox")),
+        voc(VOC_OBJECT).replace("annotation", "Annotation"),
+        voc(f"<objects>{VOC_OBJECT}</objects>"),
+        f"<?xml version='1.0'?><!-- {'licence ' * 1000} -->{voc(VOC_OBJECT)}",
+    ],
+    ids=["namespace", "prefix", "upper case", "upper case root", "in a list", "after a long comment"],
+)  # fmt: skip
+def test_voc_as_other_tools_write_its_elements(written: str, tmp_path: Path) -> None:
+    image(tmp_path / "a.png")
+    text(tmp_path / "a.xml", written)
+    assert boxes(check(tmp_path)) == {"a.png": BOX}
+
+
+def test_a_box_outside_of_an_object_is_told(tmp_path: Path) -> None:
+    image(tmp_path / "a.png")
+    text(tmp_path / "a.xml", voc(VOC_OBJECT + VOC_OBJECT.replace("object", "thing")))
+    found = check(tmp_path)
+    assert boxes(found) == {"a.png": BOX}
+    assert told(found, "no-box") == ["error a.xml: 1 <bndbox> stand in no <object>, as VOC has it; they were left out"]
+
+
+def test_cvat_in_a_namespace(tmp_path: Path) -> None:
+    image(tmp_path / "a.png")
+    box = '<box label="bolt" xtl="10" ytl="12" xbr="30" ybr="36"/>'
+    text(
+        tmp_path / "a.xml",
+        f'<annotations xmlns="http://x.org"><image id="0" name="a.png" width="64" height="48">{box}</image></annotations>',
+    )
+    assert boxes(check(tmp_path)) == {"a.png": BOX}
+
+
+def test_equal_names_in_mirrored_folders(tmp_path: Path) -> None:
+    for place, name in (("x", "bolt"), ("y", "nut")):
+        image(tmp_path / f"voc/JPEGImages/{place}/1.png")
+        text(tmp_path / f"voc/Annotations/{place}/1.xml", voc(VOC_OBJECT.replace("bolt", name), "1.png"))
+        image(tmp_path / f"labelme/images/{place}/1.png")
+        shape = {"label": name, "points": [[10, 12], [30, 36]], "shape_type": "rectangle"}
+        tree = {"imagePath": "1.png", "imageHeight": 48, "imageWidth": 64, "shapes": [shape]}
+        text(tmp_path / f"labelme/json/{place}/1.json", json.dumps(tree))
+    nut = [("nut", BOX[0][1])]
+    assert boxes(check(tmp_path / "voc")) == {"JPEGImages/x/1.png": BOX, "JPEGImages/y/1.png": nut}
+    assert boxes(check(tmp_path / "labelme")) == {"images/x/1.png": BOX, "images/y/1.png": nut}
