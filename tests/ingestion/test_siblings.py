@@ -100,3 +100,58 @@ def test_equal_names_in_mirrored_folders(tmp_path: Path) -> None:
     nut = [("nut", BOX[0][1])]
     assert boxes(check(tmp_path / "voc")) == {"JPEGImages/x/1.png": BOX, "JPEGImages/y/1.png": nut}
     assert boxes(check(tmp_path / "labelme")) == {"images/x/1.png": BOX, "images/y/1.png": nut}
+
+
+def coco(annotations: list[dict], names: tuple[str, ...] = ("a.png",)) -> str:
+    images = [{"id": i, "file_name": name, "width": 64, "height": 48} for i, name in enumerate(names, start=1)]
+    listed = [{"id": i, "image_id": 1, "category_id": 1, "iscrowd": 0} | a for i, a in enumerate(annotations, start=1)]
+    return json.dumps({"images": images, "annotations": listed, "categories": [{"id": 1, "name": "bolt"}]})
+
+
+def region(kind: str, value: dict) -> dict:
+    return {
+        "id": kind, "type": kind, "to_name": "image", "original_width": 64, "original_height": 48, "value": value
+    }  # fmt: skip
+
+
+LEFT_OUT = {
+    "coco without bbox": ("a.json", coco([{"segmentation": [[1, 1, 9, 1, 9, 9]]}])),
+    "coco outside": ("a.json", coco([{"bbox": [100, 100, 5, 5]}])),
+    "coco without size": ("a.json", coco([{"bbox": [10, 10, 0, 5]}])),
+    "yolo with scores": ("a.txt", "0 0.5 0.5 0.25 0.5 0.9\n"),
+    "voc turned": ("a.xml", voc(VOC_OBJECT.replace(">11<", ">31<"))),
+    "labelme points": (
+        "a.json",
+        json.dumps({"imagePath": "a.png", "shapes": [{"label": "b", "shape_type": "point", "points": [[1, 1]]}]}),
+    ),
+    "cvat points": (
+        "a.xml",
+        '<annotations><image id="0" name="a.png" width="64" height="48"><points label="b" points="1,1"/></image></annotations>',
+    ),
+    "label studio brush": (
+        "a.json",
+        json.dumps([
+            {"data": {"image": "a.png"}, "annotations": [{"result": [region("brushlabels", {"brushlabels": ["b"]})]}]}
+        ]),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", LEFT_OUT)
+def test_an_image_whose_annotations_were_all_left_out_is_not_empty(kind: str, tmp_path: Path) -> None:
+    name, content = LEFT_OUT[kind]
+    image(tmp_path / "a.png")
+    text(tmp_path / name, content)
+    if name.endswith(".txt"):
+        text(tmp_path / "classes.txt", "bolt\n")
+    found = check(tmp_path)
+    assert (found.images, found.annotations, found.unlabelled) == (1, 0, 1)
+    (said,) = told(found, "unlabelled")
+    assert "its only annotation was left out; it is kept as not labelled, which is not the same as empty" in said
+
+
+def test_an_image_that_is_only_judged_as_a_whole_stays_empty(tmp_path: Path) -> None:
+    image(tmp_path / "a.png")
+    choice = region("choices", {"choices": ["nothing here"]})
+    text(tmp_path / "a.json", json.dumps([{"data": {"image": "a.png"}, "annotations": [{"result": [choice]}]}]))
+    assert check(tmp_path).unlabelled == 0

@@ -126,7 +126,8 @@ def _match_by_end(
         lengths = {k: _common_end(parts, parts_of_known[k]) for k in by_last.get(parts[-1] if parts else "", [])}
         longest = max(lengths.values(), default=0)
         best = [k for k, length in lengths.items() if length == longest > 0]
-        best = [k for k in best if not _of_another_folder(parts, parts_of_known[k], shared)]
+        if not _DRIVE.match(names[i]):
+            best = [k for k in best if not _of_another_folder(parts, parts_of_known[k], shared)]
         if len(best) == 1 and best[0] not in taken:
             claims.setdefault(best[0], []).append(i)
         elif best:

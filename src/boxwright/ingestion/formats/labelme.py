@@ -85,7 +85,9 @@ def _read_file(
         conditions=cleaned(tree.get("conditions"), reading, path.name),
         root=root,
     )
-    record.boxes = reading.boxes(_objects(reading, tree["shapes"], path), names=names)
+    found = _objects(reading, tree["shapes"], path)
+    record.boxes = reading.boxes(found, names=names)
+    record.left_out = 0 if found else len(tree["shapes"])
     return record, Wanted((said, path.stem) if said else (path.stem,), path, folders=folder_of(path, root))
 
 

@@ -108,6 +108,7 @@ def _read_xml(
     if alone > 0:
         message = f"{alone} <bndbox> stand in no <object>, as VOC has it; they were left out"
         reading.problem("no-box", "error", xml.name, message)
+    record.left_out = found.count(None) + max(alone, 0)
     record.boxes = reading.boxes([box for box in found if box is not None], names=names)
     return [(said, record)]
 
