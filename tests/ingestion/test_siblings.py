@@ -155,3 +155,65 @@ def test_an_image_that_is_only_judged_as_a_whole_stays_empty(tmp_path: Path) -> 
     choice = region("choices", {"choices": ["nothing here"]})
     text(tmp_path / "a.json", json.dumps([{"data": {"image": "a.png"}, "annotations": [{"result": [choice]}]}]))
     assert check(tmp_path).unlabelled == 0
+
+
+def test_convert_leaves_out_what_check_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a.png", "b.jpg"):
+        image(tmp_path / "in" / name)
+    half = (tmp_path / "in/b.jpg").read_bytes()
+    text(tmp_path / "in/b.jpg", half[: len(half) // 2] + b"\xff\xd9")
+    tree = json.loads(coco([{"bbox": [10, 12, 20, 24]}, {"bbox": [1, 2, 3, 4], "image_id": 2}], ("a.png", "b.jpg")))
+    text(tmp_path / "in/gt.json", json.dumps(tree))
+    assert run(["convert", str(tmp_path / "in"), str(tmp_path / "out"), "--to", "voc", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["images"], found["annotations"], found["refused"]) == (1, 1, 1)
+    assert not (tmp_path / "out/JPEGImages/b.jpg").exists()
+
+
+def test_convert_refuses_where_every_box_was_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image(tmp_path / "in/a.png")
+    text(tmp_path / "in/gt.json", coco([{"bbox": [10, 12, -20, 24]}]))
+    assert run(["convert", str(tmp_path / "in"), str(tmp_path / "out"), "--to", "yolo"]) == 2
+    assert "every one was refused (1 bad-box), and nothing was written." in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_set_without_classes_is_read_as_it_was_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image(tmp_path / "in/a.png")
+    text(tmp_path / "in/gt.json", json.dumps({"images": json.loads(coco([]))["images"], "categories": []}))
+    assert run(["convert", str(tmp_path / "in"), str(tmp_path / "out"), "--to", "yolo"]) == 0
+    found = check(tmp_path / "out")
+    assert (found.images, found.unlabelled, found.reading.class_names) == (1, 1, [])
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("to", ["voc", "cvat", "labelstudio", "labelme", "yolo"])
+def test_names_that_differ_only_by_composition_stay_apart(
+    to: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("\u00c4.png", "A\u0308.png")
+    for name in names:
+        image(tmp_path / "in" / name)
+    content = coco([{"bbox": [10, 12, 20, 24]}, {"bbox": [1, 2, 3, 4], "image_id": 2}], names)
+    text(tmp_path / "in/gt.json", content)
+    assert run(["convert", str(tmp_path / "in"), str(tmp_path / "out"), "--to", to]) == 0
+    assert (check(tmp_path / "out").annotations, check(tmp_path / "out").unlabelled) == (2, 0)
+    capsys.readouterr()
+
+
+def test_images_of_phones_and_browsers_by_their_endings(tmp_path: Path) -> None:
+    for name in ("a.mpo", "b.jfif"):
+        image(tmp_path / "images" / name, format="JPEG")
+        text(tmp_path / "labels" / Path(name).with_suffix(".txt"), "0 0.5 0.5 0.25 0.5\n")
+    text(tmp_path / "classes.txt", "bolt\n")
+    found = check(tmp_path)
+    assert (found.images, found.annotations, found.unlabelled) == (2, 2, 0)
+
+
+def test_a_listed_link_that_leads_nowhere_is_not_called_unlisted(tmp_path: Path) -> None:
+    image(tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to("nowhere.png")
+    text(tmp_path / "gt.json", coco([{"bbox": [10, 12, 20, 24]}], ("a.png", "b.png")))
+    found = check(tmp_path)
+    assert len(told(found, "missing-picture")) == 1
+    assert not told(found, "unlisted-picture")

@@ -93,6 +93,12 @@ def spelled_alike(name: str) -> str:
     return unicodedata.normalize("NFC", "/".join(parts))
 
 
+def drive_of(name: str) -> str:
+    """The drive that a path of Windows begins with, such as `C:`; empty where there is none."""
+    found = _DRIVE.match(name)
+    return found[0] if found else ""
+
+
 def _without_case(name: str) -> str:
     return spelled_alike(name).casefold()
 
@@ -126,7 +132,7 @@ def _match_by_end(
         lengths = {k: _common_end(parts, parts_of_known[k]) for k in by_last.get(parts[-1] if parts else "", [])}
         longest = max(lengths.values(), default=0)
         best = [k for k, length in lengths.items() if length == longest > 0]
-        if not _DRIVE.match(names[i]):
+        if not drive_of(names[i]):  # of another machine: the folder before the name is nobody's neighbour
             best = [k for k in best if not _of_another_folder(parts, parts_of_known[k], shared)]
         if len(best) == 1 and best[0] not in taken:
             claims.setdefault(best[0], []).append(i)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boxwright.images import match_names
-from boxwright.images.names import spelled_alike
+from boxwright.images.names import drive_of, spelled_alike
 from boxwright.ingestion.finding import PICTURE_ENDINGS, pictures_below
 from boxwright.ingestion.reading import Reading
 
@@ -151,7 +151,8 @@ class _Search:
         asked = [i for i in asked if self.found[i] < 0] if known else []
         heads = {i: (self.wanted[i].subset,) if how == "subset" else self.wanted[i].folders for i in asked}
         if how in ("whole", "any"):
-            self._match(asked, [plain[i] for i in asked], known, taken, how=how)
+            names = [f"{drive}/{plain[i]}" if (drive := drive_of(self.said[i])) else plain[i] for i in asked]
+            self._match(asked, names, known, taken, how=how)
             return
         for rank in range(max(map(len, heads.values()), default=0)):
             some = [i for i in asked if self.found[i] < 0 and rank < len(heads[i]) and heads[i][rank]]

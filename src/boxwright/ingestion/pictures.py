@@ -246,7 +246,7 @@ def _report_unlisted(reading: Reading) -> None:
         for path in sorted(folder.iterdir()):
             if path.name.startswith("._"):
                 continue
-            if path.suffix.lower() in PICTURE_ENDINGS and path.resolve() not in listed:
+            if path.suffix.lower() in PICTURE_ENDINGS and path.resolve() not in listed and _is_there(path):
                 reading.problem(
                     "unlisted-picture", "warning", Path(path.name).as_posix(),
                     "lies beside the listed pictures but is not listed; it was not read",
