@@ -12,6 +12,7 @@ from PIL import Image
 
 from boxwright.cli.main import run
 from boxwright.ingestion import Checked, check
+from boxwright.ingestion.formats.yolo_pose import look_at_lines
 
 BOX = [("bolt", [10.0, 12.0, 30.0, 36.0])]
 VOC_OBJECT = (
@@ -217,3 +218,54 @@ def test_a_listed_link_that_leads_nowhere_is_not_called_unlisted(tmp_path: Path)
     found = check(tmp_path)
     assert len(told(found, "missing-picture")) == 1
     assert not told(found, "unlisted-picture")
+
+
+def _two_keypoints(rng: np.random.Generator) -> list[float]:
+    centre, size = rng.uniform(0.3, 0.7, 2), rng.uniform(0.05, 0.35, 2)
+    return [*centre, *size, *(centre + rng.uniform(-0.5, 0.5, (2, 2)) * size).ravel()]
+
+
+def _rotated(rng: np.random.Generator) -> list[float]:
+    angle, size = rng.uniform(0, np.pi), rng.uniform(0.01, 0.3, 2)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * size / 2 @ turn.T + rng.uniform(0.1, 0.9, 2)
+    return np.clip(np.roll(corners, int(rng.integers(4)), axis=0) + rng.normal(0, 0.005, (4, 2)), 0, 1).ravel().tolist()
+
+
+def test_two_keypoints_and_rotated_boxes_are_told_apart() -> None:
+    rng = np.random.default_rng(0)
+    for make, shape in ((_two_keypoints, (2, 2)), (_rotated, None)):
+        for _ in range(200):
+            rows = np.array([[0.0, *make(rng)] for _ in range(int(rng.integers(5, 30)))])
+            found = look_at_lines(rows)
+            assert (found.shape, found.sure) == (shape, shape is not None)
+
+
+def test_a_pose_dataset_of_two_keypoints_without_kpt_shape(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    wanted = {}
+    for i in range(6):
+        image(tmp_path / f"images/{i}.png")
+        values = _two_keypoints(rng)
+        text(tmp_path / f"labels/{i}.txt", " ".join(["0", *map(str, values)]))
+        wanted[f"images/{i}.png"] = values[2:4]
+    text(tmp_path / "classes.txt", "bolt\n")
+    found = check(tmp_path)
+    for record in found.reading.pictures:
+        x1, y1, x2, y2 = record.boxes.boxes_xyxy[0]
+        assert np.allclose([(x2 - x1) / 64, (y2 - y1) / 48], wanted[record.file_name])
+    assert told(found, "keypoints-by-look")[0].startswith("error ")
+
+
+def test_lines_of_a_list_in_quotes_and_names_that_begin_with_a_hash(tmp_path: Path) -> None:
+    for name in ("#1", "b c"):
+        image(tmp_path / f"images/{name}.png")
+        text(tmp_path / f"labels/{name}.txt", "0 0.5 0.5 0.25 0.5\n")
+    text(tmp_path / "data.yaml", "train: train.txt\nnames: [bolt]\n")
+    text(tmp_path / "train.txt", '\ufeff# made by hand\r\n"images/b c.png"\r\n#1.png  \r\n')
+    found = check(tmp_path)
+    assert {r.file_name: r.side for r in found.reading.pictures} == {
+        "images/#1.png": "train",
+        "images/b c.png": "train",
+    }
+    assert not told(found, "list-names-no-image")
