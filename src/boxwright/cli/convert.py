@@ -20,6 +20,7 @@ from boxwright.cli.progress import Bars, say
 from boxwright.cli.terminal import (
     STORE,
     ClassesOption,
+    DepthOption,
     FormatOption,
     JsonOption,
     StoreOption,
@@ -35,6 +36,7 @@ from boxwright.ingestion import (
     TARGETS,
     PictureRecord,
     Reading,
+    every_box_refused,
     look,
     of_dataset,
     read_classes,
@@ -72,6 +74,7 @@ def convert(
     keep_gps: Annotated[
         bool, typer.Option("--keep-gps", help="Keep in the images' metadata where they were taken (GPS).")
     ] = False,
+    bit_depth: DepthOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 when records were refused.")] = False,
     format: FormatOption = None,
     classes: ClassesOption = None,
@@ -93,10 +96,13 @@ def convert(
         if is_source(source):
             names = read_classes(classes) if classes is not None else None
             found = read_source(Path(source), pictures=pictures, format=format, classes=names)
+            found.bit_depth = bit_depth
             reading, turned = _looked_at(found, bars, labels_alone=no_pictures)
+            if found.boxes_refused and not any(record.box_count for record in reading.pictures):
+                raise InputError(every_box_refused(Path(source), reading, done="written"))
             put = _of_disk(link=link)
-        elif classes is not None:
-            raise InputError(f"'{source}' is a dataset of the store, whose classes have names; --classes is for files.")
+        elif classes is not None or bit_depth is not None:
+            raise InputError(f"'{source}' is a dataset of the store; --classes and --bit-depth are for files.")
         else:
             reading, turned, put = _of_store(source, store, parts)
         _say_whose_subsets(reading, source, split, store)
@@ -142,7 +148,7 @@ def convert(
 def _looked_at(reading: Reading, bars: Bars, *, labels_alone: bool) -> tuple[Reading, int]:
     """A source of files, its boxes brought to the upright pictures, and how many of these EXIF turns."""
     at_hand = any(_is_file(record.path) for record in reading.pictures[:100])
-    depth = "nothing" if labels_alone and not at_hand else "header"
+    depth = "nothing" if labels_alone and not at_hand else "pixels"  # what check refuses is not written either
     kept, turned = [], 0
     for seen in look(reading, depth=depth, progress=lambda done, of: bars("read", done, of)):
         turned += bool(seen.data) and read_header(seen.data).orientation != 1
@@ -182,7 +188,7 @@ def _split_of(reference: str, source: str, store: Path) -> Split:
 def _say_whose_subsets(reading: Reading, source: str, split: str | None, store: Path) -> None:
     """Which split is written: the computed one, or what the files gave."""
     counts = Counter(record.side or "no subset" for record in reading.pictures)
-    shown = ", ".join(f"{name} {n}" for name, n in counts.items())
+    shown = ", ".join(f"{name} {n}" for name, n in counts.items()) or "no image"
     if split:
         say(f"subsets of {split}: {shown}")
         return

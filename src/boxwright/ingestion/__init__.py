@@ -9,7 +9,7 @@ from boxwright.ingestion.coco_columns import ResultColumns, TruthColumns, read_a
 from boxwright.ingestion.export import TARGETS, Lost, of_dataset, write_source
 from boxwright.ingestion.formats.yolo_classes import read_classes
 from boxwright.ingestion.ground_truth import only_images, read_ground_truth, truth_of_dataset
-from boxwright.ingestion.ingest import Checked, check, check_reading, ingest, read_conditions
+from boxwright.ingestion.ingest import Checked, check, check_reading, every_box_refused, ingest, read_conditions
 from boxwright.ingestion.list_pictures import Listed, list_pictures, names_files
 from boxwright.ingestion.looks import Looks
 from boxwright.ingestion.pictures import Depth, Seen, look
@@ -35,6 +35,7 @@ __all__ = [
     "check",
     "check_reading",
     "class_list",
+    "every_box_refused",
     "ingest",
     "list_pictures",
     "look",

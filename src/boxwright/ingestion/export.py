@@ -17,6 +17,7 @@ import yaml
 
 from boxwright.artifacts import Dataset
 from boxwright.errors import InputError
+from boxwright.images.names import spelled_alike
 from boxwright.ingestion.formats.coco_write import write_coco
 from boxwright.ingestion.formats.cvat_write import write_cvat
 from boxwright.ingestion.formats.labelme import write_labelme
@@ -148,7 +149,7 @@ def _paths(records: Iterable[PictureRecord], target: Target) -> list[str]:
             parts = [record.side, *parts]
         stem, ending = str(Path(*parts).with_suffix("")), Path(parts[-1]).suffix
         path, number = f"{stem}{ending}", 1
-        while (key := (stem if target.by_stem else path).lower()) in taken:
+        while (key := spelled_alike(stem if target.by_stem else path).casefold()) in taken:
             base = re.sub(r"_\d+$", "", stem) if number > 1 else stem
             stem = f"{base}_{number}"
             path, number = f"{stem}{ending}", number + 1

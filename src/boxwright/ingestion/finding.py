@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from boxwright.errors import FormatError
 from boxwright.ingestion.reading import PictureRecord, Reading
 
-PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".mpo", ".jfif", ".jpe"}
 SIDES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 SIDE_FILE = "boxwright.json"
 MOST_BYTES = 4 << 30  # of an annotation file

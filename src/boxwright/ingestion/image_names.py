@@ -44,6 +44,11 @@ class Wanted:
     folders: tuple[str, ...] = ()
 
 
+def folder_of(file: Path, root: Path) -> tuple[str, ...]:
+    """The folder of an annotation file, which its image's may be called after (`Annotations/cam1` and `JPEGImages/cam1`)."""
+    return (file.parent.name,) if file.parent != root else ()
+
+
 class Finder:
     """The images below a folder, to be matched with names."""
 
@@ -146,7 +151,8 @@ class _Search:
         asked = [i for i in asked if self.found[i] < 0] if known else []
         heads = {i: (self.wanted[i].subset,) if how == "subset" else self.wanted[i].folders for i in asked}
         if how in ("whole", "any"):
-            self._match(asked, [plain[i] for i in asked], known, taken, how=how)
+            names = [plain[i] for i in asked]
+            self._match(asked, names, known, taken, how=how)
             return
         for rank in range(max(map(len, heads.values()), default=0)):
             some = [i for i in asked if self.found[i] < 0 and rank < len(heads[i]) and heads[i][rank]]

@@ -89,7 +89,7 @@ def ingest(
             f"'{source}' holds no usable picture ({sum(reading.counts.values())} problems; see `boxwright check`)."
         )
     if not rows.box_count and (read or reading.boxes_refused):
-        raise InputError(_every_box_refused(source, reading))
+        raise InputError(every_box_refused(source, reading))
     if extra and not any(key in extra for name in rows.names for key in (name, Path(name).name)):
         raise InputError(f"'{conditions}' names no picture of '{source}'; its first column must hold file names.")
     dataset = Dataset(
@@ -223,11 +223,12 @@ def _declared(bit_depth: int | None, spec: Spec | None) -> int | None:
     return bit_depth if bit_depth is not None else of_spec
 
 
-def _every_box_refused(source: Path, reading: Reading) -> str:
+def every_box_refused(source: Path, reading: Reading, *, done: str = "stored") -> str:
+    """The refusal of a source with no box that can be used; `done` is what was not done."""
     kinds = [f"{n} {code}" for (code, severity), n in reading.counts.most_common() if severity == "error"]
     first = next((f" The first: {p.where}: {p.message}." for p in reading.problems if p.severity == "error"), "")
     return (
-        f"'{source}' has annotations, but every one was refused ({', '.join(kinds)}), and nothing was stored.{first} "
+        f"'{source}' has annotations, but every one was refused ({', '.join(kinds)}), and nothing was {done}.{first} "
         f"`boxwright check {source}` lists them; with --spec spec.yaml also what the spec refuses."
     )
 

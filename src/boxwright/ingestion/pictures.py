@@ -87,6 +87,8 @@ def look(
             seen = Seen(record, b"", record.size_hw, {})
         else:
             seen = _look_at(reading, record, depth, fetch, looks, noticed)
+        if seen is not None:
+            seen = _not_empty(reading, reading.pictures[number - 1], seen)
         taken.add(key)
         if progress and (fine is None or number % _STEP == 0 or number == len(reading.pictures)):
             progress(number, len(reading.pictures))
@@ -212,6 +214,17 @@ def _fitted(reading: Reading, record: PictureRecord) -> Boxes:
     return replace(boxes, boxes_xyxy=cut).keep(inside)
 
 
+def _not_empty(reading: Reading, read: PictureRecord, seen: Seen) -> Seen:
+    """The picture, not labelled where all of its annotations were left out: it is not empty then."""
+    left_out = read.left_out + read.box_count
+    if not left_out or not seen.record.labelled or seen.record.box_count:
+        return seen
+    what = f"all of its {left_out} annotations were" if left_out > 1 else "its only annotation was"
+    message = f"{what} left out; it is kept as not labelled, which is not the same as empty"
+    reading.problem("unlabelled", "warning", read.file_name, message)
+    return replace(seen, record=replace(seen.record, labelled=False))
+
+
 def _report_same_place(reading: Reading, record: PictureRecord) -> None:
     boxes = record.boxes.keep(~record.boxes.crowd) if len(record.boxes) > 1 else record.boxes
     if len(boxes) < 2:
@@ -233,7 +246,7 @@ def _report_unlisted(reading: Reading) -> None:
         for path in sorted(folder.iterdir()):
             if path.name.startswith("._"):
                 continue
-            if path.suffix.lower() in PICTURE_ENDINGS and path.resolve() not in listed:
+            if path.suffix.lower() in PICTURE_ENDINGS and path.resolve() not in listed and _is_there(path):
                 reading.problem(
                     "unlisted-picture", "warning", Path(path.name).as_posix(),
                     "lies beside the listed pictures but is not listed; it was not read",

@@ -217,6 +217,7 @@ class PictureRecord:
         boxes: annotations.
         root: folder the file must not leave, links followed; None where any place will do.
         digest: of the picture in the store, or empty.
+        left_out: annotations of it that are not among the boxes, because they have no box or cannot be used.
     """
 
     file_name: str
@@ -229,6 +230,7 @@ class PictureRecord:
     boxes: Boxes = field(default_factory=Boxes.empty)
     root: Path | None = None
     digest: str = ""
+    left_out: int = 0
 
     @property
     def box_count(self) -> int:

@@ -17,7 +17,7 @@ from defusedxml.ElementTree import fromstring
 from boxwright.errors import FormatError
 from boxwright.ingestion.finding import read_bytes
 
-_HEAD = 4000
+_HEAD = 1 << 16  # bytes; a licence may stand before the first element
 _NO_TEXT = (
     "idna",
     "punycode",
@@ -40,10 +40,23 @@ def parse_xml(path: Path, *, most: int) -> Element:
     data = read_bytes(path, most=most)
     try:
         encoding = _encoding(data)
-        return fromstring(data if encoding == "utf-8" else data.decode(encoding))
+        return _without_namespaces(fromstring(data if encoding == "utf-8" else data.decode(encoding)))
     except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError) as error:
         hint = " Its text is not in UTF-8, and it declares no other encoding." if _is_undeclared(data) else ""
         raise FormatError(f"'{path}' cannot be read as XML ({error}).{hint}") from error
+
+
+def begins_with(path: Path, tag: str) -> bool:
+    """Whether an element of this name stands near the beginning of a file, in any namespace and case."""
+    return re.search(rf"<(?:[\w.-]+:)?{tag}[\s/>]", xml_head(path), re.IGNORECASE) is not None
+
+
+def _without_namespaces(root: Element) -> Element:
+    """The tree with plain names of elements: the tools whose files are read know no namespaces, what rewrites their files may."""
+    for node in root.iter():
+        if isinstance(node.tag, str):
+            node.tag = node.tag.rpartition("}")[2]
+    return root
 
 
 def xml_head(path: Path) -> str:

@@ -91,6 +91,9 @@ def _add(reading: Reading, part: Part, categories: Listed, seen: NDArray[np.int6
     """Hand each image its boxes; the annotation ids used so far, this file's included."""
     columns, listed = part.file.columns, part.listed
     reading.pictures.extend(listed.values())
+    for code in part.file.ids.joined(columns.without_box, sorted(listed)).tolist() if columns is not None else ():
+        if code in listed:
+            listed[code].left_out += 1
     if columns is None or not len(columns.id):
         _tell_of_none(reading, part)
         return seen
@@ -103,6 +106,8 @@ def _add(reading: Reading, part: Part, categories: Listed, seen: NDArray[np.int6
     _tell_of_suspects(
         reading, part, columns, np.where(known_image, image, -1), list(map(listed.__getitem__, image_ids.tolist()))
     )
+    for place in image[known_image & ~good].tolist():
+        listed[int(image_ids[place])].left_out += 1
     names = _own_ids(reading, part, columns, good, seen)
     used = np.concatenate([seen, columns.id[good & (columns.id != NO_ID)]])
     order = np.flatnonzero(good)

@@ -40,6 +40,7 @@ class Columns:
     position: NDArray[np.int64]  # in the file
     attributes: Interned
     exact: dict[int, list[float]]  # row to corners that left + width cannot give
+    without_box: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))  # images of what has no bbox
 
     def keep(self, rows: NDArray[np.int64]) -> None:
         """These rows alone, in the order given; one column after another, so that no two tables stand in memory."""
@@ -65,6 +66,7 @@ class _Filling:
     attributes: list[bytes | dict[str, Any]] = field(default_factory=list)
     exact: dict[int, list[float]] = field(default_factory=dict)
     other_ids: list[Any] = field(default_factory=list)
+    without_box: array = field(default_factory=lambda: array("q"))
     entries: int = 0
 
     def take(self, position: int, entry: Any) -> None:
@@ -84,6 +86,7 @@ class _Filling:
             return
         bbox = entry.get("bbox")
         if not isinstance(bbox, list) or len(bbox) != 4 or not all(_is_number(v) for v in bbox):
+            self.without_box.append(image)
             problem("no-box", "error", where, f"bbox must be four finite numbers, found {bbox!r:.200}; it was left out")
             return
         area = entry.get("area")
@@ -127,6 +130,7 @@ class _Filling:
         return Columns(
             whole[:, 0], whole[:, 1], numbers[:, :4], whole[:, 2], numbers[:, 4], flags[:, 0], flags[:, 1],
             whole[:, 3], Interned(np.array(self.codes, np.int32), self.attributes), self.exact,
+            np.array(self.without_box, np.int64),
         )  # fmt: skip
 
 

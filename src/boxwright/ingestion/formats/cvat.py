@@ -21,14 +21,14 @@ from boxwright.ingestion.formats.cvat_shapes import Kinds, labels_of, read_shape
 from boxwright.ingestion.formats.cvat_tracks import frame_of, read_tracks
 from boxwright.ingestion.image_names import Finder, Wanted
 from boxwright.ingestion.reading import BoxRecord, PictureRecord, Reading
-from boxwright.ingestion.xml_text import parse_xml, xml_head
+from boxwright.ingestion.xml_text import begins_with, parse_xml
 
 _NO_SHAPE = ("attribute",)
 
 
 def is_cvat(path: Path) -> bool:
     """Whether an XML file begins like a CVAT export."""
-    return "<annotations" in xml_head(path)
+    return begins_with(path, "annotations")
 
 
 @dataclass
@@ -115,6 +115,7 @@ def _read_image(source: _Source, image: Element, path: Path, kinds: Kinds) -> No
         label = shape.get("label") or ""
         box = read_shape(source.reading, shape, label, kinds, f"{where} {shape.tag} {number}", source.left)
         found += [box] if box is not None else []
+        record.left_out += box is None and shape.tag != "tag"
     record.boxes = source.reading.boxes(found, names=source.names)
     folder = subset if subset and not {"/", "\\", "\0"} & set(subset) and subset not in (".", "..") else ""
     source.images.append((record, Wanted((name,), path, folder, (path.stem,))))
@@ -158,11 +159,14 @@ def _read_video(
         return
     frames = frames_of(reading, task, given, finder, path)
     by_frame: dict[int, list[BoxRecord]] = {}
+    left_out: Counter[int] = Counter()
     for frame, shape, label, track in read_tracks(reading, tracks, path, frames=frames):
         box = read_shape(reading, shape, label, kinds, f"{path.name} track {track} frame {frame}", source.left)
         if box is not None:
             box.attributes.setdefault("track_id", whole(track) if whole(track) is not None else track)
             by_frame.setdefault(frame, []).append(box)
+        else:
+            left_out[frame] += 1
     images = images_of(reading, task, frames, finder, path, alone=alone)
     side = SIDES.get(task.subset.lower()) or SIDES.get(path.stem.lower(), "")
     for frame, at in _worth_listing(reading, frames, images, by_frame, path):
@@ -175,7 +179,7 @@ def _read_video(
             side=side or (side_of_folders(finder.folder, at) if at else ""),
             root=finder.folder,
         )
-        record.boxes = reading.boxes(by_frame.get(frame, []), names=source.names)
+        record.boxes, record.left_out = reading.boxes(by_frame.get(frame, []), names=source.names), left_out[frame]
         reading.pictures.append(record)
 
 

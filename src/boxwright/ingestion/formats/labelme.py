@@ -25,7 +25,7 @@ from boxwright.ingestion.finding import (
     stays_inside,
 )
 from boxwright.ingestion.formats.outline import Corners, around
-from boxwright.ingestion.image_names import Finder, Wanted
+from boxwright.ingestion.image_names import Finder, Wanted, folder_of
 from boxwright.ingestion.json_text import parse_json
 from boxwright.ingestion.reading import BoxRecord, PictureRecord, Reading
 
@@ -85,8 +85,10 @@ def _read_file(
         conditions=cleaned(tree.get("conditions"), reading, path.name),
         root=root,
     )
-    record.boxes = reading.boxes(_objects(reading, tree["shapes"], path), names=names)
-    return record, Wanted((said, path.stem) if said else (path.stem,), path)
+    found = _objects(reading, tree["shapes"], path)
+    record.boxes = reading.boxes(found, names=names)
+    record.left_out = 0 if found else len(tree["shapes"])
+    return record, Wanted((said, path.stem) if said else (path.stem,), path, folders=folder_of(path, root))
 
 
 def _place(reading: Reading, record: PictureRecord, want: Wanted, at: Path | None, finder: Finder) -> None:

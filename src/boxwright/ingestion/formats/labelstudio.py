@@ -82,6 +82,7 @@ def read_labelstudio(files: list[Path], folder: Path, *, pictures: Path | None =
             box for r in image.shapes if image.regions for box in image.regions.boxes(r, record.size_hw, image.where)
         ]
         record.boxes = reading.boxes(found, names=names)
+        record.left_out += 0 if found else len(image.shapes)
         reading.pictures.append(record)
     if not declared:
         reading.sort_classes()
@@ -150,6 +151,10 @@ def _read_task(
                 placed = False
             else:
                 images[place].shapes.append(region)
+        for region in regions.others:
+            place = _image_of(region, listed) if clear else None
+            for image in images if place is None else [images[place]]:
+                image.record.left_out += 1
     for image in images:
         image.regions = regions
         image.record.labelled = regions is not None and (placed or bool(image.shapes))

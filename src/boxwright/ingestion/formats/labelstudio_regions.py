@@ -40,6 +40,8 @@ class Regions:
         listed: the regions.
         who: drew them, or None.
         left: grows by what holds no box, by type.
+        shapes: those that are read.
+        others: those that outline something without being a box, such as brushes.
     """
 
     reading: Reading
@@ -47,6 +49,7 @@ class Regions:
     who: str | int | None
     left: Counter[str]
     beside: dict[tuple[str, str], list[dict]] = field(default_factory=dict)
+    others: list[dict] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Count what holds no box; keep what is said beside a region with its id."""
@@ -60,6 +63,7 @@ class Regions:
                 self.beside.setdefault(key, []).append(region)
             if shape_of(region) is None and not (key in ids and (region.get("type") in (*_SAYS, "labels"))):
                 self.left[str(region.get("type") or "without a type")[:40]] += 1
+                self.others += [region] if region.get("type") not in (*_SAYS, "labels", "relation", None) else []
         self.left += Counter()  # without zeros
 
     def boxes(self, region: dict, size_hw: tuple[int, int] | None, where: str) -> Iterator[BoxRecord]:

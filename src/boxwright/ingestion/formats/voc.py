@@ -25,9 +25,9 @@ from boxwright.ingestion.finding import (
     read_lines,
     side_of_folders,
 )
-from boxwright.ingestion.image_names import Finder, Wanted
+from boxwright.ingestion.image_names import Finder, Wanted, folder_of
 from boxwright.ingestion.reading import BoxRecord, PictureRecord, Reading
-from boxwright.ingestion.xml_text import parse_xml, xml_head, xml_text
+from boxwright.ingestion.xml_text import begins_with, parse_xml, xml_text
 
 _FLAGS = ("difficult", "truncated", "occluded")
 _FLAG = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
@@ -42,8 +42,7 @@ def voc_files(files: Iterable[Path]) -> list[Path]:
 
 def is_voc(path: Path) -> bool:
     """Whether an XML file begins like a VOC annotation."""
-    head = xml_head(path)
-    return "<annotation" in head and "<annotations" not in head
+    return begins_with(path, "annotation") and not begins_with(path, "annotations")
 
 
 def read_voc(
@@ -69,7 +68,7 @@ def read_voc(
         for xml in (voc_files(files) if only is None else only)
         for said, record in _read_xml(reading, of_pictures, xml, names, difficult_is_ignored)
     ]
-    wanted = [Wanted(_names(xml, said), xml) for xml, said, _ in read]
+    wanted = [Wanted(_names(xml, said), xml, folders=folder_of(xml, folder)) for xml, said, _ in read]
     for (xml, _, record), want, at in zip(read, wanted, finder.meet(reading, wanted), strict=True):
         record.path = at or finder.missing(want)
         record.file_name = at.relative_to(of_pictures).as_posix() if at else record.file_name
@@ -92,7 +91,7 @@ def _read_xml(
 ) -> list[tuple[str, PictureRecord]]:
     """The text of <filename> and the picture with its boxes; nothing, and told, where the file cannot be read."""
     try:
-        root = parse_xml(xml, most=_MOST_BYTES)
+        root = _in_lower_case(parse_xml(xml, most=_MOST_BYTES))
     except FormatError as error:
         reading.problem("broken-file", "error", xml.name, f"{error} It was left out.")
         return []
@@ -100,12 +99,26 @@ def _read_xml(
     record = PictureRecord(file_name=_names(xml, said)[0], path=xml, size_hw=_size(root), root=folder)
     if record.size_hw is None:
         reading.problem("no-size", "warning", xml.name, "has no <size>; it is taken from the picture")
+    things = list(root.iter("object"))  # some tools put them into <objects>
     found = [
         _read_object(reading, thing, f"{xml.name} object {number}", ignored)
-        for number, thing in enumerate(root.findall("object"), start=1)
+        for number, thing in enumerate(things, start=1)
     ]
+    alone = sum(1 for _ in root.iter("bndbox")) - sum(1 for thing in things for _ in thing.iter("bndbox"))
+    if alone > 0:
+        message = f"{alone} <bndbox> stand in no <object>, as VOC has it; they were left out"
+        reading.problem("no-box", "error", xml.name, message)
+    record.left_out = found.count(None) + max(alone, 0)
     record.boxes = reading.boxes([box for box in found if box is not None], names=names)
     return [(said, record)]
+
+
+def _in_lower_case(root: Element) -> Element:
+    """The tree with names of elements as VOC writes them."""
+    for node in root.iter():
+        if isinstance(node.tag, str):
+            node.tag = node.tag.lower()
+    return root
 
 
 def _names(xml: Path, said: str) -> tuple[str, ...]:

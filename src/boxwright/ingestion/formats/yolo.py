@@ -83,7 +83,7 @@ def read_yolo(
     texts = [p for p in files if p.suffix.lower() == ".txt" and p not in no_labels]
     pairs = pair(folder, subsets.side_of, subsets.left_out, texts, reading)
     names = choose_names(folder, laid_out, name_files, classes, reading)
-    if names is None:
+    if names is None or (not names and _classes_seen(pairs)):
         raise no_names(folder, laid_out, _classes_seen(pairs))
     reading.class_names = class_names(names, f"'{folder}'", reading)
     _read_images(folder, laid_out, subsets, pairs, reading)

@@ -125,7 +125,7 @@ def _of_yaml(path: Path) -> Config:
 
 def _in_order(names: Any, path: Path) -> list[Any]:
     """The names of a list, or of a mapping by number."""
-    if isinstance(names, list) and names:
+    if isinstance(names, list):
         return names
     if not isinstance(names, dict) or not names or not all(str(key).isdecimal() for key in names):
         raise FormatError(f"'{path}': names must be a list, or numbered 0, 1, 2, ...")

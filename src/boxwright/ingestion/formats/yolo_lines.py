@@ -98,6 +98,7 @@ def read_labels(
         if line.strip():
             box = _read_line(reading, f"{where} line {number}", line.split(), record.size_hw, keypoints)
             found += [box] if box is not None else []
+            record.left_out += box is None
     record.boxes = reading.boxes(found, names=names)
 
 

@@ -26,7 +26,7 @@ from boxwright.ingestion.reading import Reading, Severity
 
 _MOST_LINES = 20_000  # that are looked at
 _LEAST_LINES = 5  # on which keypoints without visibility are believed
-_LEAST_POINTS = 3  # of each
+_LEAST_POINTS = 3  # of each; two are told from a rotated box, one is not told from a triangle
 _ROTATED = 9  # columns of a rotated box
 _INSIDE = 0.95  # share of keypoints in their box
 _OUTLYING = 0.5  # share of lines whose (w, h) lies far from the keypoints
@@ -101,12 +101,18 @@ def look_at_lines(rows: NDArray[np.float64]) -> Evidence:
             return Evidence((points, 3), sure=True, why="every third value after the box is 0, 1 or 2, a visibility")
     if columns % 2 == 0:
         return Evidence()  # refused line by line
-    inside, outlying = _lies_in_box(values), _lies_apart(values)
+    rotated = columns == _ROTATED
+    inside, outlying = _lies_in_box(values), _lies_apart(values, with_first=rotated)
     shape = ((columns - BOX_COLUMNS) // 2, 2)
-    if inside >= _INSIDE and outlying >= _OUTLYING and len(rows) >= _LEAST_LINES and shape[0] >= _LEAST_POINTS:
+    if (
+        inside >= _INSIDE
+        and outlying >= _OUTLYING
+        and len(rows) >= _LEAST_LINES
+        and (rotated or shape[0] >= _LEAST_POINTS)
+    ):
         why = "the points lie in the box that the first four values are, while as a polygon its second corner would lie apart"
         return Evidence(shape, sure=True, severity="error", why=why)
-    if columns == _ROTATED:
+    if rotated:
         return Evidence()
     if inside >= _INSIDE:
         return Evidence(
@@ -124,9 +130,15 @@ def _lies_in_box(values: NDArray[np.float64]) -> float:
     return float((inside & seen & fits).sum() / max(seen.sum(), 1))
 
 
-def _lies_apart(values: NDArray[np.float64]) -> float:
-    """Share of the lines whose third and fourth value, as a point, lie further from the other points than these are wide."""
+def _lies_apart(values: NDArray[np.float64], *, with_first: bool) -> float:
+    """Share of the lines whose third and fourth value, as a point, lie further from the other points than these are wide.
+
+    Args:
+        values: (n, columns) of the lines.
+        with_first: whether the first two values are one of the other points, as where there are few.
+    """
     points = _points(values)
+    points = np.concatenate([values[:, None, :2], points], axis=1) if with_first else points
     seen: NDArray[np.bool_] = (points != 0).any(axis=2, keepdims=True)
     low = np.where(seen, points, np.inf).min(axis=1)
     high = np.where(seen, points, -np.inf).max(axis=1)

@@ -34,6 +34,7 @@ class Subsets:
         self.left_out: list[Path] = []
         self.side_of: dict[Path, str] = {}
         self.lists: set[Path] = set()
+        self._known, self._last = set(self.names), {name.rpartition("/")[2] for name in self.names}
         self._texts = {relative(p, folder): p for p in files if p.suffix.lower() in (".txt", ".lst", ".list")}
         self._base = relative(config.base, folder)
 
@@ -116,7 +117,9 @@ class Subsets:
         except FormatError as error:
             reading.problem("missing-entry", "error", where, str(error))
             return []
-        lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        lines = [line.strip("\"'") if line.strip("\"'") in self._known else line for line in lines]
+        lines = [line for line in lines if not line.startswith("#") or line.rpartition("/")[2] in self._last]
         met = meet(lines, self.names, bases=self._bases(relative(path.parent, self.folder)), other_endings=True)
         lost = [i for i, found in enumerate(met.index) if found < 0]
         if lost or not lines:

@@ -41,7 +41,7 @@ def _data_yaml(reading: Reading) -> str:
     lines = [
         "path: .\n",
         *(f"{side}: images/{side}\n" for side in ("train", "val", "test") if side in sides),
-        "names:\n",
+        "names:\n" if reading.class_names else "names: []\n",
     ]
     return "".join(
         [*lines, *(f"  {i}: {json.dumps(n, ensure_ascii=False)}\n" for i, n in enumerate(reading.class_names))]
