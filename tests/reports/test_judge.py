@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -169,6 +170,21 @@ def test_audit_finds_the_missing_label_of_an_empty_image(report: Report, capsys)
     found = asked(capsys, "audit", folder / "truth.json", folder / "detections.json")
     missing = [s for s in found["suspects"] if s["kind"] == "missing" and s["file_name"] == "0099.png"]
     assert len(missing) == 1 and missing[0]["score"] >= found["sure_from"]
+    assert (
+        "too few annotations to learn what errors look like here"
+        in told(capsys, "audit", folder / "truth.json", folder / "detections.json")[1]
+    )
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_audit_of_a_tiny_set_suspects_no_label_that_a_detection_confirms(seed: int, report: Report, capsys) -> None:
+    folder = report("audit_empty_pictures")
+    found = asked(capsys, "audit", folder / "truth.json", folder / "detections.json", "--seed", seed)
+    sure = [s for s in found["suspects"] if s["kind"] == "spurious" and s["score"] >= found["sure_from"]]
+    entries = [e for e in json.loads((folder / "detections.json").read_text()) if e["score"] >= 0.5]
+    for suspect in sure:
+        here = [e["bbox"] for e in entries if e["image_id"] == suspect["image"]]
+        assert not any(np.abs(np.subtract(box[:2], suspect["box_xyxy"][:2])).max() < 10 for box in here), suspect
 
 
 @pytest.mark.parametrize("name", ["audit_no_detections_at_all", "audit_no_labels_at_all"])
