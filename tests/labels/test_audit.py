@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from boxwright.boxes import iou_of_two
 from boxwright.detections import DetectionColumns
+from boxwright.labels.audit import score
 from boxwright.labels.audit.boosted import fit_boosted
 from boxwright.labels.audit.common_scale import ranks, share_agreeing
 from boxwright.labels.audit.evidence import agreeing, evidence
 from boxwright.labels.audit.learn import held_to_precision
 from boxwright.labels.audit.plant import CLASS, LOCATION, RIGHT, SPURIOUS, plant
-from boxwright.labels.audit.score import KINDS, Found, audit
+from boxwright.labels.audit.score import KINDS, Found, audit, too_few
 from tests.labels.audit_worlds import SIZE, World, annotations_of, detections_of, world
 
 MADE = world()
@@ -183,6 +184,24 @@ def test_agreeing_takes_each_label_once() -> None:
     a = annotations_of(1, [(0, (0, 0, 10, 10), 0)])
     d = detections_of(1, [(0, (0, 0, 10, 9), 0, 0.4), (0, (0, 0, 10, 10), 0, 0.9), (0, (0, 0, 10, 10), 1, 0.9)])
     assert agreeing(a, d).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(("pictures", "few"), [(4, True), (15, True), (40, False)])
+def test_with_few_labels_no_score_exceeds_the_plain_evidence(pictures: int, few: bool, monkeypatch) -> None:
+    made = world(pictures)
+    assert too_few(made.annotations) == few
+    monkeypatch.setattr(score, "learnt_share", lambda lessons, asked, **_: np.full(len(asked.plain), 0.9))
+    found = run(made)
+    sure = share_agreeing(
+        ranks(made.detections.score),
+        made.detections.class_id,
+        agreeing(made.annotations, made.detections),
+        classes=made.classes,
+    )
+    seen = evidence(made.annotations, made.detections, sure, sizes_hw=made.sizes_hw, classes=made.classes)
+    spurious = found.kind == KINDS.index("spurious")
+    held = found.score[spurious] <= seen.spurious[found.annotation[spurious]] + 1e-9
+    assert held.all() == few
 
 
 def test_planted_errors_are_what_they_say() -> None:

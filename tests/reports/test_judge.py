@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -169,6 +170,21 @@ def test_audit_finds_the_missing_label_of_an_empty_image(report: Report, capsys)
     found = asked(capsys, "audit", folder / "truth.json", folder / "detections.json")
     missing = [s for s in found["suspects"] if s["kind"] == "missing" and s["file_name"] == "0099.png"]
     assert len(missing) == 1 and missing[0]["score"] >= found["sure_from"]
+    assert (
+        "too few annotations to learn what errors look like here"
+        in told(capsys, "audit", folder / "truth.json", folder / "detections.json")[1]
+    )
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_audit_of_a_tiny_set_suspects_no_label_that_a_detection_confirms(seed: int, report: Report, capsys) -> None:
+    folder = report("audit_empty_pictures")
+    found = asked(capsys, "audit", folder / "truth.json", folder / "detections.json", "--seed", seed)
+    sure = [s for s in found["suspects"] if s["kind"] == "spurious" and s["score"] >= found["sure_from"]]
+    entries = [e for e in json.loads((folder / "detections.json").read_text()) if e["score"] >= 0.5]
+    for suspect in sure:
+        here = [e["bbox"] for e in entries if e["image_id"] == suspect["image"]]
+        assert not any(np.abs(np.subtract(box[:2], suspect["box_xyxy"][:2])).max() < 10 for box in here), suspect
 
 
 @pytest.mark.parametrize("name", ["audit_no_detections_at_all", "audit_no_labels_at_all"])
@@ -180,3 +196,61 @@ def test_audit_says_that_one_side_is_empty(name: str, report: Report, capsys) ->
     assert "0 missing, 0 spurious, 0 class, 0 location" in out
     found = asked(capsys, "audit", folder / "truth.json", folder / "detections.json")
     assert found["sure"] == dict.fromkeys(("missing", "spurious", "class", "location"), 0)
+
+
+def coco_of(folder: Path, name: str, files: dict[str, list[float]], *, size: tuple[int, int] = (640, 480)) -> Path:
+    """A COCO file with one box an image."""
+    images = [
+        {"id": k, "file_name": file, "width": size[0], "height": size[1]} for k, file in enumerate(files, start=1)
+    ]
+    boxes = [
+        {"id": k, "image_id": k, "category_id": 1, "bbox": box, "area": box[2] * box[3], "iscrowd": 0}
+        for k, box in enumerate(files.values(), start=1)
+    ]
+    path = folder / f"{name}.json"
+    path.write_text(
+        json.dumps({"images": images, "annotations": boxes, "categories": [{"id": 1, "name": "pin"}]}), "utf-8"
+    )
+    return path
+
+
+def test_agree_and_diff_say_that_an_image_has_two_sizes(capsys, tmp_path: Path) -> None:
+    whole = coco_of(tmp_path, "anna", {"f1.png": [100, 100, 80, 60]})
+    half = coco_of(tmp_path, "ben", {"f1.png": [50, 50, 40, 30]}, size=(320, 240))
+    code, _, err = told(capsys, "agree", whole, half)
+    assert code == 0 and "1 image of different sizes in two sources ('f1.png')" in err
+    code, out, _ = told(capsys, "diff", whole, half)
+    assert code == 0 and "size: 640 x 480 became 320 x 240 pixels" in out
+    assert "different sizes" not in told(capsys, "agree", whole, whole)[2]
+
+
+@pytest.mark.parametrize("verb", ["agree", "diff"])
+def test_the_end_of_a_path_that_fits_two_images_is_not_a_hint(verb: str, capsys, tmp_path: Path) -> None:
+    """Who has typed --match-by path-end is not told to type it again."""
+    many = coco_of(tmp_path, "anna", {"v1/f1.png": [10, 10, 50, 50], "v2/f1.png": [100, 100, 80, 60]})
+    one = coco_of(tmp_path, "ben", {"f1.png": [10, 10, 50, 50]})
+    code, _, err = told(capsys, verb, many, one, "--match-by", "path-end")
+    assert code == 2 and "can be any of these" in sentence(err) and "add --match-by" not in err
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        (lambda x, y, w, h: [x, y, x + w, y + h], "they look like corners"),
+        (lambda x, y, w, h: [x / 640, y / 480, w / 640, h / 480], "they look like fractions of the image"),
+    ],
+)
+def test_evaluate_suspects_detections_that_are_not_x_y_width_height(shape, words: str, capsys, tmp_path: Path) -> None:
+    boxes = {f"{k}.png": [300.5 + 10 * k, 200.5 + 5 * k, 90.0, 80.0] for k in range(12)}
+    truth = coco_of(tmp_path, "truth", boxes)
+    found = [
+        {"image_id": k, "category_id": 1, "bbox": shape(*box), "score": 0.9}
+        for k, box in enumerate(boxes.values(), start=1)
+    ]
+    detections = tmp_path / "detections.json"
+    detections.write_text(json.dumps(found))
+    assert any(words in note for note in asked(capsys, "evaluate", truth, detections)["notes"])
+    assert words in told(capsys, "audit", truth, detections)[2]
+    right = [{**entry, "bbox": box} for entry, box in zip(found, boxes.values(), strict=True)]
+    detections.write_text(json.dumps(right))
+    assert asked(capsys, "evaluate", truth, detections)["notes"] == []

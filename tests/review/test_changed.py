@@ -256,3 +256,29 @@ def test_a_name_that_two_items_could_have_belongs_to_none() -> None:
     assert items_of(queue(rows), ["b/frame.jpg"]).rows[0]["item"] == "e2"
     with pytest.raises(InputError, match="answered twice"):
         items_of(queue(rows), ["e1", "a/frame.jpg"])
+
+
+def as_proposed(of: ReviewQueue, k: int, *, times: int = 1) -> Answer:
+    """The boxes that go out for an item, as an answer."""
+    found = questions(of)[k].proposal
+    names = [NAMES[i] for i in found.class_id]
+    count = times * len(names)
+    return Answer(f"item-{k}", np.tile(found.boxes_xyxy, (times, 1)), names * times, [False] * count)
+
+
+def test_boxes_that_a_tool_imported_twice_are_no_change() -> None:
+    doubled = [as_proposed(asked(), k, times=2) for k in range(2)]
+    found = weigh(asked(), doubled, size_of=lambda _: SIZE, exports=[None])
+    assert [c.state for c in found.changes] == ["untouched"] * 2
+
+
+def test_what_another_queue_proposed_is_no_answer() -> None:
+    """An untouched export of an earlier queue about the same images differs from the proposals of this one."""
+    rows = [{**row, "proposal": json.dumps(proposal_of(70 + k))} for k, row in enumerate(asked().items.to_pylist())]
+    earlier = ReviewQueue(class_names=NAMES, items=queue(rows).items, summary={}, least_scores=LEAST)
+    stale = [as_proposed(earlier, k) for k in range(2)]
+    alone = weigh(asked(), stale, size_of=lambda _: SIZE, exports=[None])
+    assert [c.state for c in alone.changes] == ["changed"] * 2
+    others = {row["picture"]: [(earlier, row)] for row in rows}
+    found = weigh(asked(), stale, size_of=lambda _: SIZE, exports=[None], others=others)
+    assert [c.state for c in found.changes] == ["untouched"] * 2 and not found.answers

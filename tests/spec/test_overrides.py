@@ -114,3 +114,11 @@ def test_a_key_of_both_asks_which() -> None:
 def test_no_key_is_in_both_files() -> None:
     """While this holds, nobody has to write `spec.` or `recipe.`."""
     assert not set(Spec.model_fields) & set(Recipe.model_fields)
+
+
+@pytest.mark.parametrize("text", ["training: {steps: yes}", "training: {aim: on}", "seed: false"])
+def test_yes_and_no_are_not_numbers(text: str) -> None:
+    """YAML reads them as true and false, and pydantic would read these as 1 and 0."""
+    with pytest.raises(SpecError, match="input should be a number; YAML reads yes, no, on, off"):
+        parse_document(text.encode(), Recipe, name="recipe.yaml")
+    assert not parse_document(b"training: {overfit_check: no}", Recipe, name="recipe.yaml").training.overfit_check

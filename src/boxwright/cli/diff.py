@@ -19,6 +19,7 @@ from boxwright.errors import InputError
 from boxwright.images.measure import MEASURES
 from boxwright.labels import Difference
 from boxwright.labels import diff as diff_datasets
+from boxwright.lifecycle.in_common import unclear_in_words
 from boxwright.pages import diff_page
 
 _MOST_WARNINGS = 5
@@ -57,7 +58,7 @@ def diff(
     if by == "auto" and not all(side.has_ids for side in sides):
         by = "place"
     found = diff_datasets(*compared, by=by, least_iou=least_iou, loose=match_by == "path-end")  # type: ignore[arg-type]
-    _refuse_strangers(found, sides)
+    _refuse_strangers(found, sides, loose=match_by == "path-end")
     if page:
         digests = {d.file_names[i]: d.picture_digests[i] for d in (s.dataset for s in sides) for i in _of(found, d)}
         read = picture_finder(store, sides, pictures)
@@ -104,13 +105,14 @@ def _document(found: Difference, sides: list[Version]) -> dict[str, Any]:
     return {"before": sides[0].title, "after": sides[1].title, "digests": digests, **found.as_document}
 
 
-def _refuse_strangers(found: Difference, sides: list[Version]) -> None:
+def _refuse_strangers(found: Difference, sides: list[Version], *, loose: bool) -> None:
     """InputError where the two sides have no image in common."""
     if found.paired or not all(len(side.dataset) for side in sides):
         return
     listed = [", ".join(f"'{name}'" for name in side.dataset.file_names[:_EXAMPLES]) for side in sides]
+    unclear = unclear_in_words(found.not_paired, found.not_paired_examples, loose=loose)
     more = (
-        f" {found.not_paired} agree in the end of their path; if they are the same images, add --match-by path-end."
+        f" {unclear}."
         if found.not_paired
         else " Images are matched by content and name, never by id; make the file names agree."
     )

@@ -16,7 +16,7 @@ def suspect_lines(found: Suspects) -> list[str]:
     sure = ", ".join(f"{count:,} {kind}" for kind, count in summary["sure"].items())
     lines = [
         f"{summary['pictures']:,} images, {summary['annotations']:,} annotations, {summary['detections']:,} detections",
-        *_one_side_is_empty(found),
+        *_too_little(found),
         f"suspects at {summary['sure_from']} or more: {sure}",
     ]
     likely = found.once.filter(pc.greater_equal(found.once.column("score"), summary["sure_from"]))  # pyright: ignore
@@ -30,7 +30,7 @@ def suspect_lines(found: Suspects) -> list[str]:
     return lines + [f"systematic: {sentence}" for sentence in systematic]
 
 
-def _one_side_is_empty(found: Suspects) -> list[str]:
+def _too_little(found: Suspects) -> list[str]:
     summary = found.summary
     if not summary["detections"]:
         return [
@@ -41,6 +41,11 @@ def _one_side_is_empty(found: Suspects) -> list[str]:
         return [
             f"no annotations: how far these detections can be trusted is not known, so none of the {summary['detections']:,} is called "
             f"a missing annotation; annotate some images first"
+        ]
+    if "too_few_below" in summary:
+        return [
+            f"too few annotations to learn what errors look like here (fewer than {summary['too_few_below']}): a score says only what the "
+            f"detections on that place show, not how many such annotations are wrong"
         ]
     return []
 

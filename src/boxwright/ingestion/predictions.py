@@ -21,6 +21,7 @@ from boxwright.images import match_names, read_header
 from boxwright.images.folders import folders_agree
 from boxwright.ingestion.coco_columns import ResultColumns, TruthColumns, read_results
 from boxwright.ingestion.finding import PICTURE_ENDINGS, read_lines
+from boxwright.ingestion.formats.coco_suspects import suspicion
 from boxwright.ingestion.numbering import NUMBERED, Classes, OnTruth, classes_by_name, classes_by_number, on_truth
 from boxwright.ingestion.predicted import Predicted, predicted_json, predicted_texts
 from boxwright.spec.document import parse_yaml
@@ -90,7 +91,7 @@ def read_predictions(path: Path, truth: TruthColumns, how: How = How()) -> Predi
         except FormatError:
             pass  # read again below, with the other readings
         else:
-            return Predictions(columns, _doubts(columns, truth, path, how))
+            return Predictions(columns, (*_doubts(columns, truth, path, how), *_suspected(columns, truth, path)))
     return _as_found(path, truth, how)
 
 
@@ -123,7 +124,15 @@ def _as_found(path: Path, truth: TruthColumns, how: How) -> Predictions:
     class_id = classes.class_id[found.category] if len(found.categories) else np.zeros(0, np.int64)
     kept = np.flatnonzero((image >= 0) & (class_id >= 0))
     columns = ResultColumns(image[kept], class_id[kept].astype(np.int32), boxes[kept], found.score[kept])
-    return Predictions(columns, (*told, *classes.told), matched_by)
+    suspected = () if found.relative else _suspected(columns, truth, path)
+    return Predictions(columns, (*told, *classes.told, *suspected), matched_by)
+
+
+def _suspected(columns: ResultColumns, truth: TruthColumns, path: Path) -> tuple[str, ...]:
+    """What to tell where boxes look like corners, or like fractions of the image."""
+    unknown = np.full(len(columns.score), np.nan)
+    found = suspicion(columns.boxes_xywh, unknown, truth.sizes_hw[columns.image])
+    return (f"'{path}': {found[1]}",) if found else ()
 
 
 def _images(found: Predicted, truth: TruthColumns, how: How, where: str) -> tuple[NDArray[np.int64], list[str], str]:

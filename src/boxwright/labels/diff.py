@@ -214,18 +214,25 @@ def _annotator(text: str | None) -> str:
 
 
 def _edited(before: Dataset, after: Dataset, pairs: PicturePairs) -> dict[str, list[str]]:
-    """Pictures of both sides whose name, side, conditions or state changed, in words; another spelling of a name is no change."""
+    """Pictures of both sides whose name, size, side, conditions or state changed, in words; another spelling of a name is no change."""
     unequal = differing(before.rows, after.rows, pairs.before, pairs.after, columns=list(_OF_PICTURES))
     rest = pairs.respelled & unequal
     columns = [name for name in _OF_PICTURES if name != "file_name"]
     unequal[rest] = differing(before.rows, after.rows, pairs.before[rest], pairs.after[rest], columns=columns)
+    unequal |= _other_size(before, after, pairs)
     old, new = (
-        dataset.rows.select(list(_OF_PICTURES)).take(pa.array(rows[unequal])).to_pylist()
+        dataset.rows.select([*_OF_PICTURES, "width", "height"]).take(pa.array(rows[unequal])).to_pylist()
         for dataset, rows in ((before, pairs.before), (after, pairs.after))
     )
     respelled = pairs.respelled[unequal].tolist()
     edits = {b["file_name"]: list(_words(a, b, same)) for a, b, same in zip(old, new, respelled, strict=True)}
     return dict(sorted(edits.items()))
+
+
+def _other_size(before: Dataset, after: Dataset, pairs: PicturePairs) -> NDArray[np.bool_]:
+    """(k,) pairs whose sizes are known on both sides and differ."""
+    old, new = before.sizes_hw[pairs.before], after.sizes_hw[pairs.after]
+    return ((old > 0).all(axis=1) & (new > 0).all(axis=1) & (old != new).any(axis=1)).astype(np.bool_)
 
 
 def _respelled(before: Dataset, after: Dataset, pairs: PicturePairs) -> list[tuple[str, str]]:
@@ -241,6 +248,9 @@ def _respelled(before: Dataset, after: Dataset, pairs: PicturePairs) -> list[tup
 def _words(a: dict[str, Any], b: dict[str, Any], respelled: bool) -> list[str]:
     names = ("side",) if respelled else ("file_name", "side")
     found = [f"{name}: {a[name]!r} became {b[name]!r}" for name in names if a[name] != b[name]]
+    sizes = [(of["width"], of["height"]) for of in (a, b)]
+    if sizes[0] != sizes[1] and all(all(size) for size in sizes):
+        found.append("size: {} x {} became {} x {} pixels".format(*sizes[0], *sizes[1]))
     if a["labelled"] != b["labelled"]:
         found.append("labelled now" if b["labelled"] else "counts as not labelled now")
     was, now = json.loads(a["conditions"] or "{}"), json.loads(b["conditions"] or "{}")

@@ -35,6 +35,8 @@ class InCommon:
         unclear: pairs of names that agree in their end only; not paired.
         unclear_count: how many such.
         twice: names that one source gives to two images, of unknown content; not paired.
+        other_size: names of paired images whose sources give them different sizes.
+        loose: whether the end of a path was trusted; what is unclear then fits several images.
     """
 
     keys: list[list[int]] = field(default_factory=list)
@@ -43,6 +45,8 @@ class InCommon:
     unclear: list[tuple[str, str]] = field(default_factory=list)
     unclear_count: int = 0
     twice: set[str] = field(default_factory=set)
+    other_size: list[str] = field(default_factory=list)
+    loose: bool = False
 
     @property
     def in_words(self) -> str:
@@ -65,13 +69,24 @@ class InCommon:
                 f"{len(self.twice):,} file names stand for two images of one source and were not paired ({_listed(sorted(self.twice))}); "
                 f"give every image its own name"
             )
-        if self.unclear_count:
-            pairs = "; ".join(f"'{a}' and '{b}'" for a, b in self.unclear[:_SHOWN])
+        if self.other_size:
             found.append(
-                f"{self.unclear_count:,} images agree only in the end of their path and were not paired ({pairs}); if they are "
-                f"the same images, add --match-by path-end"
+                f"{len(self.other_size):,} image{'' if len(self.other_size) == 1 else 's'} of different sizes in two sources "
+                f"({_listed(self.other_size)}): boxes drawn on another size of an image are compared as if on the same; export both in "
+                f"the image's own size"
             )
+        if self.unclear_count:
+            found.append(unclear_in_words(self.unclear_count, self.unclear, loose=self.loose))
         return found
+
+
+def unclear_in_words(count: int, pairs: Sequence[tuple[str, str]], *, loose: bool) -> str:
+    """Names that agree in their end and were not paired; the way on, where there is one."""
+    shown = "; ".join(f"'{a}' and '{b}'" for a, b in pairs[:_SHOWN])
+    images = f"{count:,} image agrees" if count == 1 else f"{count:,} images agree"
+    if loose:
+        return f"{images} in the end of the path with several images and can be any of these, so none was paired ({shown}, ...)"
+    return f"{images} only in the end of the path and {'was' if count == 1 else 'were'} not paired ({shown}); if they are the same images, add --match-by path-end"
 
 
 def images_in_common(readings: Sequence[Reading], sources: Sequence[Path], *, match_by: str = "auto") -> InCommon:
@@ -89,8 +104,9 @@ def images_in_common(readings: Sequence[Reading], sources: Sequence[Path], *, ma
         raise InputError(f"--match-by takes {', '.join(MATCH_BY)}; found '{match_by}'.")
     paths = [[record.path for record in reading.pictures] for reading in readings]
     contents = contents_of(paths) if match_by == "auto" else [[""] * len(listed) for listed in paths]
-    found, counts = InCommon(), Counter[str]()
+    found, counts = InCommon(loose=match_by == "path-end"), Counter[str]()
     names: list[str] = []
+    sizes: list[tuple[int, int] | None] = []
     known: list[str] = []
     for reading, digests in zip(readings, contents, strict=True):
         mine = [record.file_name for record in reading.pictures]
@@ -100,8 +116,13 @@ def images_in_common(readings: Sequence[Reading], sources: Sequence[Path], *, ma
                 keys[i] = len(names)
                 names.append(mine[i])
                 known.append(digests[i])
-            elif not known[key]:
-                known[key] = digests[i]
+                sizes.append(reading.pictures[i].size_hw)
+                continue
+            known[key] = known[key] or digests[i]
+            size = reading.pictures[i].size_hw
+            if size and sizes[key] and size != sizes[key]:
+                found.other_size.append(mine[i])
+            sizes[key] = sizes[key] or size
         found.keys.append(keys)
     found.told = {rule: counts[rule] for rule in RULES if counts[rule]}
     if not found.told:

@@ -228,6 +228,7 @@ def accept_answers(
     look = pictures_of(store, journal)
     weighed = weigh(
         queue, answers, size_of=lambda digest: _size_or_none(look, digest), exports=exports_of(store, queue.digest),
+        others=_asked_elsewhere(store, queue),
         unchanged_is_confirmed=unchanged_is_confirmed, emptied_is_confirmed=emptied_is_confirmed,
     )  # fmt: skip
     if answers and not weighed.answers:
@@ -236,6 +237,19 @@ def accept_answers(
     new = (d for d in corrections.answers.column("picture").to_pylist() if d not in store.pictures)
     store.pictures.add(look(digest) for digest in list(new))
     return Accepted(corrections, weighed)
+
+
+def _asked_elsewhere(store: Store, queue: ReviewQueue) -> dict[str, list[tuple[ReviewQueue, Mapping[str, Any]]]]:
+    """Image digest to the other stored queues, and their rows, that asked about an image of this one."""
+    mine = set(queue.items.column("picture").to_pylist())
+    found: dict[str, list[tuple[ReviewQueue, Mapping[str, Any]]]] = {}
+    for digest in store.digests(ReviewQueue.kind):
+        if digest != queue.digest:
+            other = store.get(digest, ReviewQueue)
+            for row in other.items.to_pylist():
+                if row["picture"] in mine:
+                    found.setdefault(row["picture"], []).append((other, row))
+    return found
 
 
 def _nobody_looked(weighed: Weighed) -> str:

@@ -87,7 +87,7 @@ def suspect_queue(
         row = position[image]
         items.append(
             {
-                "item": f"dataset-{image}",
+                "item": f"dataset-{image}-{dataset.picture_digests[row][:8]}",  # ids of images restart in every dataset
                 "picture": dataset.picture_digests[row],
                 "file_name": dataset.file_names[row],
                 "camera": str(dataset.conditions[row].get("camera", "")),

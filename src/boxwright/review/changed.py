@@ -83,6 +83,7 @@ def weigh(
     *,
     size_of: Callable[[str], tuple[int, int] | None],
     exports: Sequence[float | None] | None = None,
+    others: Mapping[str, Sequence[tuple[ReviewQueue, Mapping[str, Any]]]] | None = None,
     unchanged_is_confirmed: bool = False,
     emptied_is_confirmed: bool = False,
 ) -> Weighed:
@@ -93,6 +94,8 @@ def weigh(
         answers: of one file.
         size_of: image digest to height and width; None where it is not known.
         exports: the `least_score` of each export of the queue; empty or None where none is recorded.
+        others: image digest to other queues and their rows that asked about it: their proposals, come back as they went out,
+            are no answer to this queue either.
         unchanged_is_confirmed: somebody vouches for the images that came back as they went out.
         emptied_is_confirmed: somebody vouches that a file without any box means it.
 
@@ -108,6 +111,10 @@ def weigh(
         out = _handed_out(queue, row, proposal, exports)
         against = _Against(queue, answer, proposal, size_of(row["picture"]), same_px)
         untouched, boxes = against.judge(out, any_threshold=not exports)
+        untouched = untouched or any(
+            _as_it_went_out(other, answer, its, size_of(row["picture"]), same_px)
+            for other, its in (others or {}).get(row["picture"], ())
+        )
         state: State = "changed"
         if answer.looked_at is False:
             state = "not marked"
@@ -127,6 +134,17 @@ def _handed_out(
     return [
         queue.handed_out(proposal.score, proposal.class_id, camera=row["camera"], least_score=least) for least in asked
     ]
+
+
+def _as_it_went_out(
+    queue: ReviewQueue, answer: Answer, row: Mapping[str, Any], size_hw: tuple[int, int] | None, same_px: float
+) -> bool:
+    """Whether an answer has the boxes that another queue proposed for the image."""
+    if not len(answer.boxes_xyxy):
+        return False
+    proposal = proposal_of(queue, row)
+    against = _Against(queue, answer, proposal, size_hw, same_px)
+    return against.judge(_handed_out(queue, row, proposal, None), any_threshold=True)[0]
 
 
 class _Against:
@@ -176,8 +194,15 @@ class _Against:
             "marked": int((known & ((ignore != was_ignored) | marked)).sum()),
             "kept": int((stayed & (ignore == was_ignored) & ~marked).sum()),
         }
-        evidence = counts["added"] + counts["removed"] + counts["moved"] + counts["relabelled"] + int(newly.sum())
+        drawn = counts["added"] - int(self._copies(known & stayed)[~known].sum())
+        evidence = drawn + counts["removed"] + counts["moved"] + counts["relabelled"] + int(newly.sum())
         return counts, evidence  # a mark that is gone is no evidence: tools drop marks they do not know
+
+    def _copies(self, of: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(n,) boxes that lie exactly on one of some boxes of their class: a tool that imports twice makes them, no hand does."""
+        apart = _apart(self._boxes[of], self._boxes)  # (n, k)
+        apart[self._class_id[:, None] != self._class_id[of][None]] = np.inf
+        return (apart <= self._same_px).any(axis=1)
 
     def _recognised(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         return recognised(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from boxwright.errors import SpecError
 from boxwright.spec.overrides import Override, apply
@@ -24,6 +24,25 @@ class Section(BaseModel):
     """A part of a document: frozen, and without room for unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_bool_as_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """YAML reads yes, no, on and off as true and false, and pydantic would read these as 1 and 0."""
+        kinds = _kinds(cls.model_fields[str(info.field_name)].annotation)
+        if isinstance(value, bool) and kinds & {int, float} and not kinds - {int, float, type(None)}:
+            raise ValueError("input should be a number; YAML reads yes, no, on, off, true and false as yes or no")
+        return value
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """The plain types that an annotation allows."""
+    options = (
+        typing.get_args(annotation)
+        if typing.get_origin(annotation) in (typing.Union, types.UnionType)
+        else [annotation]
+    )
+    return {typing.get_args(one)[0] if typing.get_origin(one) is typing.Annotated else one for one in options}
 
 
 D = TypeVar("D", bound=Section)

@@ -3,7 +3,8 @@
 1. Scores are put on one scale by how often detections ranked like them agree with a label (common_scale.py).
 2. Each box gets figures about what lies around it, and a plain score per kind (evidence.py).
 3. Errors like people's are planted into the labels as they are (plant.py), and small boosted trees, started from the plain
-   score, learn to tell planted errors from the rest (learn.py, boosted.py). With few labels the plain score stays.
+   score, learn to tell planted errors from the rest (learn.py, boosted.py). With fewer than `ENOUGH_LABELS` labels what is learnt
+   may lower the plain score of a label and never raise it.
 4. The rest holds the true errors that are looked for; how many of them lie among the surest planted ones says what share of
    boxes like this are errors (learn.py).
 
@@ -28,6 +29,7 @@ from boxwright.labels.audit.plant import CLASS, LOCATION, SPURIOUS, Planted, pla
 
 KINDS = ("missing", "spurious", "class", "location")
 _OF_LABELS = ((SPURIOUS, "spurious"), (CLASS, "swapped"), (LOCATION, "shifted"))
+ENOUGH_LABELS = 100  # with fewer, a handful of places says what planted errors look like
 _ENOUGH = 800  # planted errors of a kind; more rounds are planted until there are as many
 _MOST_ROUNDS = 8
 
@@ -91,6 +93,11 @@ def audit(
     return _listed(share, missing, given, least_score)
 
 
+def too_few(annotations: AnnotationColumns) -> bool:
+    """Whether there are too few labels to learn from, so that no score exceeds what the plain evidence says."""
+    return int((~annotations.ignore).sum()) < ENOUGH_LABELS
+
+
 def _rounds(labels: int) -> int:
     return int(np.clip(np.ceil(_ENOUGH / max(0.05 * labels, 1)), 1, _MOST_ROUNDS)) if labels >= 8 else 0
 
@@ -128,7 +135,8 @@ def _share_of_labels(
         lessons.append(Rows(seen.labels[usable], getattr(seen, formula)[usable], image, (planted.kind == kind)[usable]))
     nobody = np.zeros(len(given.labels), np.bool_)
     asked = Rows(given.labels, getattr(given, formula), annotations.image_index, nobody)
-    return learnt_share(lessons, asked, rng=rng, trees=40, ridge=40.0)
+    learnt = learnt_share(lessons, asked, rng=rng, trees=40, ridge=40.0)
+    return np.minimum(learnt, asked.plain) if too_few(annotations) else learnt
 
 
 def _share_of_detections(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from boxwright.artifacts.suspects import SUSPECT_KINDS, SUSPECT_SCHEMA, Suspects
 from boxwright.detections import AnnotationColumns, DetectionColumns
 from boxwright.errors import InputError
-from boxwright.labels.audit.score import Found, audit
+from boxwright.labels.audit.score import ENOUGH_LABELS, Found, audit, too_few
 from boxwright.labels.audit.systematic import Tally, groups
 
 SURE_FROM = 0.5  # suspects counted in summaries and groups
@@ -68,6 +68,7 @@ def suspects(
             "sure_from": SURE_FROM,
             "sure": counts,
             "seed": seed,
+            **({"too_few_below": ENOUGH_LABELS} if too_few(annotations) else {}),
         },
         made_from=made_from or {},
     )
