@@ -25,6 +25,7 @@ _RESERVED = {"image_id", "file_name", "group", "class", "split", "set", *MEASURE
 _FOLDER, _PREFIX = r"^(.*)/[^/]*$", r"(?:^|/)([A-Za-z]{2,})[^/]*$"
 _SAMPLE = 40  # images whose EXIF is read first
 _OPEN = 100_000
+_NARROW = 1.3  # ratio of the edges of the middle third below which thirds are not worth comparing
 
 
 @dataclass
@@ -127,7 +128,7 @@ def _of_objects(made: Axes, found: Survey) -> None:
         ("box_size", found.side_px, "px"),
         ("crowding", found.per_image[found.image], "objects"),
     ):
-        edges = _thirds(values)
+        edges, why = _parted(values)
         if len(edges) >= 3 and name not in taken:
             clause = ConditionClause(name=name, source="measured", bins=tuple(edges))
             counts = np.histogram(np.minimum(values, _OPEN), bins=edges)[0]
@@ -135,16 +136,23 @@ def _of_objects(made: Axes, found: Survey) -> None:
             made.support.append(
                 ", ".join(f"{label}: {n}" for label, n in zip(clause.labels, counts.tolist(), strict=True))
             )
-            made.why.append(f"thirds of the objects, in {unit}")
+            made.why.append(f"{why}, in {unit}")
 
 
-def _thirds(values: NDArray) -> list[int]:
-    """Rising whole edges that part values in three, from 0 to no end; fewer where many are alike."""
+def _parted(values: NDArray) -> tuple[list[int], str]:
+    """Rising whole edges that part values in three, from 0 to no end, and what the parts are; fewer where many are alike.
+
+    Thirds, unless the middle third is so narrow that the outer two would differ by chance only: then the outer tenths.
+    """
     if len(values) < 3 * LEAST_IMAGES:
-        return []
-    cuts = {int(np.round(q)) for q in np.quantile(values, [1 / 3, 2 / 3])}
+        return [], ""
+    low, high = np.quantile(values, [1 / 3, 2 / 3])
+    shares, why = ((1 / 3, 2 / 3), "thirds of the objects")
+    if high < _NARROW * low:
+        shares, why = ((0.1, 0.9), "the smallest tenth of the objects, most of them, the largest tenth")
+    cuts = {int(np.round(q)) for q in np.quantile(values, shares)}
     inner = sorted(cut for cut in cuts if values.min() < cut < min(values.max(), _OPEN))
-    return [0, *inner, _OPEN]
+    return [0, *inner, _OPEN], why
 
 
 def _plain(value: Any) -> str:
