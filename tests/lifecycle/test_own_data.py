@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -155,12 +157,23 @@ def reviewed(user: Newcomer, before: Dataset) -> None:
     user.type([*user.printed("turn"), *QUICK, *MEETABLE, "--keep", "split/parts", "--no-release"])
 
 
+def cells(shared: Path, into: Path) -> Path:
+    """A quarter of BCCD in its own layout, with the lists of its subsets: enough for the way, and done in time."""
+    names = [path.stem for path in sorted((shared / "Annotations").glob("*.xml"))[::4]]
+    for folder, suffix in (("Annotations", "xml"), ("JPEGImages", "jpg")):
+        (into / folder).mkdir(parents=True)
+        for name in names:
+            shutil.copy(shared / folder / f"{name}.{suffix}", into / folder)
+    (into / "ImageSets" / "Main").mkdir(parents=True)
+    for path in (shared / "ImageSets" / "Main").glob("*.txt"):
+        here = [name for name in path.read_text().split() if name in names]
+        (into / "ImageSets" / "Main" / path.name).write_text("".join(f"{name}\n" for name in here))
+    return into
+
+
 def boards(shared: Path, into: Path) -> Path:
     """DeepPCB as the README's reader has it: converted by its example, images beside."""
-    import subprocess
-
-    into.mkdir()
-    (into / "PCBData").symlink_to(shared / "PCBData")
+    shutil.copytree(shared / "PCBData", into / "PCBData")
     subprocess.run([sys.executable, ROOT / "examples" / "boards" / "from_deeppcb.py", shared, into], check=True)
     return into
 
@@ -171,8 +184,8 @@ def test_the_block_is_there() -> None:
     ]  # fmt: skip
 
 
-def test_bccd(newcomer: Callable[[Path], Newcomer], shared: Callable[[str], Path]) -> None:
-    user = newcomer(shared("data/bccd"))
+def test_bccd(newcomer: Callable[[Path], Newcomer], shared: Callable[[str], Path], tmp_path: Path) -> None:
+    user = newcomer(cells(shared("data/bccd"), tmp_path / "bccd"))
     from_files_to_a_verdict(user)
     from_a_verdict_to_a_correction(user)
 

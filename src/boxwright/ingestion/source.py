@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from boxwright.errors import FormatError
-from boxwright.ingestion.finding import SIDE_FILE, files_below, pictures_below, read_bytes
+from boxwright.ingestion.finding import SIDE_FILE, files_below, links_left_out, pictures_below, read_bytes, told_links
 from boxwright.ingestion.formats.coco import read_coco
 from boxwright.ingestion.formats.cvat import is_cvat, read_cvat
 from boxwright.ingestion.formats.datumaro import PREFIX, formats_of, is_there, read_datumaro
@@ -78,6 +78,8 @@ def read_source(
     else:
         reading = _without_classes(named, classes)
         tell_other_labels(reading, path, files)
+    if links := links_left_out(path):
+        reading.problem("link-left-out", "error", links[0].relative_to(path).as_posix(), told_links(links, path))
     if (path / SIDE_FILE).is_file() and not (path / SIDE_FILE).is_symlink():
         restore(reading, path)
     return reading
@@ -168,7 +170,9 @@ def _read_folder(path: Path, files: list[Path], pictures: Path | None, difficult
             options = ", ".join(PREFIX + name for name in theirs)
             raise FormatError(f"'{path}' may be one of {options}; say which with --format.")
         return read_datumaro(path, theirs[0], difficult_is_ignored=difficult_is_ignored)
-    raise FormatError(f"'{path}' is in no format we read: {_what_is_there(files)}")
+    links = links_left_out(path)
+    told = f" {told_links(links, path)}." if links else ""
+    raise FormatError(f"'{path}' is in no format we read: {_what_is_there(files)}{told}")
 
 
 def _told_format(folder: Path) -> str:
