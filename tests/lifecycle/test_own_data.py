@@ -115,7 +115,7 @@ def from_a_verdict_to_a_correction(user: Newcomer) -> None:
     user.type([*user.printed("turn"), *QUICK, *MEETABLE])
     stored = user.store.get("dataset/parts", Dataset)
     images = stored.picture_digests[:3]
-    with served(user.printed("serve"), user.folder / "serve.log") as server:
+    with served(user.printed("serve")[1:], user.folder / "serve.log") as server:
         for digest in images:
             status, answer, _ = server.ask("POST", "/v1/detect", user.store.pictures.read(digest))
             assert (status, answer["image"]["sha256"]) == (200, digest)

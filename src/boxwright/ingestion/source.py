@@ -70,18 +70,37 @@ def read_source(
     if path.is_file() and config is None:
         return _without_classes(_read_file(path, pictures, difficult_is_ignored), classes)
     path = path if config is None else path.parent
-    files = files_below(path)
-    if config is not None or format == "yolo" or is_yolo(path, files):
-        reading = _read_yolo(path, files, pictures, config=config, classes=classes)
-    elif (named := _read_named(path, files, pictures, difficult_is_ignored)) is None:
-        reading = _read_yolo(path, files, pictures, classes=classes)
-    else:
-        reading = _without_classes(named, classes)
-        tell_other_labels(reading, path, files)
-    if links := links_left_out(path):
+    links = links_left_out(path)
+    try:
+        reading = _read_below(path, config, pictures, difficult_is_ignored, format=format, classes=classes)
+    except FormatError as error:
+        if links:
+            raise FormatError(f"{error} {told_links(links, path)}.") from error
+        raise
+    if links:
         reading.problem("link-left-out", "error", links[0].relative_to(path).as_posix(), told_links(links, path))
     if (path / SIDE_FILE).is_file() and not (path / SIDE_FILE).is_symlink():
         restore(reading, path)
+    return reading
+
+
+def _read_below(
+    path: Path,
+    config: Path | None,
+    pictures: Path | None,
+    difficult_is_ignored: bool,
+    *,
+    format: str | None,
+    classes: Sequence[str] | None,
+) -> Reading:
+    """A folder, with the YAML file of YOLO where that was given."""
+    files = files_below(path)
+    if config is not None or format == "yolo" or is_yolo(path, files):
+        return _read_yolo(path, files, pictures, config=config, classes=classes)
+    if (named := _read_named(path, files, pictures, difficult_is_ignored)) is None:
+        return _read_yolo(path, files, pictures, classes=classes)
+    reading = _without_classes(named, classes)
+    tell_other_labels(reading, path, files)
     return reading
 
 
@@ -170,9 +189,7 @@ def _read_folder(path: Path, files: list[Path], pictures: Path | None, difficult
             options = ", ".join(PREFIX + name for name in theirs)
             raise FormatError(f"'{path}' may be one of {options}; say which with --format.")
         return read_datumaro(path, theirs[0], difficult_is_ignored=difficult_is_ignored)
-    links = links_left_out(path)
-    told = f" {told_links(links, path)}." if links else ""
-    raise FormatError(f"'{path}' is in no format we read: {_what_is_there(files)}{told}")
+    raise FormatError(f"'{path}' is in no format we read: {_what_is_there(files)}")
 
 
 def _told_format(folder: Path) -> str:
