@@ -56,6 +56,8 @@ def axes_of(found: Survey, *, grouped: Candidate | None) -> Axes:
 def _listed(made: Axes, name: str, values: Sequence[str], why: str) -> bool:
     """Take a condition by its values where it has a few with support; say why not otherwise."""
     counts = Counter(v for v in values if v)
+    if len(counts) < 2 and name not in _RESERVED:
+        return False  # the same everywhere: nothing worth a line
     told = f"'{name}' has {len(counts)} values for {len(values)} images"
     if name in _RESERVED or not 0 < len(name) <= 100 or name in {c.name for c in made.conditions}:
         made.remarks.append(f"'{name}' is a name that conditions of this spec cannot have")
