@@ -30,6 +30,16 @@ def test_a_slice_of_a_handful_gives_no_interval() -> None:
     assert decide(report, spec).checks[0].status == "no evidence"
 
 
+def test_precision_without_an_answer_says_so_and_does_not_ask_for_more_images() -> None:
+    spec = parse_spec(SPEC % ("bound", json.dumps(["precision >= 0.5", "recall >= 0.5"])))
+    report = evaluate(world(60, 5), title="t", score_thresholds=dict.fromkeys(NAMES, 2.0), spec=spec)
+    assert "no detection reaches its score threshold" in report.observed["precision"]["note"]
+    precision, recall = decide(report, spec).checks
+    assert (precision.status, recall.status) == ("no evidence", "not met")
+    assert "no detection reaches its score threshold" in precision.note and "add" not in precision.note
+    assert precision.lacking is None
+
+
 def test_all_right_is_not_certain() -> None:
     low, high = wilson(1.0, 12, confidence=0.95)
     assert 0.7 < low < 0.85

@@ -175,6 +175,23 @@ def test_links_that_leave_the_folder_are_not_followed(tmp_path: Path, capsys: py
     assert json.loads(capsys.readouterr().out)["images"] == 0
 
 
+def test_a_folder_of_links_says_that_links_are_not_followed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "disk").mkdir()
+    source(tmp_path / "disk")
+    assert run(["convert", str(tmp_path / "disk" / "gt.json"), str(tmp_path / "yolo"), "--to", "yolo"]) == 0
+    capsys.readouterr()
+    files = [path for path in (tmp_path / "yolo").rglob("*") if path.is_file() and path.name != "boxwright.json"]
+    for name, kept in (("all", ()), ("some", [path for path in files if path.suffix != ".jpg"])):
+        for path in files:
+            place = tmp_path / name / path.relative_to(tmp_path / "yolo")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(path.read_bytes()) if path in kept else place.symlink_to(path)
+    assert "a link that leads" in (said := refused(tmp_path / "all", capsys)) or "are links that lead" in said
+    assert run(["check", str(tmp_path / "some"), "--json"]) in (1, 2)
+    captured = capsys.readouterr()
+    assert "cp -rL" in captured.out + captured.err
+
+
 @pytest.mark.parametrize("path", ["../secret.jpg", "/etc/hostname", "a\u0000.jpg"])
 def test_a_side_file_that_leads_out(path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source(tmp_path)

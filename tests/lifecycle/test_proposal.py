@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from boxwright.artifacts import Dataset
+from boxwright.artifacts import Dataset, Split
 from boxwright.cli.main import run
 from boxwright.errors import InputError
 from boxwright.images import write_jpeg
@@ -117,8 +118,78 @@ def test_groups_of_names_are_believed_only_where_pixels_agree(tmp_path: Path) ->
     written(proposal)
     alone = propose(drawn(24, [f"DSC_{1000 + k // 4}_{k % 4}.jpg" for k in range(24)]), name="names")
     assert not alone.spec.split.group_by
-    assert any("is not a group here: 0 pairs" in text for text in alone.remarks["split"])
+    assert any("is not taken as a group: 0 pairs" in text for text in alone.remarks["split"])
     written(alone)
+
+
+def filmed(folder: Path, clips: tuple[int, ...]) -> Path:
+    """Frames of scenes that hardly change, named without a hint which scene they are of."""
+    rng, images, annotations = np.random.default_rng(5), [], []
+    scenes = [np.kron(rng.integers(0, 255, (15, 20, 3), dtype=np.uint8), np.ones((16, 16, 1), np.uint8)) for _ in clips]
+    (folder / "images").mkdir(parents=True)
+    for scene in [k for k, frames in enumerate(clips) for _ in range(frames)]:
+        name = f"{len(images) * 7919 % 10_007}.jpg"
+        frame = np.clip(scenes[scene].astype(np.int16) + rng.integers(-4, 5, scenes[scene].shape), 0, 255)
+        (folder / "images" / name).write_bytes(write_jpeg(frame.astype(np.uint8)))
+        images.append({"id": len(images) + 1, "file_name": name, "width": 320, "height": 240})
+        annotations.append({"id": len(images), "image_id": len(images), "category_id": 1, "bbox": [50, 60, 40, 30], "area": 1200, "iscrowd": 0})  # fmt: skip
+    document = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "car"}]}
+    (folder / "annotations.json").write_text(json.dumps(document))
+    return folder
+
+
+def test_a_film_that_is_more_than_half_of_the_data_stays_on_one_side(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, store = filmed(tmp_path / "data", (14, 8, 1, 1, 1)), ["--store", str(tmp_path / "store")]
+    assert run(["init", str(tmp_path / "o"), "--from", str(data), *store]) == 0
+    assert load_spec(tmp_path / "o" / "spec.yaml").split.near_duplicates == "together"
+    spec = ["--spec", str(tmp_path / "o" / "spec.yaml"), *store]
+    assert run(["ingest", str(data), "--name", "film", *spec]) == 0
+    capsys.readouterr()
+    assert run(["split", "dataset/film", *spec, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["images"]["train"] >= 14 and all(told["images"][side] for side in ("val", "test"))
+    assert Store(tmp_path / "store").get("split/film", Split).summary["near_duplicates"]["on_two_sides"] == 0
+
+
+def test_films_that_cannot_be_dealt_are_reported_and_said(tmp_path: Path) -> None:
+    proposal = propose(survey(read_source(filmed(tmp_path / "data", (14, 8)))), name="films")
+    written(proposal)
+    assert proposal.spec.split.near_duplicates == "report"
+    assert any("2 groups, the largest with 14 of 22 images" in text for text in proposal.remarks["split"])
+    assert any("will flatter" in text for text in proposal.remarks["split"])
+
+
+def test_objects_are_measured_as_the_input_shows_them() -> None:
+    usual = propose(drawn(9, [f"{k}.png" for k in range(9)]), name="x")
+    sizes = np.tile([480.0, 640.0], (9, 1))
+    sizes[:4] = [2400.0, 3200.0]  # objects on these are as large a share of the image as on the others
+    found = drawn(9, [f"{k}.png" for k in range(9)], sizes_hw=sizes)
+    found.boxes_xyxy[found.image < 4] *= 5
+    mixed = propose(found, name="x")
+    assert (mixed.recipe.model, mixed.recipe.training) == (usual.recipe.model, usual.recipe.training)
+    why = next(one.why for one in mixed.guessed if one.key == "model.input_hw")
+    assert "640x480 to 3200x2400 px, usually 640x480 px" in why
+
+
+def test_large_images_and_many_of_them_end_in_a_training_of_minutes() -> None:
+    sizes = np.tile([3000.0, 4000.0], (12_000, 1))
+    found = drawn(12_000, [f"{k}.png" for k in range(12_000)], each=2, sizes_hw=sizes)
+    found.boxes_xyxy[:] *= 6
+    proposal = propose(found, name="x")
+    assert max(proposal.recipe.model.input_hw) <= 1280
+    why = next(one.why for one in proposal.guessed if one.key == "training.steps")
+    minutes = int(re.search(r"about (\d+) minutes on 2 cores", why)[1])  # type: ignore[index]
+    assert 10 < minutes <= 60
+
+
+def test_objects_of_one_size_are_parted_by_their_tails() -> None:
+    found = drawn(40, [f"{k}.png" for k in range(40)], each=10)
+    side = np.concatenate([np.full(60, 30.0), np.full(280, 100.0) + np.arange(280) % 9, np.full(60, 170.0)])
+    found.boxes_xyxy[:, 2:] = found.boxes_xyxy[:, :2] + side[:, None]
+    sizes = next(c for c in propose(found, name="x").spec.conditions if c.name == "box_size")
+    assert len(sizes.bins) == 4 and sizes.bins[1] <= 100 and sizes.bins[2] >= 108
 
 
 def test_what_is_proposed_is_ingested_and_split_by_photo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

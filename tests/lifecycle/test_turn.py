@@ -139,8 +139,8 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(world, tmp_p
     recipe, split = Recipe.model_validate(short), world.store.get("split/small", Split)
 
     def trained(folder: Path, stop_at: int | None = None) -> Checkpoint:
-        def progress(step: int, _steps: int, _text: str) -> None:
-            if step == stop_at:
+        def progress(what: str, step: int, _steps: int, _text: str) -> None:
+            if (what, step) == ("train", stop_at):
                 raise KeyboardInterrupt
 
         read = world.store.pictures.read

@@ -11,7 +11,7 @@ from boxwright.artifacts import Bundle, Verdict
 from boxwright.cli.progress import say
 from boxwright.cli.terminal import STORE, StoreOption, find, open_store
 from boxwright.errors import InputError, NotReleasable, ServingError
-from boxwright.lifecycle import ROLLOUT, current_rollout
+from boxwright.lifecycle import current_rollout
 
 
 def add_to(app: typer.Typer) -> None:
@@ -52,7 +52,10 @@ def serve(
         def wanted() -> str:
             rollout = current_rollout(opened)
             if rollout is None:
-                raise NotReleasable(f"Nothing is promoted in '{store}' (name '{ROLLOUT}'); see `boxwright promote`.")
+                raise NotReleasable(
+                    f"Nothing is promoted in '{store}': a bundle is served once its verdict passes. `boxwright turn` promotes it "
+                    f"then and says what is not met otherwise; `boxwright promote VERDICT` does it by hand."
+                )
             return rollout.primary
 
         wanted()

@@ -55,6 +55,7 @@ AVERAGES = {
 }
 OF_POINT = ("precision", "recall", "f1", "false_alarms_per_image")
 UNBOUNDED = ("false_alarms_per_image",)  # no share
+NOTHING_ANSWERED = "no detection reaches its score threshold"
 FEW_OBJECTS = 30  # figures on fewer are flagged
 
 
@@ -184,12 +185,12 @@ class Observer:
             )
         return {
             (metric, name): self._one(value[i], low[i], high[i], int(holding.objects[i]), int(holding.groups[i]))
+            if np.isfinite(value[i])
+            else _undefined(metric, int(holding.objects[i]))
             for i, name in enumerate(names)
         }
 
     def _one(self, value: float, low: float, high: float, support: int, groups: int) -> Observed:
-        if not np.isfinite(value):
-            return Observed(None, support=support, note="nothing in this slice to measure")
         if self._weights is None or groups < LEAST_GROUPS:
             return Observed(float(value), support=support, note=f"no interval: {groups} groups hold anything of it")
         if np.isnan(low):
@@ -198,6 +199,12 @@ class Observer:
             low, high = wilson(float(value), groups, confidence=self.confidence)
         note = f"rests on {support} objects only" if support < FEW_OBJECTS else ""
         return Observed(float(value), float(low), float(high), support, note)
+
+
+def _undefined(metric: str, support: int) -> Observed:
+    """A figure that has no value; of precision where there are objects, because nothing was answered."""
+    silent = metric == "precision" and support > 0
+    return Observed(None, support=support, note=NOTHING_ANSWERED if silent else "nothing in this slice to measure")
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,12 @@ class _Known:
 
     def _undefined(self, judged: _Judged, required: float) -> Check:
         found, requirement = judged.found, judged.requirement
+        if requirement.metric == "precision" and found.support:
+            return judged.ends(
+                "no evidence",
+                f"no detection reaches its score threshold on {found.support} objects, so there is no precision to judge; train "
+                f"further, or have other thresholds chosen (`output.operating_point`)",
+            )
         note = f"{found.note or 'nothing in this slice to measure'}; support {found.support}"
         if requirement.metric in _MEASURED:
             return judged.ends("no evidence", note)

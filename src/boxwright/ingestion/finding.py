@@ -13,6 +13,7 @@ from boxwright.errors import FormatError
 from boxwright.ingestion.reading import PictureRecord, Reading
 
 PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".mpo", ".jfif", ".jpe"}
+_ANNOTATION_ENDINGS = {".json", ".xml", ".txt"}
 SIDES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 SIDE_FILE = "boxwright.json"
 MOST_BYTES = 4 << 30  # of an annotation file
@@ -34,6 +35,30 @@ def files_below(folder: Path) -> list[Path]:
             if path.is_file():
                 found.append(path)
     return sorted(found)
+
+
+def links_left_out(folder: Path) -> list[Path]:
+    """Links below a folder that may mean data and are not followed: they lead out of it, or nowhere.
+
+    Of links to files, those that end like images or annotations; links to folders all.
+    """
+    found: list[Path] = []
+    inside = folder.resolve()
+    for place, folders, names in os.walk(folder):
+        for name in [*folders, *names]:
+            path = Path(place) / name
+            if not path.is_symlink() or (path.exists() and path.resolve().is_relative_to(inside)):
+                continue
+            if path.is_dir() or path.suffix.lower() in PICTURE_ENDINGS | _ANNOTATION_ENDINGS:
+                found.append(path)
+    return sorted(found)
+
+
+def told_links(links: list[Path], folder: Path) -> str:
+    """A sentence about links that were not followed."""
+    first, n = links[0].relative_to(folder).as_posix(), len(links)
+    these = f"'{first}' is a link that leads" if n == 1 else f"'{first}' and {n - 1} more are links that lead"
+    return f"{these} out of the folder or nowhere; links are not followed there: put the files themselves into the folder (`cp -rL`)"
 
 
 def pictures_below(files: Iterable[Path]) -> list[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from boxwright.errors import FormatError
-from boxwright.ingestion.finding import SIDE_FILE, files_below, pictures_below, read_bytes
+from boxwright.ingestion.finding import SIDE_FILE, files_below, links_left_out, pictures_below, read_bytes, told_links
 from boxwright.ingestion.formats.coco import read_coco
 from boxwright.ingestion.formats.cvat import is_cvat, read_cvat
 from boxwright.ingestion.formats.datumaro import PREFIX, formats_of, is_there, read_datumaro
@@ -70,16 +70,37 @@ def read_source(
     if path.is_file() and config is None:
         return _without_classes(_read_file(path, pictures, difficult_is_ignored), classes)
     path = path if config is None else path.parent
-    files = files_below(path)
-    if config is not None or format == "yolo" or is_yolo(path, files):
-        reading = _read_yolo(path, files, pictures, config=config, classes=classes)
-    elif (named := _read_named(path, files, pictures, difficult_is_ignored)) is None:
-        reading = _read_yolo(path, files, pictures, classes=classes)
-    else:
-        reading = _without_classes(named, classes)
-        tell_other_labels(reading, path, files)
+    links = links_left_out(path)
+    try:
+        reading = _read_below(path, config, pictures, difficult_is_ignored, format=format, classes=classes)
+    except FormatError as error:
+        if links:
+            raise FormatError(f"{error} {told_links(links, path)}.") from error
+        raise
+    if links:
+        reading.problem("link-left-out", "error", links[0].relative_to(path).as_posix(), told_links(links, path))
     if (path / SIDE_FILE).is_file() and not (path / SIDE_FILE).is_symlink():
         restore(reading, path)
+    return reading
+
+
+def _read_below(
+    path: Path,
+    config: Path | None,
+    pictures: Path | None,
+    difficult_is_ignored: bool,
+    *,
+    format: str | None,
+    classes: Sequence[str] | None,
+) -> Reading:
+    """A folder, with the YAML file of YOLO where that was given."""
+    files = files_below(path)
+    if config is not None or format == "yolo" or is_yolo(path, files):
+        return _read_yolo(path, files, pictures, config=config, classes=classes)
+    if (named := _read_named(path, files, pictures, difficult_is_ignored)) is None:
+        return _read_yolo(path, files, pictures, classes=classes)
+    reading = _without_classes(named, classes)
+    tell_other_labels(reading, path, files)
     return reading
 
 

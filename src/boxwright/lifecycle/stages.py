@@ -114,7 +114,7 @@ class Stages:
             read=self._store.pictures.read,
             work_folder=self._work / f"train-{run}",
             validate=self._validation(dataset, parts) if len(parts.ids("val")) else None,
-            progress=lambda step, steps, text: self._progress("train", step, steps, text),
+            progress=self._progress,
         )
 
     def _check_depth(self, dataset: Dataset) -> None:

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ class Fit:
         self.state = State()
         self._resume()
 
-    def run(self, progress: Progress | None = None) -> State:
+    def run(self, progress: Progress = lambda *_: None) -> State:
         """Train until the steps are done or val no longer improves; the best average is in `best`.
 
         Raises:
@@ -102,12 +103,11 @@ class Fit:
                 running.append(self._step(source.next()))
                 self.state.step += 1
                 self.state.seconds = time.monotonic() - begin
-                if progress:
-                    score, box = np.mean(running[-50:], axis=0)
-                    best = f", val mAP {self.state.best_map:.3f}" if self.state.best_map >= 0 else ""
-                    progress(self.state.step, recipe.steps, f"score loss {score:.3f}, box loss {box:.3f}{best}")
+                score, box = np.mean(running[-50:], axis=0)
+                best = f", val mAP {self.state.best_map:.3f}" if self.state.best_map >= 0 else ""
+                progress(self.state.step, recipe.steps, f"score loss {score:.3f}, box loss {box:.3f}{best}")
                 if self.state.step % recipe.validate_every == 0 or self.state.step == recipe.steps:
-                    self._look(running)
+                    self._look(running, progress)
                     running = []
                     self._write()
                     if self.state.looks_since_best >= recipe.patience:
@@ -155,18 +155,29 @@ class Fit:
             else:
                 self.average[name].copy_(value)
 
-    def _look(self, running: list[tuple[float, float]]) -> None:
+    def _look(self, running: list[tuple[float, float]], progress: Progress) -> None:
         state = self.state
         score, box = (float(v) for v in np.mean(running, axis=0)) if running else (math.nan, math.nan)
         record = {"step": state.step, "score_loss": score, "box_loss": box, "seconds": state.seconds}
         state.looks_since_best += 1
         if self._validate is not None:
-            record["val_map"] = self._validate(self.forward(self.average))
+            record["val_map"] = self._validate(self._told(self.forward(self.average), progress))
         if self._validate is None or record["val_map"] >= state.best_map:
             state.best_map, state.best_step = record.get("val_map", -1.0), state.step
             state.looks_since_best = 0
             self.best = {name: value.detach().clone() for name, value in self.average.items()}
         state.history.append(record)
+
+    def _told(self, forward: Forward, progress: Progress) -> Forward:
+        """The function, telling how many images it was given; a look may take longer than the steps before it."""
+        seen = count(1)
+
+        def told(pictures: NDArray[np.uint8]) -> tuple[NDArray, NDArray]:
+            answer = forward(pictures)
+            progress(self.state.step, self._recipe.steps, f"look at val: image {next(seen)}")
+            return answer
+
+        return told
 
     def _write(self) -> None:
         content: dict[str, Any] = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from boxwright.artifacts import Checkpoint, Dataset, Split
 from boxwright.errors import InputError, TrainingError
 from boxwright.images import read_picture
 from boxwright.spec import Spec
-from boxwright.training.fit import Fit, Progress, Validate
+from boxwright.training.fit import Fit, Validate
 from boxwright.training.loss import detection_loss
 from boxwright.training.model import Network, to_unit
 from boxwright.training.recipe import Recipe
@@ -28,6 +29,8 @@ from boxwright.training.sample import Batch, Sampler, stack
 _HANDFUL = 4
 _HANDFUL_STEPS = 40
 _HANDFUL_FALL = 0.6
+
+Progress = Callable[[str, int, int, str], None]  # what is done, how far, of how much, and how it stands
 
 
 def train(
@@ -39,7 +42,7 @@ def train(
     read: Callable[[str], bytes],
     work_folder: Path,
     validate: Validate | None = None,
-    progress: Progress | None = None,
+    progress: Progress = lambda *_: None,
 ) -> Checkpoint:
     """The checkpoint of a run; an interrupted one is taken up from `work_folder`.
 
@@ -51,7 +54,7 @@ def train(
         read: picture digest to encoded picture.
         work_folder: for the run's state and the weights.
         validate: val mAP of a forward function; None trains to the end without looking.
-        progress: called with (step, steps, text).
+        progress: told of the proof's steps and of the run's.
 
     Raises:
         InputError: nothing to learn from.
@@ -75,7 +78,9 @@ def train(
 
     sampler = Sampler(annotations, read_rgb, recipe, flips=spec.labels.flips, seed=recipe.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    fall = prove_learnable(sampler, dataset, recipe, device) if recipe.training.overfit_check else None
+    fall = (
+        prove_learnable(sampler, dataset, recipe, device, progress=progress) if recipe.training.overfit_check else None
+    )
     network = new_network(len(dataset.class_names), recipe)
     plain_from = recipe.training.steps * (1 - recipe.augment.plain_end)
 
@@ -86,7 +91,7 @@ def train(
     state_path = work_folder / "state.pt"
     fit = Fit(network, recipe.training, batch, validate=validate, state_path=state_path, device=device)
     begin = time.process_time()
-    state = fit.run(progress)
+    state = fit.run(partial(progress, "train"))
     weights = work_folder / "weights.safetensors"
     save_file({name: value.detach().cpu().contiguous() for name, value in fit.best.items()}, weights)
     return Checkpoint(
@@ -113,7 +118,14 @@ def new_network(classes: int, recipe: Recipe) -> Network:
     return Network(classes=classes, width=recipe.model.width, strides=recipe.model.strides)
 
 
-def prove_learnable(sampler: Sampler, dataset: Dataset, recipe: Recipe, device: torch.device) -> float:
+def prove_learnable(
+    sampler: Sampler,
+    dataset: Dataset,
+    recipe: Recipe,
+    device: torch.device,
+    *,
+    progress: Progress = lambda *_: None,
+) -> float:
     """Learn a handful of pictures by heart; the share of the loss that went.
 
     Raises:
@@ -125,7 +137,7 @@ def prove_learnable(sampler: Sampler, dataset: Dataset, recipe: Recipe, device: 
     network = new_network(len(dataset.class_names), recipe).to(device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.training.learning_rate)
     losses = []
-    for _ in range(_HANDFUL_STEPS):
+    for step in range(_HANDFUL_STEPS):
         pictures = to_unit(torch.from_numpy(batch.pictures).to(device))
         truth, class_id, ignore = (
             torch.from_numpy(a).to(device) for a in (batch.boxes_xyxy, batch.class_id, batch.ignore)
@@ -136,6 +148,7 @@ def prove_learnable(sampler: Sampler, dataset: Dataset, recipe: Recipe, device: 
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
+        progress(f"learn {_HANDFUL} images by heart", step + 1, _HANDFUL_STEPS, f"loss {losses[-1]:.3f}")
     first, last = float(np.mean(losses[:3])), float(np.mean(losses[-3:]))
     fall = 1 - last / first
     if not np.isfinite(last) or fall < 1 - _HANDFUL_FALL:

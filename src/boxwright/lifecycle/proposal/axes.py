@@ -25,6 +25,7 @@ _RESERVED = {"image_id", "file_name", "group", "class", "split", "set", *MEASURE
 _FOLDER, _PREFIX = r"^(.*)/[^/]*$", r"(?:^|/)([A-Za-z]{2,})[^/]*$"
 _SAMPLE = 40  # images whose EXIF is read first
 _OPEN = 100_000
+_NARROW = 1.3  # ratio of the edges of the middle third below which thirds are not worth comparing
 
 
 @dataclass
@@ -55,6 +56,8 @@ def axes_of(found: Survey, *, grouped: Candidate | None) -> Axes:
 def _listed(made: Axes, name: str, values: Sequence[str], why: str) -> bool:
     """Take a condition by its values where it has a few with support; say why not otherwise."""
     counts = Counter(v for v in values if v)
+    if len(counts) < 2 and name not in _RESERVED:
+        return False  # the same everywhere: nothing worth a line
     told = f"'{name}' has {len(counts)} values for {len(values)} images"
     if name in _RESERVED or not 0 < len(name) <= 100 or name in {c.name for c in made.conditions}:
         made.remarks.append(f"'{name}' is a name that conditions of this spec cannot have")
@@ -127,7 +130,7 @@ def _of_objects(made: Axes, found: Survey) -> None:
         ("box_size", found.side_px, "px"),
         ("crowding", found.per_image[found.image], "objects"),
     ):
-        edges = _thirds(values)
+        edges, why = _parted(values)
         if len(edges) >= 3 and name not in taken:
             clause = ConditionClause(name=name, source="measured", bins=tuple(edges))
             counts = np.histogram(np.minimum(values, _OPEN), bins=edges)[0]
@@ -135,16 +138,23 @@ def _of_objects(made: Axes, found: Survey) -> None:
             made.support.append(
                 ", ".join(f"{label}: {n}" for label, n in zip(clause.labels, counts.tolist(), strict=True))
             )
-            made.why.append(f"thirds of the objects, in {unit}")
+            made.why.append(f"{why}, in {unit}")
 
 
-def _thirds(values: NDArray) -> list[int]:
-    """Rising whole edges that part values in three, from 0 to no end; fewer where many are alike."""
+def _parted(values: NDArray) -> tuple[list[int], str]:
+    """Rising whole edges that part values in three, from 0 to no end, and what the parts are; fewer where many are alike.
+
+    Thirds, unless the middle third is so narrow that the outer two would differ by chance only: then the outer tenths.
+    """
     if len(values) < 3 * LEAST_IMAGES:
-        return []
-    cuts = {int(np.round(q)) for q in np.quantile(values, [1 / 3, 2 / 3])}
+        return [], ""
+    low, high = np.quantile(values, [1 / 3, 2 / 3])
+    shares, why = ((1 / 3, 2 / 3), "thirds of the objects")
+    if high < _NARROW * low:
+        shares, why = ((0.1, 0.9), "the smallest tenth of the objects, most of them, the largest tenth")
+    cuts = {int(np.round(q)) for q in np.quantile(values, shares)}
     inner = sorted(cut for cut in cuts if values.min() < cut < min(values.max(), _OPEN))
-    return [0, *inner, _OPEN]
+    return [0, *inner, _OPEN], why
 
 
 def _plain(value: Any) -> str:

@@ -3,7 +3,8 @@
 A value of metadata or a part of the name that several images share may be a photo cut into tiles, a clip, a board. Pixels
 decide: of the pairs of images that are near-duplicates or share a part, nearly all must lie in one suggested group, and that
 must not be so by chance. Such a group becomes `split.group_by`; the others are told with the reason. Pairs that no group
-explains are tied by `split.near_duplicates` and `split.overlaps`, where what is tied leaves enough groups to deal.
+explains are tied by `split.near_duplicates` and `split.overlaps`, where what is tied leaves enough groups to deal; otherwise the
+split reports them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from boxwright.splitting import fingerprints, guesses, near_pairs, overlaps
 from boxwright.splitting.confirmed import AGREEMENT, LEAST_PAIRS, MOST_CHANCE, agreeing, chance_of, confirmed_by
 
 LEAST_GROUPS = 3  # one for each of train, val, test
-MOST_SHARE = 0.5  # of the images in one group
+MOST_SHARE = 0.75  # of the images in one group: it trains, and the others choose and judge
 MOST_LOOKED = 5000  # images whose pixels are compared
 _NAMES = {
     "copies made by Roboflow": "original",
@@ -32,6 +33,7 @@ _NAMES = {
     "the folder": "folder",
 }
 Pairs = list[tuple[int, int]]
+Ties = Literal["off", "report", "together"]
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,8 @@ class Together:
     Attributes:
         group: the candidate taken for `split.group_by`, or None.
         why: its reason.
-        near, overlap: pairs that no group explains, and whether they are tied.
-        tie_near, tie_overlap: the same as keys of the spec.
+        near, overlap: pairs that no group explains.
+        near_duplicates, overlaps: what the spec says of them.
         pairs: found in the pixels.
         looked: images whose pixels were compared.
         remarks: what was not taken, and why.
@@ -70,8 +72,8 @@ class Together:
     why: str = ""
     near: int = 0
     overlap: int = 0
-    tie_near: bool = False
-    tie_overlap: bool = False
+    near_duplicates: Ties = "off"
+    overlaps: Ties = "off"
     pairs: Pairs = field(default_factory=list)
     looked: int = 0
     remarks: list[str] = field(default_factory=list)
@@ -87,7 +89,10 @@ def keep_together(found: Survey, *, progress: Progress = lambda *_: None) -> Tog
     for one in candidates(found):
         reason = _refusal(one, made.pairs, found)
         if reason:
-            made.remarks.append(f"'{one.name}' ({one.about}, {len(_sizes(one))} groups) is not a group here: {reason}")
+            made.remarks.append(
+                f"'{one.name}' ({one.about}, {len(_sizes(one))} groups) is not taken as a group: {reason}; where it is known to "
+                f"be one (a board, a clip, a site): split.group_by: [{one.name}]{_with_clause(one)}"
+            )
         else:
             confirmed.append(one)
     if confirmed:
@@ -99,7 +104,7 @@ def keep_together(found: Survey, *, progress: Progress = lambda *_: None) -> Tog
         )
         made.remarks += [
             f"'{one.name}' ({one.about}, {len(_sizes(one))} groups) is confirmed too and is coarser; group by it where whole "
-            f"groups of it may look alike" for one in confirmed if one is not made.group
+            f"groups of it may look alike" for one in confirmed if len(_sizes(one)) < len(_sizes(made.group))
         ]  # fmt: skip
     _tie(made, found, near, shared)
     if len(found.read) > made.looked:
@@ -178,12 +183,14 @@ def _tie(made: Together, found: Survey, near: Pairs, shared: Pairs) -> None:
         trial = joined.with_ties(pairs)
         if len(trial.sizes) >= LEAST_GROUPS and max(trial.sizes.values()) <= MOST_SHARE * n:
             joined = trial
-            made.tie_near |= key == "near_duplicates"
-            made.tie_overlap |= key == "overlaps"
+            setattr(made, key, "together")
         else:
+            setattr(made, key, "report")
             made.remarks.append(
-                f"{key} is off although there are {len(pairs)} {what}: tied, they would join {max(trial.sizes.values())} of {n} "
-                f"images, too many to deal; group by what was recorded (clip, photo, site) with `ingest --conditions`"
+                f"{key} are only reported although there are {len(pairs)} {what}: tied, they would leave "
+                f"{_counted(len(trial.sizes), 'group')}, the largest with {max(trial.sizes.values())} of {n} images, which cannot be "
+                f"dealt to three sides. Figures on val and test will flatter; group by what was recorded (clip, photo, site) "
+                f"with `ingest --conditions`, or add data"
             )
     made.of_image = joined.of_image
 
@@ -212,6 +219,15 @@ class _Joined:
         for a, b in pairs:
             parent[root(int(self.of_image[b]))] = root(int(self.of_image[a]))
         return _Joined([root(g) for g in self.of_image.tolist()])
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _with_clause(one: Candidate) -> str:
+    """What else the spec needs to group by a part of the name."""
+    return f", with metadata [{{name: {one.name}, pattern: '{one.clause.pattern}'}}]" if one.clause else ""
 
 
 def _sizes(one: Candidate) -> Counter[str]:

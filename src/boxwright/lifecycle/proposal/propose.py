@@ -97,23 +97,14 @@ def _split(found: Survey, together: Together, subsets: Counter[str], guessed: li
     if together.group:
         split["group_by"] = [together.group.name]
         guessed.append(Guessed("split.group_by", split["group_by"], together.why, len(together.pairs)))
-    if together.tie_near:
-        split["near_duplicates"] = "together"
-        guessed.append(
-            Guessed(
-                "split.near_duplicates", "together", "pairs of near-duplicates that no group explains", together.near
-            )
-        )
-    if together.tie_overlap:
-        split["overlaps"] = "together"
-        guessed.append(
-            Guessed(
-                "split.overlaps",
-                "together",
-                "pairs of images that share a part and that no group explains",
-                together.overlap,
-            )
-        )
+    for key, said, pairs, what in (
+        ("near_duplicates", together.near_duplicates, together.near, "pairs of near-duplicates"),
+        ("overlaps", together.overlaps, together.overlap, "pairs of images that share a part"),
+    ):
+        if said != "off":
+            split[key] = said
+            more = " that no group explains" if said == "together" else ", too many to keep on one side"
+            guessed.append(Guessed(f"split.{key}", said, f"{pairs} {what}{more}", pairs))
     if len(set(subsets)) > 1 or (subsets and sum(subsets.values()) < len(found)):
         sides_of: dict[int, set[str]] = {}
         for group, side in zip(together.of_image.tolist(), found.sides, strict=True):
@@ -184,7 +175,8 @@ def _acceptance(
 
 
 def _method(found: Survey, split: dict[str, Any]) -> tuple[Any, list[Guessed], tuple[str, ...]]:
-    recipe, guessed, remarks = method_of(found, train_images=round(split["train"] * int(found.labelled.sum())))
+    train, val = (round(split[side] * int(found.labelled.sum())) for side in ("train", "val"))
+    recipe, guessed, remarks = method_of(found, train_images=train, val_images=val)
     return recipe, guessed, tuple(remarks)
 
 
