@@ -269,3 +269,14 @@ def test_lines_of_a_list_in_quotes_and_names_that_begin_with_a_hash(tmp_path: Pa
         "images/b c.png": "train",
     }
     assert not told(found, "list-names-no-image")
+
+
+def test_annotations_of_another_format_beside_voc_and_cvat_are_told(tmp_path: Path) -> None:
+    for name in "ab":
+        image(tmp_path / f"{name}.png")
+    text(tmp_path / "a.xml", voc(VOC_OBJECT))
+    text(tmp_path / "gt.json", coco([{"bbox": [10, 12, 20, 24]}], ("b.png",)))
+    found = check(tmp_path)
+    assert boxes(found) == {"a.png": BOX, "b.png": []}
+    (said,) = told(found, "other-labels")
+    assert said.startswith("warning gt.json: is a coco file here; the voc annotations were read instead")
