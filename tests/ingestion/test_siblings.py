@@ -269,3 +269,41 @@ def test_lines_of_a_list_in_quotes_and_names_that_begin_with_a_hash(tmp_path: Pa
         "images/b c.png": "train",
     }
     assert not told(found, "list-names-no-image")
+
+
+def test_annotations_of_another_format_beside_voc_and_cvat_are_told(tmp_path: Path) -> None:
+    for name in "ab":
+        image(tmp_path / f"{name}.png")
+    text(tmp_path / "a.xml", voc(VOC_OBJECT))
+    text(tmp_path / "gt.json", coco([{"bbox": [10, 12, 20, 24]}], ("b.png",)))
+    found = check(tmp_path)
+    assert boxes(found) == {"a.png": BOX, "b.png": []}
+    (said,) = told(found, "other-labels")
+    assert said.startswith("warning gt.json: is a coco file here; the voc annotations were read instead")
+
+
+def test_frames_that_were_numbered_anew_are_not_taken_for_others(tmp_path: Path) -> None:
+    for i in range(10):
+        image(tmp_path / f"images/frame_{i:06d}.png")
+    shapes = "".join(
+        f'<box frame="{n}" outside="0" keyframe="1" xtl="{n}" ytl="12" xbr="{n + 9}" ybr="36"/>' for n in (0, 5, 45)
+    )
+    meta = "<task><size>10</size><mode>interpolation</mode><frame_filter>step=5</frame_filter></task>"
+    text(
+        tmp_path / "a.xml",
+        f'<annotations><meta>{meta}</meta><track id="0" label="bolt">{shapes}</track></annotations>',
+    )
+    found = check(tmp_path)
+    assert found.annotations == 0
+    (said,) = told(found, "bad-frame")
+    assert "the images are numbered 0 to 9, and the frames 0 to 45 in steps of 5" in said
+
+
+def test_an_empty_annotation_file_is_told(tmp_path: Path) -> None:
+    for name in "ab":
+        image(tmp_path / f"{name}.png")
+    text(tmp_path / "a.xml", voc(VOC_OBJECT))
+    text(tmp_path / "b.xml", "\n")
+    found = check(tmp_path)
+    assert (found.annotations, found.unlabelled) == (1, 1)
+    assert told(found, "broken-file")[0].startswith("error b.xml: is named like an image and is empty")

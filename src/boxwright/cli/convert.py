@@ -98,7 +98,7 @@ def convert(
             found = read_source(Path(source), pictures=pictures, format=format, classes=names)
             found.bit_depth = bit_depth
             reading, turned = _looked_at(found, bars, labels_alone=no_pictures)
-            if found.boxes_refused and not any(record.box_count for record in reading.pictures):
+            if found.boxes_refused and reading.pictures and not any(r.box_count for r in reading.pictures):
                 raise InputError(every_box_refused(Path(source), reading, done="written"))
             put = _of_disk(link=link)
         elif classes is not None or bit_depth is not None:

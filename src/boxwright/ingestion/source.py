@@ -28,6 +28,7 @@ from boxwright.ingestion.reading import Reading
 from boxwright.ingestion.side_file import restore
 
 _HEAD = 1 << 22
+_LEAST = 1 << 12  # bytes; what is longer and all blank is no annotation file that somebody began
 _PACKED = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"}
 _MORE = " Datumaro reads some more formats: pip install 'boxwright[datumaro]'."
 _EXPECTED = (
@@ -101,6 +102,7 @@ def _read_below(
         return _read_yolo(path, files, pictures, classes=classes)
     reading = _without_classes(named, classes)
     tell_other_labels(reading, path, files)
+    _tell_unread(reading, path, files)
     return reading
 
 
@@ -158,15 +160,16 @@ def _without_classes(reading: Reading, classes: Sequence[str] | None) -> Reading
 
 def _read_folder(path: Path, files: list[Path], pictures: Path | None, difficult_is_ignored: bool) -> Reading | None:
     """By the annotation files of a folder; None where only the lines of its text files say what it is: YOLO."""
-    if voc_files(files):
-        return read_voc(path, pictures=pictures, difficult_is_ignored=difficult_is_ignored)
-    cvat = [p for p in files if p.suffix.lower() == ".xml" and is_cvat(p)]
-    if cvat:
-        return read_cvat(cvat, path, pictures=pictures)
     by_kind: dict[str, list[Path]] = {}
     for file in files:
         if file.suffix.lower() == ".json" and file.name != SIDE_FILE:
             by_kind.setdefault(_json_kind(file), []).append(file)
+    cvat = [p for p in files if p.suffix.lower() == ".xml" and is_cvat(p)]
+    if voc_files(files):
+        reading = read_voc(path, pictures=pictures, difficult_is_ignored=difficult_is_ignored)
+        return _tell_others(reading, path, {**by_kind, "cvat": cvat})
+    if cvat:
+        return _tell_others(read_cvat(cvat, path, pictures=pictures), path, by_kind)
     readers: dict[str, Callable[[list[Path]], Reading]] = {
         "coco": lambda found: read_coco(found, pictures=pictures, source=path),
         "labelstudio": lambda found: read_labelstudio(found, path, pictures=pictures),
@@ -190,6 +193,34 @@ def _read_folder(path: Path, files: list[Path], pictures: Path | None, difficult
             raise FormatError(f"'{path}' may be one of {options}; say which with --format.")
         return read_datumaro(path, theirs[0], difficult_is_ignored=difficult_is_ignored)
     raise FormatError(f"'{path}' is in no format we read: {_what_is_there(files)}")
+
+
+def _tell_unread(reading: Reading, folder: Path, files: Sequence[Path]) -> None:
+    """A word about XML and JSON files that are named like an image and are annotations of no format, such as empty ones."""
+    stems = {path.stem for path in pictures_below(files)}
+    named = [p for p in files if p.suffix.lower() in (".xml", ".json") and p.stem in stems]
+    if unread := [p for p in named if _is_nothing(p)]:
+        more = f", and {len(unread) - 1} more like it" if len(unread) > 1 else ""
+        reading.problem(
+            "broken-file", "error", unread[0].relative_to(folder).as_posix(),
+            f"is named like an image and is empty{more}; its image counts as not labelled. Remove the file, or save its annotations again",
+        )  # fmt: skip
+
+
+def _is_nothing(path: Path) -> bool:
+    return path.stat().st_size < _LEAST and not path.read_bytes().strip(b"\0 \t\r\n")
+
+
+def _tell_others(reading: Reading, folder: Path, by_kind: dict[str, list[Path]]) -> Reading:
+    """The reading, with a word about annotation files of other formats beside those that were read."""
+    for kind in ("cvat", "coco", "labelstudio", "labelme"):
+        if found := by_kind.get(kind):
+            count = f"one of {len(found)} {kind} files" if len(found) > 1 else f"a {kind} file"
+            reading.problem(
+                "other-labels", "warning", found[0].relative_to(folder).as_posix(),
+                f"is {count} here; the {reading.format} annotations were read instead. Give its path to have it read",
+            )  # fmt: skip
+    return reading
 
 
 def _told_format(folder: Path) -> str:

@@ -126,6 +126,10 @@ def images_of(
     folders = tuple(name for name in (task.name, path.stem) if name and "/" not in name and name not in (".", ".."))
     stills = _stills(finder)
     found: list[Path | None] = [None] * len(frames)
+    if alone and len(stills) == len(frames) and stills - set(frames):
+        why = f"the images are numbered {min(stills)} to {max(stills)}, and the frames {_numbered(frames)}"
+        _tell_unclear(reading, why, path)
+        return found
     if stills:
         rows = [row for row, n in enumerate(frames) if n in stills]
         wanted = [Wanted((f"frame_{frames[row]:06d}",), path, task.subset, folders) for row in rows]
@@ -145,13 +149,21 @@ def images_of(
             if len(pictures) == len(frames)
             else f"there are {len(pictures)} images for {len(frames)} frames"
         )
-        reading.problem(
-            "bad-frame", "error", path.name,
-            f"which image is which frame is not clear: {why}, and none is called frame_{frames[0]:06d}. "
-            f"Name the images so, by frame number; none was taken",
-        )  # fmt: skip
+        _tell_unclear(reading, f"{why}, and none is called frame_{frames[0]:06d}", path)
         return found
     return list(pictures)
+
+
+def _tell_unclear(reading: Reading, why: str, path: Path) -> None:
+    reading.problem(
+        "bad-frame", "error", path.name,
+        f"which image is which frame is not clear: {why}. Name the images by frame number, such as frame_000005; none was taken",
+    )  # fmt: skip
+
+
+def _numbered(frames: Sequence[int]) -> str:
+    step = frames[1] - frames[0] if len(frames) > 1 else 1
+    return f"{frames[0]} to {frames[-1]}" + (f" in steps of {step}" if step > 1 else "")
 
 
 def _stills(finder: Finder) -> set[int]:
