@@ -204,3 +204,14 @@ def test_wrong_words_are_refused_before_any_work(images: Path, tmp_path: Path, a
     assert "--out FILE" in ask(images, code=2)["said"]
     assert "is a folder" in ask(images, "--out", tmp_path, code=2)["said"]
     assert "--pictures would do nothing" in ask(images, "--out", tmp_path / "o", "--pictures", images, code=2)["said"]
+
+
+def test_no_input_is_written_over(images: Path, tmp_path: Path, ask: Ask) -> None:
+    before = (images / "a.jpg").read_bytes()
+    assert "named like an image" in ask(images, "--out", images / "a.jpg", code=2)["said"]
+    assert (images / "a.jpg").read_bytes() == before
+    listed = tmp_path / "t.json"
+    listed.write_text("{}")
+    assert "which is a source" in ask(listed, "--out", listed, code=2)["said"]
+    assert "which is a source" in ask(tmp_path / "t.images.json", "--out", listed, code=2)["said"]
+    assert listed.read_text() == "{}"

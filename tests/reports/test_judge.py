@@ -254,3 +254,12 @@ def test_evaluate_suspects_detections_that_are_not_x_y_width_height(shape, words
     right = [{**entry, "bbox": box} for entry, box in zip(found, boxes.values(), strict=True)]
     detections.write_text(json.dumps(right))
     assert asked(capsys, "evaluate", truth, detections)["notes"] == []
+
+
+def test_a_page_is_not_written_over_an_input(capsys, tmp_path: Path) -> None:
+    truth = coco_of(tmp_path, "truth", {"f1.png": [100, 100, 80, 60]})
+    before = truth.read_bytes()
+    code, _, err = told(capsys, "diff", truth, truth, "--page", truth)
+    assert code == 2 and "is not an HTML page" in sentence(err) and truth.read_bytes() == before
+    for _ in range(2):
+        assert told(capsys, "diff", truth, truth, "--page", tmp_path / "page.html")[0] == 0

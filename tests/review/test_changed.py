@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -282,3 +283,12 @@ def test_what_another_queue_proposed_is_no_answer() -> None:
     others = {row["picture"]: [(earlier, row)] for row in rows}
     found = weigh(asked(), stale, size_of=lambda _: SIZE, exports=[None], others=others)
     assert [c.state for c in found.changes] == ["untouched"] * 2 and not found.answers
+
+
+@pytest.mark.parametrize("unit", [1.0, 0.5, 0.1, 0.01])
+def test_what_a_tool_rounds_is_no_change(unit: float) -> None:
+    """Half a pixel is what whole numbers for centre, width and height come to."""
+    rounded = [as_proposed(asked(), k) for k in range(3)]
+    rounded = [replace(a, boxes_xyxy=np.round(a.boxes_xyxy / unit) * unit) for a in rounded]
+    found = weigh(asked(), rounded, size_of=lambda _: SIZE, exports=[None])
+    assert [c.state for c in found.changes] == ["untouched"] * 3

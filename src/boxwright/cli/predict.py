@@ -21,6 +21,7 @@ from boxwright.images import is_near_black, read_picture
 from boxwright.inference import Thresholds
 from boxwright.inference import predict as predict_pictures
 from boxwright.ingestion import Listed, list_pictures, names_files, write_image_list, write_results
+from boxwright.ingestion.finding import PICTURE_ENDINGS
 from boxwright.lifecycle import judged_ids, predict_dataset
 
 _TOLD = 20  # refused images that are named on stderr; --json names all
@@ -100,8 +101,7 @@ def predict(
     of_files = len(source) > 1 or names_files(source[0])
     if of_files and out is None and annotated is None:
         raise InputError("Images outside of the store need --out FILE for the COCO results, or --annotated DIR.")
-    if out is not None and out.is_dir():
-        raise InputError(f"--out takes a file to write, and '{out}' is a folder; give {out / 'detections.json'}.")
+    images_out = _beside(out, source) if out else None
     loaded = find(store, bundle, Bundle)
     thresholds = Thresholds(loaded.contract)
     digest = None
@@ -124,7 +124,6 @@ def predict(
         name = f"predictions/{loaded.contract.spec_name or 'bundle'}" + ("" if side == "test" else f"/{side}")
         digest = open_store(store).put(found, name=name, reason="predict")
     answered = thresholds.answered_of(found, run.conditions)
-    images_out = out.with_name(f"{out.stem}.images.json") if out else None
     if out and images_out:
         ids = run.category_ids
         write_image_list(images_out, found, sizes_hw=run.sizes_hw, category_ids=ids, refused=run.refused)
@@ -139,6 +138,25 @@ def predict(
     }  # fmt: skip
     give(result, as_json=as_json, lines=_lines(result, thresholds, everything))
     raise typer.Exit(1 if run.refused else 0)
+
+
+def _beside(out: Path, source: list[str]) -> Path:
+    """The file for the images' names beside `out`.
+
+    Raises:
+        InputError: one of the two is a folder, an image, or a source.
+    """
+    images_out = out.with_name(f"{out.stem}.images.json")
+    if out.is_dir():
+        raise InputError(f"--out takes a file to write, and '{out}' is a folder; give {out / 'detections.json'}.")
+    for path in (out, images_out):
+        if path.suffix.lower() in PICTURE_ENDINGS or any(Path(one).resolve() == path.resolve() for one in source):
+            what = "a source" if path.suffix.lower() not in PICTURE_ENDINGS else "named like an image"
+            raise InputError(
+                f"--out '{out}' would write COCO results to '{path}', which is {what}; "
+                f"name another file, such as {out.with_name('detections.json')}."
+            )
+    return images_out
 
 
 def _all_readable(bundle: Bundle, listed: Listed, bars: Bars) -> None:

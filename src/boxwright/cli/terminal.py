@@ -12,7 +12,7 @@ import typer
 
 from boxwright.artifacts import KINDS, Artifact, Dataset, read_manifest
 from boxwright.cli.progress import end_verb, say
-from boxwright.errors import StoreError
+from boxwright.errors import InputError, StoreError
 from boxwright.store import Store, write_bytes
 from boxwright.store.atomic import new_folder
 
@@ -113,6 +113,12 @@ def open_store(path: Path, *, must_exist: bool = True) -> Store:
 
 
 def write_page(path: Path, html: str) -> None:
-    """A page, whole or not at all; where it lies goes to stderr."""
+    """A page, whole or not at all; where it lies goes to stderr.
+
+    Raises:
+        InputError: the path is an existing file that is no page, such as the input that was meant by another option.
+    """
+    if path.is_file() and path.stat().st_size and b"<html" not in path.read_bytes()[:1000].lower():
+        raise InputError(f"--page '{path}' exists and is not an HTML page; it was not written over. Name another file.")
     write_bytes(path, html.encode())
     say(f"page: {path}")

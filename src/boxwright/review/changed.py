@@ -202,7 +202,7 @@ class _Against:
         """(n,) boxes that lie exactly on one of some boxes of their class: a tool that imports twice makes them, no hand does."""
         apart = _apart(self._boxes[of], self._boxes)  # (n, k)
         apart[self._class_id[:, None] != self._class_id[of][None]] = np.inf
-        return (apart <= self._same_px).any(axis=1)
+        return np.any(apart <= self._same_px, axis=1).astype(np.bool_)
 
     def _recognised(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         return recognised(
@@ -233,7 +233,7 @@ def _rounded_to(answers: Sequence[Answer], proposals: Sequence[Proposal]) -> flo
     """How far a tool's rounding may have moved a box, in pixels: one unit of the last place it writes, where that is coarse."""
     given = np.concatenate([np.zeros((0, 4)), *(np.asarray(a.boxes_xyxy, np.float64).reshape(-1, 4) for a in answers)])
     asked = np.concatenate([np.zeros((0, 4)), *(p.boxes_xyxy for p in proposals)])
-    for unit in (1.0, 0.1):
+    for unit in (1.0, 0.5, 0.1):  # half a pixel: whole centre, width and height
         if len(given) and _on_grid(given, unit) and not _on_grid(asked, unit):
             return unit + _NO_HAND_PX
     return _NO_HAND_PX
