@@ -292,3 +292,20 @@ def test_what_a_tool_rounds_is_no_change(unit: float) -> None:
     rounded = [replace(a, boxes_xyxy=np.round(a.boxes_xyxy / unit) * unit) for a in rounded]
     found = weigh(asked(), rounded, size_of=lambda _: SIZE, exports=[None])
     assert [c.state for c in found.changes] == ["untouched"] * 3
+
+
+@pytest.mark.parametrize("shift", [(1, 1, 1, 1), (0, 0, 1, 1), (-1, -1, 0, 0)])
+@pytest.mark.parametrize("rounded", [False, True])
+def test_a_tool_that_counts_pixels_otherwise_changes_nothing(shift: tuple[int, ...], rounded: bool) -> None:
+    """Counted from 1, or with the last pixel inside: every box of the file moves by the same pixel, which no hand does."""
+    answers = [as_proposed(asked(), k) for k in range(4)]
+    boxes = [np.round(a.boxes_xyxy) if rounded else a.boxes_xyxy for a in answers]
+    answers = [replace(a, boxes_xyxy=b + shift) for a, b in zip(answers, boxes, strict=True)]
+    found = weigh(asked(), answers, size_of=lambda _: SIZE, exports=[None])
+    assert [c.state for c in found.changes] == ["untouched"] * 4
+    by_hand = answers[0].boxes_xyxy + [[9, 0, 9, 0]] * len(answers[0].boxes_xyxy)
+    found = weigh(
+        asked(), [replace(answers[0], boxes_xyxy=by_hand), *answers[1:]], size_of=lambda _: SIZE, exports=[None]
+    )
+    assert [c.state for c in found.changes] == ["changed"] + ["untouched"] * 3
+    assert np.array_equal(found.answers[0].boxes_xyxy, by_hand)

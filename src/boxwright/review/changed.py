@@ -12,7 +12,7 @@ score threshold may have been asked for, and what any of them explains was not t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -28,6 +28,7 @@ State = Literal["changed", "confirmed", "untouched", "emptied", "not marked"]
 COUNTS = ("added", "removed", "moved", "relabelled", "marked", "kept")
 _NO_HAND_PX = 0.05  # nobody moves a box by less
 _GRID = 1e-6
+_SHIFT_PX, _LEAST_SHIFTED, _NEARLY_ALL = 1.0, 6, 0.9  # of `_shift`
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,10 @@ def weigh(
     proposals = [proposal_of(queue, row) for row in items.rows]
     same_px = _rounded_to(answers, proposals)
     bare = not any(len(answer.boxes_xyxy) for answer in answers) and not emptied_is_confirmed
+    shift = _shift(queue, answers, proposals, same_px)
     changes = []
-    for answer, row, proposal in zip(answers, items.rows, proposals, strict=True):
+    for given, row, proposal in zip(answers, items.rows, proposals, strict=True):
+        answer = replace(given, boxes_xyxy=given.boxes_xyxy - shift) if len(given.boxes_xyxy) else given
         out = _handed_out(queue, row, proposal, exports)
         against = _Against(queue, answer, proposal, size_of(row["picture"]), same_px)
         untouched, boxes = against.judge(out, any_threshold=not exports)
@@ -237,6 +240,27 @@ def _rounded_to(answers: Sequence[Answer], proposals: Sequence[Proposal]) -> flo
         if len(given) and _on_grid(given, unit) and not _on_grid(asked, unit):
             return unit + _NO_HAND_PX
     return _NO_HAND_PX
+
+
+def _shift(
+    queue: ReviewQueue, answers: Sequence[Answer], proposals: Sequence[Proposal], same_px: float
+) -> NDArray[np.float64]:
+    """(4,) pixels by which a tool moved every corner of a file: it counts from 1, or the last pixel as inside; else zeros."""
+    moved = [np.zeros((0, 4))]
+    for answer, proposal in zip(answers, proposals, strict=True):
+        boxes = np.asarray(answer.boxes_xyxy, np.float64).reshape(-1, 4)
+        if len(boxes) and len(proposal):
+            names = np.array([queue.class_names[i] for i in proposal.class_id], object)
+            apart = np.abs(boxes[:, None] - proposal.boxes_xyxy[None]).max(axis=2)
+            apart[np.array(answer.class_names, object)[:, None] != names[None]] = np.inf
+            near = apart.min(axis=1) <= _SHIFT_PX + same_px
+            moved.append((boxes - proposal.boxes_xyxy[apart.argmin(axis=1)])[near])
+    by = np.concatenate(moved)
+    if len(by) < _LEAST_SHIFTED:
+        return np.zeros(4)
+    shift = np.round(np.median(by, axis=0))
+    alike = (np.abs(by - shift).max(axis=1) <= same_px).mean()
+    return shift if alike >= _NEARLY_ALL and np.abs(shift).max() <= _SHIFT_PX else np.zeros(4)
 
 
 def _on_grid(boxes: NDArray, unit: float) -> bool:
