@@ -205,7 +205,7 @@ class _Against:
         """(n,) boxes that lie exactly on one of some boxes of their class: a tool that imports twice makes them, no hand does."""
         apart = _apart(self._boxes[of], self._boxes)  # (n, k)
         apart[self._class_id[:, None] != self._class_id[of][None]] = np.inf
-        return (apart <= self._same_px).any(axis=1)
+        return np.any(apart <= self._same_px, axis=1).astype(np.bool_)
 
     def _recognised(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         return recognised(
