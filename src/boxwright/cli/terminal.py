@@ -108,7 +108,10 @@ def any_artifact(store: Path, reference: str) -> Artifact:
 def open_store(path: Path, *, must_exist: bool = True) -> Store:
     """The store in a folder."""
     if must_exist and not path.is_dir():
-        raise StoreError(f"There is no store at '{path}'; name one with --store, or begin with `boxwright ingest`.")
+        raise StoreError(
+            f"No store found at '{path.absolute()}'. Run this in the folder where you ran `boxwright ingest DATA --name NAME`, or name "
+            f"that folder's store with --store FOLDER/.boxwright."
+        )
     return Store(path)
 
 
