@@ -53,6 +53,12 @@ def give(result: dict[str, Any], *, as_json: bool, lines: list[str] | None = Non
     sys.stdout.flush()
 
 
+def say_next(*commands: str, as_json: bool) -> None:
+    """The commands that usually follow, on stderr: stdout ends with the result. Nothing for a program that reads JSON."""
+    for number, command in enumerate([] if as_json else commands):
+        say(f"{'      ' if number else 'next: '}{command}")
+
+
 def save_artifact(artifact: Artifact, folder: Path) -> None:
     """An artifact as a plain folder, whole or not at all; an older artifact there is replaced."""
     folder = folder.resolve()
