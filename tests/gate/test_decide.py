@@ -72,12 +72,6 @@ def test_images_are_not_guessed_where_a_slice_was_not_counted() -> None:
     assert "about 300 more objects of carton, camera=a, lighting=dim would settle it" in check.note
 
 
-def test_precision_without_a_detection_does_not_ask_for_more_images() -> None:
-    check = only(decide(report({"precision": figure(None, support=583)}), asking("precision >= 0.5")))
-    assert check.status == "no evidence" and check.lacking is None
-    assert check.note == "no detection reaches its score threshold, so precision is undefined; 583 objects"
-
-
 @pytest.mark.parametrize("found", [figure(None, support=0), figure(1.0, support=3)])
 def test_where_nothing_was_seen_a_least_number_of_groups_is_said(found: dict[str, Any]) -> None:
     check = only(decide(report({"recall[lighting=dim]": found}), asking("recall[lighting=dim] >= 0.9")))

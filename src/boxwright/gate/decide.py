@@ -143,9 +143,6 @@ class _Known:
         note = f"{found.note or 'nothing in this slice to measure'}; support {found.support}"
         if requirement.metric in _MEASURED:
             return judged.ends("no evidence", note)
-        if requirement.metric == "precision" and found.support:
-            note = f"no detection reaches its score threshold, so precision is undefined; {found.support} objects"
-            return judged.ends("no evidence", note)
         more, lacking = unseen(requirement, required, self.spec.acceptance.confidence)
         return judged.ends("no evidence", f"{note}; {more}", lacking)
 
