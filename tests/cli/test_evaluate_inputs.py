@@ -51,7 +51,7 @@ def test_refused_in_one_sentence(files: tuple[str, str], options: list[str], wor
             ["dataset/a", "predictions/a", "--score-threshold", "0"],
             "--score-threshold would do nothing with data of the",
         ),
-        (["nowhere.json", "dt.json"], "There is no file"),
+        (["nowhere.json", "dt.json"], "No file found at"),
     ],
 )
 def test_an_option_that_would_do_nothing_is_refused(files: tuple[str, str], arguments, words, capsys) -> None:

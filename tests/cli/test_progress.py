@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 import threading
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from boxwright.cli import progress
 from boxwright.cli.progress import Bars, time_left
@@ -103,3 +105,17 @@ def test_every_verb_that_does_steps_shows_a_bar_for_each() -> None:
     for path in (Path(__file__).resolve().parents[2] / "src" / "boxwright" / "cli").glob("*.py"):
         for given in re.findall(r"\bSteps\(([^)]*)\)", path.read_text()):
             assert given.split(", ")[-1] == "bars.waiting", f"{path.name}: Steps({given})"
+
+
+def test_a_narrow_terminal_cuts_the_text_and_not_the_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, highlight=False)
+    monkeypatch.setattr(progress, "stderr", console)
+    bars = Bars()
+    with bars.shown():
+        with bars.waiting("compiling kernels", patience_s=0.01):
+            threading.Event().wait(0.2)
+        bars("train", 270, 900, "score loss 0.740, box loss 0.374, val mAP 0.575")
+        shown = Console(file=io.StringIO(), width=80)
+        shown.print(progress._display.progress.get_renderable())
+    text = shown.file.getvalue()  # type: ignore[attr-defined]
+    assert "270/900" in text and "0:00:00" in text and "compiling" not in text

@@ -117,6 +117,6 @@ def test_attributes_of_cvat_have_the_types_their_labels_declare(shared) -> None:
 def test_nothing_we_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     assert run(["check", str(tmp_path)]) == 2
-    assert "in no format we read" in capsys.readouterr().err
+    assert "No annotations found in" in capsys.readouterr().err
     assert run(["check", str(tmp_path / "nowhere")]) == 2
     assert "does not exist" in capsys.readouterr().err

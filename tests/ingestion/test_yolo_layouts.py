@@ -348,7 +348,7 @@ def test_what_else_lies_there_is_told(make: Make) -> None:
     ],
 )
 def test_lines_of_other_formats_make_no_yolo(text: str, make: Make) -> None:
-    with pytest.raises(FormatError, match="in no format we read"):
+    with pytest.raises(FormatError, match="No annotations found"):
         read_source(make({"a.jpg": None, "a.txt": text}))
 
 

@@ -211,6 +211,22 @@ def test_what_is_proposed_is_ingested_and_split_by_photo(tmp_path: Path, capsys:
     assert load_spec(tmp_path / "again" / "spec.yaml").split.group_by == (key,)
 
 
+def test_problems_of_the_source_and_its_options_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tiles(tmp_path / "tiles")
+    other = data / "more" / "z.jpg"
+    other.parent.mkdir()
+    other.write_bytes((data / "images" / "DSC_1000_0.jpg").read_bytes())
+    other.with_suffix(".txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    assert run(["init", str(tmp_path / "o"), "--from", str(data)]) == 0
+    assert "error other-labels" in (err := capsys.readouterr().err) and "1 image has YOLO labels only" in err
+    assert run(["init", str(tmp_path / "y"), "--from", str(data), "--format", "yolo", "--classes", "apple"]) == 0
+    out = capsys.readouterr().out
+    assert (
+        f"next: boxwright ingest {data} --name tiles --spec {tmp_path / 'y' / 'spec.yaml'} --format yolo --classes apple"
+        in out
+    )
+
+
 def test_nothing_is_written_where_the_data_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["init", str(tmp_path / "o"), "--from", str(tmp_path / "nowhere")]) == 2
     assert run(["init", str(tmp_path / "o"), "--pictures", str(tmp_path)]) == 2

@@ -91,6 +91,14 @@ def test_a_wrong_value_is_refused_before_anything_is_done(made: Path, capsys: py
     assert not list((made / "store" / "work").glob("*"))  # ingest leaves the folder, and nothing in it
 
 
+def test_a_spec_of_other_classes_is_refused_before_training(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["turn", "dataset/line", *_with_files(made), "--recipe", str(made / "recipe.yaml")]
+    assert run([*line, "--set", "classes=[{name: carton}, {name: crate}]", "--set", "training.steps=2"]) == 2
+    told = capsys.readouterr().err
+    assert "have other classes: only the spec has crate; only the dataset has" in told
+    assert not Store(made / "store").history("checkpoint/small")
+
+
 def test_a_value_without_its_file_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["evaluate", "a.json", "b.json", "--set", "review.budget=3"]) == 2
     assert "give the file with --spec" in capsys.readouterr().err

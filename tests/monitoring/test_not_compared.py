@@ -42,7 +42,7 @@ def test_few_events_are_not_judged(n: int, outcome: str) -> None:
             "slice": "all", "feature": None, "side": "events", "windows": [0], "most": n, "needed": 20,
         }  # fmt: skip
         page = drift_page(drift, title="t")
-        assert "Too few to compare" in page and "no all-clear" in page and "Nothing rang" not in page
+        assert "Too few to compare" in page and "no all-clear" in page and "No alarm fired" not in page
 
 
 def test_five_events_far_off_are_not_judged_either() -> None:

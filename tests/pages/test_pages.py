@@ -150,13 +150,13 @@ def test_drift_tells_what_rang(drift: Drift) -> None:
     )
     assert page.count('class="alarm-line"') == 3
     assert page.count('class="band"') == 9 + 1  # one a window and chart, one in the legend
-    assert "Nothing rang" not in text
+    assert "No alarm fired" not in text
 
 
 def test_drift_without_a_limit_shows_a_dash(rows_of_drift: Callable[..., list]) -> None:
     rows = [{**row, "limit": -1.0, "alarm": False, "p_value": 1.0} for row in rows_of_drift()]
     page = drift_page(Drift(rows=pa.Table.from_pylist(rows, schema=DRIFT_SCHEMA), summary={}), title="t")
-    assert "−1.000" not in Reader(page).text and "Nothing rang" in page
+    assert "−1.000" not in Reader(page).text and "No alarm fired" in page
     assert page.count('class="band"') == 1 and page.count('class="limit"') == 1  # the legend's
 
 

@@ -82,7 +82,7 @@ def test_a_wrong_value_is_told_with_the_path_of_its_key(text: str, key_path: str
 
 
 def test_several_complaints_are_counted() -> None:
-    with pytest.raises(SpecError, match="2 more complaints"):
+    with pytest.raises(SpecError, match="2 more problems"):
         cart("name: [1]\naxles: [{load: -1}, {load: 0}]")
 
 

@@ -106,7 +106,7 @@ def evaluate(
     for named, there, what in ((truth, of_files, "ground truth"), (detections, foreign, "detections")):
         if not there and Path(named).suffix == ".json":
             raise InputError(
-                f"There is no file '{named}'; the {what} come from a file or folder, or by name from the store."
+                f"No file found at '{named}'. Give the {what} as a file, a folder, or a name of the store (`boxwright show` lists them)."
             )
     _check_options(
         of_files,

@@ -25,6 +25,7 @@ from boxwright.cli.terminal import (
     StoreOption,
     give,
     open_store,
+    say_next,
 )
 from boxwright.ingestion import Looks, read_classes
 from boxwright.ingestion import ingest as ingest_source
@@ -98,6 +99,12 @@ def ingest(
     }  # fmt: skip
     lines = [f"{len(dataset)} pictures, {annotations} annotations, {errors} records refused", digest]
     give(result, as_json=as_json, lines=lines)
+    if spec is None:
+        say_next(f"boxwright init --from dataset/{name}", as_json=as_json)
+    else:
+        told_spec = f"dataset/{name} --spec {shlex.quote(str(spec))}"
+        turn = f"boxwright turn {told_spec} --recipe recipe.yaml --pages build"
+        say_next(f"boxwright coverage {told_spec}", turn, as_json=as_json)
 
 
 def _words(source: Path, options: Mapping[str, object]) -> list[str]:

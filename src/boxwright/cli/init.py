@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from boxwright.cli.problems import say_kinds
 from boxwright.cli.progress import Bars
 from boxwright.cli.terminal import (
     STORE,
+    ClassesOption,
     FormatOption,
     JsonOption,
     StoreOption,
@@ -21,7 +25,7 @@ from boxwright.cli.terminal import (
     open_store,
 )
 from boxwright.errors import InputError
-from boxwright.ingestion import of_dataset, read_source
+from boxwright.ingestion import of_dataset, read_classes, read_source
 from boxwright.lifecycle.proposal import Proposal, propose, render_recipe, render_spec, survey
 from boxwright.spec import Spec
 from boxwright.store import write_bytes
@@ -45,18 +49,20 @@ def init(
         Path | None, typer.Option("--pictures", help="With --from: folder that file names are relative to.")
     ] = None,
     format: FormatOption = None,
+    classes: ClassesOption = None,
     force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Write a commented spec.yaml and recipe.yaml, and JSON Schemas for editors; with --from they fit the data and run as they are."""
-    if source is None and (pictures or format):
-        raise InputError("--pictures and --format say how --from reads its data; give it with --from DATA.")
+    given = _given({"--pictures": pictures, "--format": format, "--classes": classes})
+    if source is None and given:
+        raise InputError("--pictures, --format and --classes say how --from reads its data; give it with --from DATA.")
     names = ("spec.yaml", "recipe.yaml", "spec.schema.json", "recipe.schema.json")
     there = [name for name in names if (folder / name).exists()]
     if there and not force:
         raise InputError(f"'{folder / there[0]}' exists; nothing was written. Use --force to write over it.")
-    proposal = _proposal(source, pictures, format, store) if source else None
+    proposal = _proposal(source, pictures, format, classes, given, store) if source else None
     texts = {
         "spec.yaml": render_spec(proposal) if proposal else _example("boxwright.spec", "spec.example.yaml"),
         "recipe.yaml": render_recipe(proposal) if proposal else _example("boxwright.training", "recipe.example.yaml"),
@@ -73,7 +79,7 @@ def init(
             "remarks": {key: list(told) for key, told in proposal.remarks.items()},
             "subsets": dict(proposal.subsets),
         }
-        lines = [*_told(proposal), *lines, *_next(proposal, source, pictures, folder)]
+        lines = [*_told(proposal), *lines, *_next(proposal, source, given, folder)]
     give(result, as_json=as_json, lines=lines)
 
 
@@ -81,19 +87,25 @@ def _example(room: str, name: str) -> str:
     return files(room).joinpath(name).read_text()
 
 
-def _proposal(source: str, pictures: Path | None, format: str | None, store: Path) -> Proposal:
+def _proposal(
+    source: str, pictures: Path | None, format: str | None, classes: str | None, given: str, store: Path
+) -> Proposal:
     with Bars().shown() as bars:
         if is_source(source) or not store.is_dir():
-            reading, fetch = read_source(Path(source), pictures=pictures, format=format), None
+            named = read_classes(classes) if classes is not None else None
+            reading, fetch = read_source(Path(source), pictures=pictures, format=format, classes=named), None
+            say_kinds(reading, command=f"boxwright check {shlex.quote(source)}{given} --limit 0")
         else:
-            if pictures or format:
+            if given:
                 raise InputError(
-                    f"'{source}' is taken for a dataset of the store; --pictures and --format are for files."
+                    f"'{source}' is a dataset of the store; --pictures, --format and --classes are for files."
                 )
             reading, fetch = of_dataset(find_dataset(store, source)), open_store(store).pictures.read
         found = survey(reading, fetch=fetch, progress=bars)
         if not len(found):
-            raise InputError(f"'{source}' contains no usable image; `boxwright check {source}` says why.")
+            raise InputError(
+                f"'{source}' contains no usable image; `boxwright check {shlex.quote(source)}{given}` says why."
+            )
         return propose(found, name=_name(source), progress=bars)
 
 
@@ -116,13 +128,17 @@ def _told(proposal: Proposal) -> list[str]:
     return lines
 
 
-def _next(proposal: Proposal, source: str, pictures: Path | None, folder: Path) -> list[str]:
+def _given(options: Mapping[str, object]) -> str:
+    """The options that say how to read the data, for the commands that read it again."""
+    return "".join(f" {name} {shlex.quote(str(value))}" for name, value in options.items() if value is not None)
+
+
+def _next(proposal: Proposal, source: str, given: str, folder: Path) -> list[str]:
     """The commands that follow."""
     name, spec = proposal.spec.name, f"--spec {folder / 'spec.yaml'}"
     stored = not Path(source).exists()
     dataset = source if stored else f"dataset/{name}"
-    where = f" --pictures {pictures}" if pictures else ""
-    lines = [] if stored else [f"next: boxwright ingest {source} --name {name} {spec}{where}"]
+    lines = [] if stored else [f"next: boxwright ingest {shlex.quote(source)} --name {name} {spec}{given}"]
     lines.append(f"{'next: ' if stored else '      '}boxwright turn {dataset} {spec} --recipe {folder / 'recipe.yaml'}")
     if proposal.subsets:
         told = ", ".join(f"{side} {count}" for side, count in proposal.subsets.items())

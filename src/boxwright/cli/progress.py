@@ -22,6 +22,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 PATIENCE_S = 2.0  # a wait longer than this gets a bar
@@ -79,10 +80,16 @@ class _Display:
 
     @staticmethod
     def _fresh() -> Progress:
-        columns = (TextColumn("{task.description}"), BarColumn(), _Count(), TimeElapsedColumn(), _Left())
-        return Progress(
-            *columns, TextColumn("{task.fields[text]}"), console=stderr, transient=False, redirect_stdout=False
+        figures = (_Count, TimeElapsedColumn, _Left)
+        columns = (
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=20, table_column=Column(no_wrap=True)),
+            *(figure(table_column=Column(no_wrap=True)) for figure in figures),
+            TextColumn(
+                "{task.fields[text]}", table_column=Column(no_wrap=False)
+            ),  # gives way where the terminal is narrow
         )
+        return Progress(*columns, console=stderr, transient=False, redirect_stdout=False)
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -183,7 +190,7 @@ class Bars:
                 timer.cancel()
                 if what in self._tasks and what not in self._work:
                     progress, task = self._tasks.pop(what)
-                    progress.update(task, total=1, completed=1)  # type: ignore[arg-type]
+                    progress.update(task, total=1, completed=1, visible=False)  # type: ignore[arg-type]
 
 
 _verb = ExitStack()

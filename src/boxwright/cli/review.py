@@ -15,7 +15,17 @@ from boxwright.artifacts import ReviewQueue
 from boxwright.cli import review_answers, review_tools
 from boxwright.cli.documents import SetOption, because, read_spec
 from boxwright.cli.review_tools import JOURNAL, QUEUE
-from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, find, give, open_store, write_page
+from boxwright.cli.terminal import (
+    STORE,
+    JsonOption,
+    SpecOption,
+    StoreOption,
+    find,
+    give,
+    open_store,
+    say_next,
+    write_page,
+)
 from boxwright.errors import InputError
 from boxwright.images import read_picture
 from boxwright.lifecycle import answered_pictures, at_hand, pictures_of, select_for_review
@@ -75,6 +85,7 @@ def select(
         "least_scores": dict(queue.least_scores),
     }
     give(result, as_json=as_json, lines=lines)
+    say_next(f"boxwright review export review/{promise.name} to-review --to coco", as_json=as_json)
 
 
 def _handed_out(queue: ReviewQueue) -> str:

@@ -10,7 +10,7 @@ import typer
 from boxwright.artifacts import Corrections, Dataset, ReviewQueue
 from boxwright.cli.progress import say
 from boxwright.cli.review_tools import JOURNAL, QUEUE
-from boxwright.cli.terminal import STORE, JsonOption, StoreOption, find, give, open_store
+from boxwright.cli.terminal import STORE, JsonOption, StoreOption, find, give, open_store, say_next
 from boxwright.errors import InputError
 from boxwright.lifecycle import (
     Accepted,
@@ -80,6 +80,11 @@ def accept(
         "changes": [{**vars(c), "answered": c.answered, "boxes": dict(c.boxes)} for c in taken.weighed.changes],
     }
     give(result, as_json=as_json, lines=[*_lines(taken, limit), *_summary(result), digest])
+    say_next(
+        f"boxwright correct DATASET {digest[:12]}, or straight away",
+        f"boxwright turn DATASET --spec spec.yaml --recipe recipe.yaml --corrections {digest[:12]}",
+        as_json=as_json,
+    )
 
 
 def _keep(store: Store, corrections: Corrections) -> str:

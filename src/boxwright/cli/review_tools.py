@@ -11,7 +11,7 @@ import typer
 
 from boxwright.artifacts import ReviewQueue
 from boxwright.cli.progress import Bars, say
-from boxwright.cli.terminal import STORE, JsonOption, StoreOption, find, give, open_store
+from boxwright.cli.terminal import STORE, JsonOption, StoreOption, find, give, open_store, say_next
 from boxwright.errors import InputError
 from boxwright.lifecycle import export_queue, pull_answers, push_queue
 from boxwright.review import Connection, questions
@@ -78,6 +78,12 @@ def export(
     result = {**vars(handed), "to": to.value, "out": str(out)}
     lines = [f"{handed.items} pictures in {out}", handed_line(handed.proposed, handed.held_back)]
     give(result, as_json=as_json, lines=lines)
+    file = {Form.coco: "annotations.json", Form.cvat: "annotations.xml", Form.labelstudio: "tasks.json"}[to]
+    say_next(
+        f"correct {out / file} in a labelling tool; then",
+        f"boxwright review accept {queue} THE-CORRECTED-FILE --reviewer NAME",
+        as_json=as_json,
+    )
 
 
 def handed_line(proposed: int, held_back: int) -> str:

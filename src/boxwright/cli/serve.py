@@ -68,7 +68,7 @@ def serve(
                 f"Bundle {fixed.digest[:12]} is served only with a passing verdict for exactly this digest (--verdict)."
             )
         wanted, load = (lambda: fixed.digest), (lambda _digest: fixed)
-    say(f"serving on http://{host}:{port}")
+    say(f"serving on http://{host}:{port}; ask it: curl --data-binary @image.jpg http://{host}:{port}/v1/detect")
     run(
         wanted, load, journal=journal or store / "journal", host=host, port=port, limits=limits,
         flush_to_disk=flush_to_disk, tell=say,

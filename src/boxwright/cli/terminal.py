@@ -53,6 +53,12 @@ def give(result: dict[str, Any], *, as_json: bool, lines: list[str] | None = Non
     sys.stdout.flush()
 
 
+def say_next(*commands: str, as_json: bool) -> None:
+    """The commands that usually follow, on stderr: stdout ends with the result. Nothing for a program that reads JSON."""
+    for number, command in enumerate([] if as_json else commands):
+        say(f"{'      ' if number else 'next: '}{command}")
+
+
 def save_artifact(artifact: Artifact, folder: Path) -> None:
     """An artifact as a plain folder, whole or not at all; an older artifact there is replaced."""
     folder = folder.resolve()
@@ -108,7 +114,10 @@ def any_artifact(store: Path, reference: str) -> Artifact:
 def open_store(path: Path, *, must_exist: bool = True) -> Store:
     """The store in a folder."""
     if must_exist and not path.is_dir():
-        raise StoreError(f"There is no store at '{path}'; name one with --store, or begin with `boxwright ingest`.")
+        raise StoreError(
+            f"No store found at '{path.absolute()}'. Run this in the folder where you ran `boxwright ingest DATA --name NAME`, or name "
+            f"that folder's store with --store FOLDER/.boxwright."
+        )
     return Store(path)
 
 

@@ -12,7 +12,17 @@ from boxwright.cli.documents import RecipeOption, SetOption, because, read_both
 from boxwright.cli.gate import JunitOption, MarkdownOption, as_lines, write_forms
 from boxwright.cli.pictures import pictures_of_store
 from boxwright.cli.progress import Bars, say
-from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, find, give, open_store, write_page
+from boxwright.cli.terminal import (
+    STORE,
+    JsonOption,
+    SpecOption,
+    StoreOption,
+    find,
+    give,
+    open_store,
+    say_next,
+    write_page,
+)
 from boxwright.lifecycle import refuse_withdrawn
 from boxwright.lifecycle import turn as turn_loop
 from boxwright.pages import report_page, verdict_page
@@ -82,4 +92,10 @@ def turn(
         "verdict_digest": made.verdict.digest, "set": values or [], "promoted": made.rollout is not None, "metrics": dict(made.report.metrics),
     }  # fmt: skip
     give(result, as_json=as_json, lines=[*as_lines(made.verdict), made.candidate.digest])
+    if made.rollout is not None:
+        say_next("boxwright serve", as_json=as_json)
+    elif made.verdict.verdict != "pass" and pages:
+        say_next(
+            f"open {pages / 'verdict.html'} (what to do) and {pages / 'report.html'} (what goes wrong)", as_json=as_json
+        )
     raise typer.Exit(0 if made.verdict.verdict == "pass" else 1)

@@ -132,7 +132,12 @@ def _look_at(
     name = record.file_name
     lost = f", and its {len(record.boxes)} boxes with it" if len(record.boxes) else ""
     if fetch is None and not _is_there(record.path):
-        reading.problem("missing-picture", "error", name, f"is listed, but there is no file; it was left out{lost}")
+        reading.problem(
+            "missing-picture",
+            "error",
+            name,
+            f"is listed, but no file was found; it was left out{lost}. `--pictures FOLDER` names the folder of the images",
+        )
         return None
     if fetch is None and record.root is not None and not record.path.resolve().is_relative_to(record.root.resolve()):
         reading.problem(

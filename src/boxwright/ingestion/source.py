@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from boxwright.errors import FormatError
-from boxwright.ingestion.finding import SIDE_FILE, files_below, links_left_out, pictures_below, read_bytes, told_links
+from boxwright.ingestion.finding import (
+    PICTURE_ENDINGS,
+    SIDE_FILE,
+    files_below,
+    links_left_out,
+    pictures_below,
+    read_bytes,
+    told_links,
+)
 from boxwright.ingestion.formats.coco import read_coco
 from boxwright.ingestion.formats.cvat import is_cvat, read_cvat
 from boxwright.ingestion.formats.datumaro import PREFIX, formats_of, is_there, read_datumaro
@@ -117,7 +125,7 @@ def _read_file(path: Path, pictures: Path | None, difficult_is_ignored: bool) ->
             return read_cvat([path], path.parent, pictures=pictures)
         raise FormatError(f"'{path}' is XML, but begins with neither <annotation> (VOC) nor <annotations> (CVAT).")
     if ending != ".json":
-        raise FormatError(f"'{path}' is no annotation file we read (.json, .xml, .yaml); give the folder for YOLO.")
+        raise FormatError(_not_annotations(path))
     kind = _json_kind(path)
     if kind == "labelstudio":
         return read_labelstudio([path], path.parent, pictures=pictures)
@@ -128,6 +136,12 @@ def _read_file(path: Path, pictures: Path | None, difficult_is_ignored: bool) ->
             f"'{path}' is a list of detections (COCO results), not ground truth; give the file with images and categories."
         )
     return read_coco([path], pictures=pictures)
+
+
+def _not_annotations(path: Path) -> str:
+    if path.suffix.lower() in PICTURE_ENDINGS:
+        return f"'{path}' is an image. Give the annotation file, or the folder that contains images and annotations."
+    return f"'{path}' is not an annotation file (.json, .xml, .yaml). Give the folder that contains images and annotations."
 
 
 def _read_named(path: Path, files: list[Path], pictures: Path | None, difficult_is_ignored: bool) -> Reading | None:
@@ -192,7 +206,7 @@ def _read_folder(path: Path, files: list[Path], pictures: Path | None, difficult
             options = ", ".join(PREFIX + name for name in theirs)
             raise FormatError(f"'{path}' may be one of {options}; say which with --format.")
         return read_datumaro(path, theirs[0], difficult_is_ignored=difficult_is_ignored)
-    raise FormatError(f"'{path}' is in no format we read: {_what_is_there(files)}")
+    raise FormatError(f"No annotations found in '{path}': {_what_is_there(path, files)}")
 
 
 def _tell_unread(reading: Reading, folder: Path, files: Sequence[Path]) -> None:
@@ -265,11 +279,13 @@ def _kind_of(path: Path) -> str:
     return "coco" if listed or (isinstance(images, list) and "annotations" in tree) else "other"
 
 
-def _what_is_there(files: list[Path]) -> str:
+def _what_is_there(path: Path, files: list[Path]) -> str:
     pictures = set(pictures_below(files))
-    others = sorted({p.suffix.lower() for p in files if p not in pictures})
+    others = sorted({p.suffix.lower() or p.name for p in files if p not in pictures})
     packed = " Archives are not opened: unpack them." if any(p.suffix.lower() in _PACKED for p in files) else ""
+    beside = "" if others or not pictures else f" If the annotations are beside it, give '{path.absolute().parent}'."
     return (
-        f"it holds {len(files)} files, {len(pictures)} of them pictures, other endings: {', '.join(others) or 'none'}."
-        f"{packed} Expected {_EXPECTED}.{'' if is_there() else _MORE}"
+        f"it contains {len(files)} files, {len(pictures)} of them images"
+        f"{', and these other endings: ' + ', '.join(others) if others else ''}."
+        f"{beside}{packed} Expected {_EXPECTED}.{'' if is_there() else _MORE}"
     )

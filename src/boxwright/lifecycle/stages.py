@@ -47,6 +47,7 @@ from boxwright.gate import OnSet, decide, pair
 from boxwright.images import letterbox, read_picture
 from boxwright.inference import decode, predict
 from boxwright.lifecycle.looks import count_look, looks_at
+from boxwright.lifecycle.same_classes import same_classes
 from boxwright.spec import Spec
 from boxwright.splitting import split
 from boxwright.store import Steps, Store, identity_of
@@ -101,6 +102,7 @@ class Stages:
     def train(self, dataset: Dataset, parts: Split) -> Checkpoint:
         """Training, with looks at val through the code that serves."""
         same_data(parts, dataset)
+        same_classes(self._spec, dataset)
         self._check_depth(dataset)
         self._check_input(self._recipe.model.input_hw)
         from boxwright.training import train  # torch is needed here and not by a server

@@ -46,7 +46,9 @@ def watch_traffic(store: Store, spec: Spec, journal: Path, *, since: float = 0.0
     """
     rollout = current_rollout(store)
     if rollout is None:
-        raise InputError("Nothing is promoted in this store; there is no reference to watch against.")
+        raise InputError(
+            "Nothing is promoted in this store, so there is no reference to watch against. `boxwright turn` promotes what passes."
+        )
     bundle = store.get(rollout.primary, Bundle)
     stretch = read_stretch(journal, since=since)
     answering = stretch.answering()

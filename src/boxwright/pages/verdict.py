@@ -102,7 +102,8 @@ def _next_steps(verdict: Verdict) -> list[str]:
         holds_for = f"Every requirement is met. The verdict holds for {about} and for nothing else"
         return [
             f"{holds_for}: another export of the same checkpoint needs its own.",
-            "Promote it with: boxwright promote. The way back: boxwright rollback."
+            f"Promote it with: boxwright promote {verdict.digest[:12]} (boxwright turn has already done so). The way back: "
+            "boxwright rollback."
             if verdict.bundle
             else "Name a bundle to be able to promote.",
         ]

@@ -93,7 +93,7 @@ def _first_complaint(error: ValidationError, model: type[Section], name: str) ->
     first = _first(error)
     key_path = _key_path(first["loc"])
     more = (
-        f" ({error.error_count() - 1} more complaints follow when this one is mended.)"
+        f" ({error.error_count() - 1} more problem{'' if error.error_count() == 2 else 's'} in the file.)"
         if error.error_count() > 1
         else ""
     )

@@ -8,7 +8,7 @@ yolo_pose.py). An empty label file says "nothing here"; a missing one says nobod
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from boxwright.errors import FormatError
 from boxwright.ingestion.finding import PICTURE_ENDINGS, class_names, files_below, pictures_below, unlabelled
@@ -134,11 +134,15 @@ def tell_other_labels(reading: Reading, folder: Path, files: Sequence[Path]) -> 
     found = [p for p in files if p.suffix.lower() == ".txt" and p.stem in stems]
     if not any(like_labels(read_text(p), fractions=True) for p in found[:_LOOKED_AT]):
         return
-    reading.problem(
-        "other-labels", "warning", relative(found[0].parent, folder),
-        f"contains YOLO labels ({len(found)} files) beside the {reading.format} annotations; they were not read. `--format yolo` reads them "
-        f"instead",
-    )  # fmt: skip
+    where = relative(found[0].parent, folder)
+    read = {PurePosixPath(record.file_name).stem for record in reading.pictures}
+    lost = sum(p.stem not in read for p in found)
+    told = f"contains YOLO labels ({len(found)} files) beside the {reading.format} annotations; they were not read. `--format yolo` reads them instead"
+    if lost:
+        told += (
+            f". {lost} {'image has' if lost == 1 else 'images have'} YOLO labels only, and no box of theirs was read"
+        )
+    reading.problem("other-labels", "error" if lost else "warning", where, told)
 
 
 def _names_classes(path: Path, config: Config) -> bool:
