@@ -183,3 +183,14 @@ def test_an_interrupted_ingest_goes_on_and_gives_the_same(
     captured = capsys.readouterr()
     assert "199 images that were looked at are not decoded again" in captured.err
     assert json.loads(captured.out) == whole and len(decoded) == 200 + 101 and not memory.exists()
+
+
+def test_a_path_that_is_not_there_is_said_before_the_store_is(tmp_path: Path, capsys: Capture) -> None:
+    for words in (
+        ["predict", "nowhere/bundle", "imgs", "--out", "x.json"],
+        ["coverage", "dataset/x", "--spec", "s.yaml"],
+    ):
+        (tmp_path / "s.yaml").write_text(SPEC)
+        words = [str(tmp_path / "s.yaml") if word == "s.yaml" else word for word in words]
+        assert run([*words, "--store", str(tmp_path / "none")]) == 2
+        assert f"'{words[1]}' does not exist as a file or folder, and there is no store" in capsys.readouterr().err

@@ -79,6 +79,11 @@ def find(store: Path, reference: str, kind: type[A]) -> A:
     path = Path(reference)
     if (path / "manifest.json").is_file():
         return kind.load(path)
+    if not store.is_dir():
+        raise StoreError(
+            f"'{reference}' does not exist as a file or folder, and there is no store at '{store}' that could contain it by name. "
+            f"Correct the path, name a store with --store, or begin with `boxwright ingest`."
+        )
     return open_store(store).get(reference, kind)
 
 
