@@ -179,7 +179,8 @@ def as_lines(found: Agreement) -> list[str]:
     apart = found.separation
     if apart["found"]:
         lines.append(
-            f"the data part meaning from chance at IoU {apart['iou_threshold']:.2f}; matched at {found.iou_threshold:g}"
+            f"boxes of one object and boxes that overlap by chance separate at IoU {apart['iou_threshold']:.2f}; matched at "
+            f"{found.iou_threshold:g}"
         )
     lines += [
         f"{p['a']} / {p['b']}: both {p['both']}, only {p['a']} {p['only_a']}, only {p['b']} {p['only_b']}"

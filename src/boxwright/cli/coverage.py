@@ -89,8 +89,18 @@ def _lines(found: Coverage) -> list[str]:
                 else ""
             )
             on = "" if item.side == "any" else f" on {item.side}"
-            lines.append(f"{number:3}. {item.more:,} more {item.of} of {where}{on}{dealt}: {item.why}")
+            lines.append(
+                f"{number:3}. {item.more:,} more {_plural(item.of, item.more)} of {where}{on}{dealt}: {item.why}"
+            )
         if len(found.collect) > _MOST_LINES:
             lines.append(f"     and {len(found.collect) - _MOST_LINES} more; --json and --page have them")
-    lines.append("every clause that could be counted is met" if found.met else "not every clause is met")
+    counted = [clause for clause in found.clauses if clause.met is not None]
+    if not counted:
+        lines.append("no clause was counted" if found.clauses else "the spec has no `coverage` clause to count")
+    else:
+        lines.append("every clause that was counted is met" if found.met else "not every clause is met")
     return lines
+
+
+def _plural(what: str, number: int) -> str:
+    return what.removesuffix("s") if number == 1 else what

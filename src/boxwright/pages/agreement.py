@@ -118,9 +118,9 @@ def _parts(agreement: Agreement, galleries: Mapping[str, Sequence[Card]]) -> lis
         (
             ("How far?", (
                 ("figures", "Figures over everything", "Figures", True),
-                ("over-iou", "From which overlap on", "Overlap", agreement.over_iou),
+                ("over-iou", "At which overlap are two boxes one object?", "Overlap", agreement.over_iou),
             )),
-            ("Why?", (("findings", "What the differences smell of", "Findings", True),)),
+            ("Why?", (("findings", "Probable causes of the differences", "Findings", True),)),
             ("Where?", (
                 ("classes", "Per class", "Classes", agreement.class_names),
                 ("slices", "Per size, surroundings and condition", "Slices", agreement.slices),
