@@ -357,3 +357,45 @@ def test_people_read_what_changed(world: World, capsys: pytest.CaptureFixture[st
     assert "1 image came back without any of the proposed boxes, counted as images with nothing in them" in said
     assert any(line.startswith("4 images came back as proposed and stay open") for line in said)
     assert "boxes: 4 removed, 2 kept" in said and "2 answered, 4 open, 0 late" in said
+
+
+def seen_before(world: World, boxes: list[tuple[float, float, float, float]]) -> None:
+    """The dataset gets the first image of the queue, with boxes that people drew."""
+    digest = world.queue.items.column("picture")[0].as_py()
+    world.store.put(dataset([row(7, boxes, picture=digest), row(8, [(1, 2, 30, 40)])]), name="dataset/line")
+
+
+def answered_first(world: World) -> None:
+    """The reviewer adds a box to the first image, and leaves the rest."""
+    path = world.export("coco") / "annotations.json"
+    tree = json.loads(path.read_text())
+    item = world.queue.items.column("item")[0].as_py()
+    image = next(i for i in tree["images"] if item in i["file_name"])
+    added = {"id": 9999, "image_id": image["id"], "category_id": tree["categories"][0]["id"], "bbox": [70, 50, 8, 8]}
+    path.write_text(json.dumps({**tree, "annotations": [*tree["annotations"], {**added, "area": 64, "iscrowd": 0}]}))
+    assert world.accept(path)["answered"] == 1
+
+
+def test_boxes_that_no_reviewer_was_shown_are_not_removed_without_a_word(world: World) -> None:
+    """A proposal on a known box shows it; a known box that no proposal lies on stays until somebody says so."""
+    shown = tuple(detections(0).boxes_xyxy[0].tolist())
+    faint = tuple(detections(0).boxes_xyxy[40].tolist())  # proposed, and held back
+    seen_before(world, [shown, faint, (66, 40, 79, 59)])
+    answered_first(world)
+    before = world.store.history("dataset/line")
+    said = world.verb("correct", "dataset/line", code=2)
+    assert (
+        "would remove 2 boxes" in said and "007.jpg (2)" in said and "--replace-known" in said and "review undo" in said
+    )
+    assert world.store.history("dataset/line") == before
+    assert "would remove 2 boxes" in world.verb("correct", "dataset/line", "--alone", code=2)
+    found = world.verb("correct", "dataset/line", "--replace-known")["diff"]
+    assert (found["boxes_removed"], found["boxes_added"]) == (2, ANSWERED)
+
+
+def test_known_boxes_that_the_answer_has_or_the_queue_showed_ask_nothing(world: World) -> None:
+    first = detections(0).boxes_xyxy
+    seen_before(world, [tuple(box.tolist()) for box in first[:2]])
+    answered_first(world)
+    found = world.verb("correct", "dataset/line")["diff"]
+    assert found["boxes_removed"] == 0

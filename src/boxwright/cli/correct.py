@@ -12,7 +12,7 @@ from boxwright.cli.terminal import STORE, JsonOption, StoreOption, find, give, o
 from boxwright.errors import InputError
 from boxwright.labels import Difference, correct_newest, diff, without
 from boxwright.labels import correct as correct_dataset
-from boxwright.lifecycle import refuse_withdrawn
+from boxwright.lifecycle import refuse_unseen, refuse_withdrawn
 from boxwright.store import Store
 
 
@@ -29,6 +29,10 @@ def correct(
     alone: Annotated[
         bool, typer.Option("--alone", help="Correct exactly this version; its name stays where it is.")
     ] = False,
+    replace_known: Annotated[
+        bool,
+        typer.Option("--replace-known", help="Also remove boxes of the dataset that the reviewer was not shown."),
+    ] = False,
     leave_out: Annotated[
         bool, typer.Option("--without", help="Make the next version as if these corrections had never been given.")
     ] = False,
@@ -43,6 +47,12 @@ def correct(
             "--without needs the corrections to leave out: `boxwright correct DATASET CORRECTIONS --without`."
         )
     opened = open_store(store)
+
+    def ask_and_tell(before: Dataset, after: Dataset) -> None:
+        if not replace_known:
+            refuse_unseen(opened, before, answers)
+        _tell(before, after)
+
     before, answers = find(store, dataset, Dataset), find(store, corrections or "corrections/latest", Corrections)
     rebased = False
     if leave_out:
@@ -51,10 +61,12 @@ def correct(
         refuse_withdrawn(opened, answers)
         if alone:
             after = correct_dataset(before, answers)
-            _tell(before, after)
+            ask_and_tell(before, after)
             opened.put(after)
         else:
-            made = correct_newest(opened, before, answers, name=f"dataset/{before.name}", reason="correct", tell=_tell)
+            made = correct_newest(
+                opened, before, answers, name=f"dataset/{before.name}", reason="correct", tell=ask_and_tell
+            )
             before, after, rebased = made.before, made.after, made.rebased
     if rebased:
         say(

@@ -23,7 +23,7 @@ from boxwright.cli.terminal import (
     say_next,
     write_page,
 )
-from boxwright.lifecycle import refuse_withdrawn
+from boxwright.lifecycle import refuse_unseen, refuse_withdrawn
 from boxwright.lifecycle import turn as turn_loop
 from boxwright.pages import report_page, verdict_page
 
@@ -59,6 +59,7 @@ def turn(
     answers = find(store, corrections, Corrections) if corrections else None
     if answers is not None:
         refuse_withdrawn(opened, answers)
+        refuse_unseen(opened, data, answers)
     with Bars().shown() as bars:
         made = turn_loop(
             opened, promise, method, data, corrections=answers, keep=find(store, keep, Split) if keep else None,

@@ -1,7 +1,7 @@
 """The loop. Read `turn.py` first: from data to a judged and promoted bundle, one line per stage.
 
 `traffic.py` is the way back: events, drift, what people should look at; `reviewing.py` brings it to them and back, `review_log.py`
-remembers what became of it, `undo.py` takes a wrong accept back. `releasing.py` moves the name that servers follow;
+remembers what became of it, `undo.py` takes a wrong accept back, `unseen.py` keeps boxes that no reviewer was shown. `releasing.py` moves the name that servers follow;
 `stages.py` introduces the stages to each other.
 """
 
@@ -22,6 +22,7 @@ from boxwright.lifecycle.stages import ROLLOUT, Stages, current_rollout, judged_
 from boxwright.lifecycle.traffic import Watched, round_due, select_for_review, watch_traffic
 from boxwright.lifecycle.turn import Turned, turn
 from boxwright.lifecycle.undo import Undone, undo
+from boxwright.lifecycle.unseen import refuse_unseen
 
 __all__ = [
     "ROLLOUT",
@@ -44,6 +45,7 @@ __all__ = [
     "pull_answers",
     "push_queue",
     "read_answer_file",
+    "refuse_unseen",
     "refuse_withdrawn",
     "release",
     "round_due",
