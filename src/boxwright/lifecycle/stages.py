@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from boxwright.artifacts import (
@@ -24,30 +23,23 @@ from boxwright.artifacts import (
     Split,
     Verdict,
 )
-from boxwright.boxes import xywh_from_xyxy
-from boxwright.detections import DetectionColumns, Detections
+from boxwright.detections import Detections
 from boxwright.errors import InputError, SpecError
 from boxwright.evaluation import (
     Contender,
-    GroundTruth,
-    Reducer,
-    Scored,
     choose,
-    coco_metrics,
     compare,
     coverage,
     evaluate,
-    match,
     match_dataset,
 )
 from boxwright.evaluation.calibrate import fit_calibration
 from boxwright.evaluation.operating import least_scores
-from boxwright.evaluation.sides import truth_of
 from boxwright.gate import OnSet, decide, pair
-from boxwright.images import letterbox, read_picture
-from boxwright.inference import decode, predict
+from boxwright.inference import predict
 from boxwright.lifecycle.looks import count_look, looks_at
 from boxwright.lifecycle.same_classes import same_classes
+from boxwright.lifecycle.validation import Validate, validation
 from boxwright.spec import Spec
 from boxwright.splitting import split
 from boxwright.store import Steps, Store, identity_of
@@ -127,6 +119,10 @@ class Stages:
                 f"images.bit_depth of the spec is {wanted}, but dataset '{dataset.name}' was ingested with "
                 f"{dataset.bit_depth or 'none declared'}; ingest it again with this spec (`boxwright ingest SOURCE --spec`)."
             )
+
+    def _validation(self, dataset: Dataset, parts: Split) -> Validate:
+        ids = judged_ids(dataset, parts, "val")
+        return validation(self._store, dataset, ids, input_hw=self._recipe.model.input_hw, output=self._spec.output)
 
     def export(self, checkpoint: Checkpoint, dataset: Dataset, parts: Split) -> Bundle:
         """Export, proven on pictures of val (of train where there is no val)."""
@@ -308,54 +304,6 @@ class Stages:
                 f"{trained_hw[0]}x{trained_hw[1]} (model.input_hw). Another scale costs accuracy silently; make them equal.",
                 key_path="constraints.input_hw",
             )
-
-    def _validation(
-        self, dataset: Dataset, parts: Split
-    ) -> Callable[[Callable[[NDArray], tuple[NDArray, NDArray]]], float]:
-        """A function from a network's forward to its mAP on val."""
-        ids = judged_ids(dataset, parts, "val")
-        rows = dataset.positions(ids)
-        truth = truth_of(dataset, rows)
-        pictures = _Placed(
-            self._store, [dataset.picture_digests[row] for row in rows], self._recipe.model.input_hw, dataset.bit_depth
-        )
-        output = self._spec.output.model_copy(update={"score_floor": min(0.01, self._spec.output.score_floor)})
-
-        def validate(forward: Callable[[NDArray], tuple[NDArray, NDArray]]) -> float:
-            found: list[Detections] = []
-            for position in range(len(rows)):
-                picture, placement = pictures[position]
-                boxes, scores = forward(picture[None])
-                found.append(decode(boxes[0], scores[0], placement, output))
-            return _mean_ap(truth, DetectionColumns.from_list(found), dataset.class_names, ids)
-
-        return validate
-
-
-class _Placed:
-    """Letterboxed pictures of val, read once and kept while they fit."""
-
-    _MOST_BYTES = 1_500_000_000
-
-    def __init__(self, store: Store, digests: list[str], input_hw: tuple[int, int], bit_depth: int | None) -> None:
-        self._store, self._digests, self._input_hw, self._bit_depth = store, digests, input_hw, bit_depth
-        self._kept: dict[int, tuple[NDArray, Any]] = {}
-
-    def __getitem__(self, position: int) -> tuple[NDArray, Any]:
-        if position in self._kept:
-            return self._kept[position]
-        digest = self._digests[position]
-        picture = read_picture(self._store.pictures.read(digest), name=digest[:12], bit_depth=self._bit_depth)
-        placed = letterbox(picture, input_hw=self._input_hw)
-        if (len(self._kept) + 1) * placed[0].nbytes < self._MOST_BYTES:
-            self._kept[position] = placed
-        return placed
-
-
-def _mean_ap(truth: GroundTruth, columns: DetectionColumns, class_names: tuple[str, ...], ids: NDArray) -> float:
-    scored = Scored(columns.image_index, columns.class_id, xywh_from_xyxy(columns.boxes_xyxy), columns.score)
-    matches = match(truth, scored, class_names=class_names, images=pa.table({"image_id": ids}))
-    return coco_metrics(Reducer(matches))["ap"]
 
 
 def judged_ids(dataset: Dataset, parts: Split, side: str) -> NDArray[np.int64]:
