@@ -276,7 +276,8 @@ def test_what_a_server_does_without_its_journal_is_promised(world, promise: str,
     from starlette.testclient import TestClient
 
     from boxwright.errors import ServingError
-    from boxwright.serving.app import Limits, Server
+    from boxwright.serving.app import Server
+    from boxwright.serving.limits import Limits
     from boxwright.serving.slot import Slot
 
     class Full(Journal):
@@ -299,7 +300,8 @@ def test_what_a_server_does_without_its_journal_is_promised(world, promise: str,
 def test_a_slow_body_gives_its_place_back(world, tmp_path: Path) -> None:
     import asyncio
 
-    from boxwright.serving.app import Limits, Server
+    from boxwright.serving.app import Server
+    from boxwright.serving.limits import Limits
     from boxwright.serving.slot import Slot
 
     slot = Slot(lambda: world.candidate.digest, lambda _digest: world.candidate, on_failure=pytest.fail)

@@ -1,0 +1,144 @@
+"""An encoded picture to an answer: decode, detect, write the record, and only then say what was found.
+
+All of it runs in a worker thread; no answer is released before its record is written.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from starlette.responses import JSONResponse, Response
+
+from boxwright.errors import PictureError, ServingError
+from boxwright.images import measure
+from boxwright.inference import Detector
+from boxwright.serving.asked import Asked
+from boxwright.serving.journal import Journal
+from boxwright.serving.limits import Limits
+from boxwright.serving.meters import Meters
+from boxwright.serving.refusal import Refusal
+from boxwright.store import digest_of_bytes
+
+log = logging.getLogger("boxwright.serving")
+
+_STATUS = {"pixels": 413, "format": 415, "frames": 415, "depth": 415}  # of a picture that is not read; else 400
+
+
+@dataclass(frozen=True)
+class Question:
+    """One request, read and admitted.
+
+    Attributes:
+        request_id: the event's id in the journal.
+        data: the encoded picture.
+        asked: what the request says beside it.
+        begin: `time.perf_counter()` at its arrival.
+    """
+
+    request_id: str
+    data: bytes
+    asked: Asked
+    begin: float
+
+
+class Answering:
+    """Answers questions into a journal.
+
+    Args:
+        journal: where records and pictures are kept.
+        limits: most pixels, and the share of pictures kept.
+        meters: told of every answer.
+    """
+
+    def __init__(self, journal: Journal, limits: Limits, meters: Meters) -> None:
+        self._journal, self._limits, self._meters = journal, limits, meters
+        self.journaling = True
+
+    def answer(self, detector: Detector, question: Question) -> Response:
+        """The answer of this detector, its record written.
+
+        Raises:
+            Refusal: the picture cannot be read, or the record cannot be written and the contract says to refuse then.
+        """
+        asked = question.asked
+        try:
+            picture = detector.read(
+                question.data, name=asked.file_name or "body", max_pixels=self._limits.pixels, one_frame=True
+            )
+        except PictureError as error:
+            raise Refusal(_STATUS.get(error.reason, 400), str(error)) from error
+        decoded = time.perf_counter()
+        found = detector.detect(picture)
+        detected = time.perf_counter()
+        digest = digest_of_bytes(question.data)
+        facts: dict[str, Any] = {
+            "event_id": question.request_id,
+            "at": time.time(),
+            "bundle": detector.bundle.digest,
+            "class_names": list(detector.contract.class_names),
+            "picture": digest,
+            "file_name": asked.file_name,
+            "camera": asked.conditions["camera"],
+            "width": picture.shape[1],
+            "height": picture.shape[0],
+            **measure(picture),
+            "latency_ms": (detected - question.begin) * 1e3,
+            "boxes_xyxy": found.boxes_xyxy.astype(float).round(3).tolist(),
+            "score": found.score.astype(float).round(6).tolist(),
+            "class_id": found.class_id.tolist(),
+        }
+        self._keep(detector, question.data, facts)
+        self._meters.observe(found, detector, conditions=asked.conditions, seconds=detected - question.begin)
+        timings = {"decode": (decoded - question.begin) * 1e3, "detect": (detected - decoded) * 1e3}
+        least = asked.least_score
+        chosen = detector.answered(found, asked.conditions) if least is None else found.score >= least
+        return JSONResponse(_body(facts, chosen, detector, timings))
+
+    def _keep(self, detector: Detector, data: bytes, facts: dict[str, Any]) -> None:
+        """Write the record, and the picture if it is kept; the gap is counted where the promise is to answer anyway."""
+        try:
+            if _sampled(facts["picture"], self._limits.keep_pictures):
+                self._journal.keep_picture(data, facts["picture"])
+            self._journal.append(facts)
+            self.journaling = True
+        except ServingError as error:
+            self._meters.gaps.inc()
+            self.journaling = False
+            log.error("%s", error)
+            if not answers_anyway(detector):
+                raise Refusal(503, str(error), {"Retry-After": "5"}) from error
+
+
+def answers_anyway(detector: Detector) -> bool:
+    """Whether the promise is to answer even without a record; the gap is counted."""
+    return detector.contract.degraded == "answer"
+
+
+def _body(facts: dict[str, Any], chosen: NDArray, detector: Detector, timings: dict[str, float]) -> dict[str, Any]:
+    """The answer: the chosen of the detections, (n,) bool: at their thresholds, or at what the caller asked for."""
+    names = detector.contract.class_names
+    return {
+        "request_id": facts["event_id"],
+        "model": {"bundle": facts["bundle"], "spec": detector.contract.spec_name},
+        "image": {"width": facts["width"], "height": facts["height"], "sha256": facts["picture"]},
+        "detections": [
+            {
+                "box_xyxy": facts["boxes_xyxy"][i],
+                "score": facts["score"][i],
+                "class_id": facts["class_id"][i],
+                "class_name": names[facts["class_id"][i]],
+            }
+            for i in np.flatnonzero(chosen).tolist()
+        ],
+        "timings_ms": {name: round(value, 3) for name, value in timings.items()},
+    }
+
+
+def _sampled(digest: str, share: float) -> bool:
+    """Whether a picture is kept; the same picture is always treated alike."""
+    return int(digest[:8], 16) < share * 0x1_0000_0000
