@@ -14,6 +14,7 @@ from boxwright.artifacts import Bundle, Rollout, Verdict
 from boxwright.cli.main import run
 from boxwright.errors import NameMoved, ParityError, StoreError
 from boxwright.lifecycle import ROLLOUT, release, releasing, take_back
+from boxwright.serving import Wanted
 from boxwright.serving.slot import Slot
 from boxwright.store import Store
 from tests.tiny_bundles import keep_verdict, tiny_bundle
@@ -160,7 +161,7 @@ def test_a_running_server_keeps_the_old_bundle_until_the_new_one_answered(
 ) -> None:
     store, first, second = two
     wanted, told = [second.digest], []
-    slot = Slot(lambda: wanted[0], lambda digest: store.get(digest, Bundle), on_failure=told.append)
+    slot = Slot(lambda: Wanted(wanted[0], "1"), lambda digest: store.get(digest, Bundle), on_failure=told.append)
     slot.follow()
     damage(folder_of(store, first))
     wanted[0] = first.digest
@@ -173,7 +174,7 @@ def test_a_running_server_asks_the_golden_images_too(two: tuple[Store, Bundle, B
     _, first, second = two
     bundles = {b.digest: b for b in (first, replace(second, golden=first.golden))}
     wanted, told = list(bundles), []
-    slot = Slot(lambda: wanted[0], lambda digest: bundles[digest], on_failure=told.append)
+    slot = Slot(lambda: Wanted(wanted[0], "1"), lambda digest: bundles[digest], on_failure=told.append)
     slot.follow()
     wanted.reverse()
     slot.follow()

@@ -15,7 +15,7 @@ from boxwright.detections import Detections
 from boxwright.images import letterbox, read_picture, write_jpeg
 from boxwright.inference import Detector, agreement, calibrated, decode
 from boxwright.lifecycle import ROLLOUT
-from boxwright.serving import promote, read_events
+from boxwright.serving import Wanted, promote, read_events
 from boxwright.serving.journal import Journal, read_records
 from tests.lifecycle.servers import Served, served
 
@@ -97,8 +97,8 @@ def test_limits_and_health(world, store_arguments: list[str], tmp_path: Path) ->
         assert server.ask("POST", "/v1/detect?min_score=x", picture, **bearer)[0] == 400
         assert server.ask("GET", "/v1/detect")[0] == 405
         metrics = server.ask("GET", "/metrics")[1].decode()
-        assert 'boxwright_requests_total{code="200"} 1.0' in metrics
-        assert 'boxwright_requests_total{code="401"} 2.0' in metrics
+        assert 'boxwright_requests_total{code="200",method="POST",route="/v1/detect"} 1.0' in metrics
+        assert 'boxwright_requests_total{code="401",method="POST",route="/v1/detect"} 2.0' in metrics
     events = read_events(Path(store_arguments[-1]))
     assert len(events) == 1  # refused requests are not answers
 
@@ -286,7 +286,7 @@ def test_what_a_server_does_without_its_journal_is_promised(world, promise: str,
 
     contract = world.candidate.contract.model_copy(update={"degraded": promise})
     bundle = replace(world.candidate, contract=contract)
-    slot = Slot(lambda: bundle.digest, lambda _digest: bundle, on_failure=pytest.fail)
+    slot = Slot(lambda: Wanted(bundle.digest, "fixed"), lambda _digest: bundle, on_failure=pytest.fail)
     picture = world.store.pictures.read(world.dataset.picture_digests[0])
     with TestClient(Server(slot, Full(tmp_path), Limits()).app()) as client:
         assert client.get("/v2/health/ready").status_code == 200
@@ -294,7 +294,7 @@ def test_what_a_server_does_without_its_journal_is_promised(world, promise: str,
         assert answer.status_code == (200 if promise == "answer" else 503)
         assert ("detections" in answer.json()) == (promise == "answer")
         assert client.get("/v2/health/ready").status_code == (200 if promise == "answer" else 503)
-        assert "boxwright_journal_gaps_total 1.0" in client.get("/metrics").text
+        assert "boxwright_journal_gap_total 1.0" in client.get("/metrics").text
 
 
 def test_a_slow_body_gives_its_place_back(world, tmp_path: Path) -> None:
@@ -304,7 +304,9 @@ def test_a_slow_body_gives_its_place_back(world, tmp_path: Path) -> None:
     from boxwright.serving.limits import Limits
     from boxwright.serving.slot import Slot
 
-    slot = Slot(lambda: world.candidate.digest, lambda _digest: world.candidate, on_failure=pytest.fail)
+    slot = Slot(
+        lambda: Wanted(world.candidate.digest, "fixed"), lambda _digest: world.candidate, on_failure=pytest.fail
+    )
     slot.follow()
     app = Server(slot, Journal(tmp_path), Limits(in_flight=1, waiting=0, body_seconds=0.2)).app()
     picture = world.store.pictures.read(world.dataset.picture_digests[0])

@@ -12,6 +12,7 @@ from boxwright.cli.progress import say
 from boxwright.cli.terminal import STORE, StoreOption, find, open_store
 from boxwright.errors import InputError, NotReleasable, ServingError
 from boxwright.lifecycle import current_rollout
+from boxwright.serving import Wanted
 
 
 def add_to(app: typer.Typer) -> None:
@@ -49,14 +50,14 @@ def serve(
     if bundle is None:
         opened = open_store(store)
 
-        def wanted() -> str:
+        def wanted() -> Wanted:
             rollout = current_rollout(opened)
             if rollout is None:
                 raise NotReleasable(
                     f"Nothing is promoted in '{store}': a bundle is served once its verdict passes. `boxwright turn` promotes it "
                     f"then and says what is not met otherwise; `boxwright promote VERDICT` does it by hand."
                 )
-            return rollout.primary
+            return Wanted(rollout.primary, str(rollout.number), rollout.previous)
 
         wanted()
         load = lambda digest: opened.get(digest, Bundle)  # noqa: E731
@@ -67,7 +68,7 @@ def serve(
             raise NotReleasable(
                 f"Bundle {fixed.digest[:12]} is served only with a passing verdict for exactly this digest (--verdict)."
             )
-        wanted, load = (lambda: fixed.digest), (lambda _digest: fixed)
+        wanted, load = (lambda: Wanted(fixed.digest, "fixed")), (lambda _digest: fixed)
     say(f"serving on http://{host}:{port}; ask it: curl --data-binary @image.jpg http://{host}:{port}/v1/detect")
     run(
         wanted, load, journal=journal or store / "journal", host=host, port=port, limits=limits,

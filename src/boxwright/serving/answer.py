@@ -34,12 +34,14 @@ class Question:
     """One request, read and admitted.
 
     Attributes:
-        request_id: the event's id in the journal.
+        event_id: of its record in the journal; nobody outside chooses it.
+        request_id: what the client calls the request, or the event's id.
         data: the encoded picture.
         asked: what the request says beside it.
         begin: `time.perf_counter()` at its arrival.
     """
 
+    event_id: str
     request_id: str
     data: bytes
     asked: Asked
@@ -77,7 +79,8 @@ class Answering:
         detected = time.perf_counter()
         digest = digest_of_bytes(question.data)
         facts: dict[str, Any] = {
-            "event_id": question.request_id,
+            "event_id": question.event_id,
+            "request_id": question.request_id,
             "at": time.time(),
             "bundle": detector.bundle.digest,
             "class_names": list(detector.contract.class_names),
@@ -93,7 +96,7 @@ class Answering:
             "class_id": found.class_id.tolist(),
         }
         self._keep(detector, question.data, facts)
-        self._meters.observe(found, detector, conditions=asked.conditions, seconds=detected - question.begin)
+        self._meters.observe(found, detector, conditions=asked.conditions)
         timings = {"decode": (decoded - question.begin) * 1e3, "detect": (detected - decoded) * 1e3}
         least = asked.least_score
         chosen = detector.answered(found, asked.conditions) if least is None else found.score >= least
@@ -123,7 +126,8 @@ def _body(facts: dict[str, Any], chosen: NDArray, detector: Detector, timings: d
     """The answer: the chosen of the detections, (n,) bool: at their thresholds, or at what the caller asked for."""
     names = detector.contract.class_names
     return {
-        "request_id": facts["event_id"],
+        "request_id": facts["request_id"],
+        "event_id": facts["event_id"],
         "model": {"bundle": facts["bundle"], "spec": detector.contract.spec_name},
         "image": {"width": facts["width"], "height": facts["height"], "sha256": facts["picture"]},
         "detections": [

@@ -1,12 +1,13 @@
 """The HTTP app: a plain ASGI application around one slot and one journal.
 
     POST /v1/detect        body: a picture file (JPEG, PNG, WebP, BMP, TIFF, PPM); answer: boxes in its upright pixels
-    GET  /v2/health/live   the event loop answers
+    GET  /v2/health/live   the event loop answers, and no worker is wedged
     GET  /v2/health/ready  a bundle is loaded, has answered its golden pictures, and the last record was written
     GET  /metrics          Prometheus
 
-The way of a request, each step in a file of its own: who asks (`callers`), a place (`admission`), the body (`body`), what it
-says (`asked`), and in a worker thread decode, detect, journal, answer (`answer`). Decoding never runs on the event loop.
+The way of a request, each step in a file of its own: a name and a count (`counted`), who asks (`callers`), a place (`admission`), the
+body (`body`), what it says (`asked`), and in a worker thread decode, detect, journal, answer (`answer`). Decoding never runs on the event
+loop. Beside the requests: the rollout is followed (`following`) and the rest looked after (`housekeeping`), each in a thread of its own.
 """
 
 from __future__ import annotations
@@ -15,27 +16,35 @@ import asyncio
 import contextlib
 import logging
 import time
-import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from prometheus_client import generate_latest
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from boxwright.serving.admission import Admission
 from boxwright.serving.answer import Answering, Question, answers_anyway
 from boxwright.serving.asked import read_asked
 from boxwright.serving.body import read_body
 from boxwright.serving.callers import check_caller
+from boxwright.serving.counted import Counted
+from boxwright.serving.following import Follower
+from boxwright.serving.health import Watch, rollout_facts
+from boxwright.serving.housekeeping import Changes, Housekeeping, Shedding
 from boxwright.serving.journal import Journal
 from boxwright.serving.limits import Limits
-from boxwright.serving.meters import Meters
+from boxwright.serving.logs import note
+from boxwright.serving.meters import Meters, total
+from boxwright.serving.readings import RolloutReadings, WorkReadings, read_process
 from boxwright.serving.refusal import Refusal
-from boxwright.serving.slot import Slot
+from boxwright.serving.slot import Served, Slot
 
 log = logging.getLogger("boxwright.serving")
+
+DETECT, LIVE, READY, METRICS = "/v1/detect", "/v2/health/live", "/v2/health/ready", "/metrics"
 
 
 class Server:
@@ -44,73 +53,111 @@ class Server:
     def __init__(self, slot: Slot, journal: Journal, limits: Limits) -> None:
         self._slot, self._journal, self._limits = slot, journal, limits
         self.meters = Meters()
+        self.watch = Watch()
+        self.meters.read_from(RolloutReadings(slot), WorkReadings(self.watch, lambda: not self.reasons()))
+        read_process(self.meters.registry)
         self._admission = Admission(limits, self.meters)
         self._answering = Answering(journal, limits, self.meters)
         self._draining = False
         self._conditions: set[str] = set()  # of every bundle that answered here: a rollback must not turn clients away
 
-    def app(self) -> Starlette:
+    def app(self) -> ASGIApp:
         """The ASGI application."""
         routes = [
-            Route("/v1/detect", self._detect, methods=["POST"]),
-            Route("/v2/health/live", self._live),
-            Route("/v2/health/ready", self._ready),
-            Route("/metrics", self._metrics),
+            Route(DETECT, self._detect, methods=["POST"]),
+            Route(LIVE, self._live),
+            Route(READY, self._ready),
+            Route(METRICS, self._metrics),
         ]
-        return Starlette(routes=routes, lifespan=self._lifespan)
+        paths = [route.path for route in routes]
+        return Counted(Starlette(routes=routes, lifespan=self._lifespan), self.meters, routes=paths)
+
+    def reasons(self) -> list[str]:
+        """Why no requests should be sent here, in plain words; empty when it is ready."""
+        detector = self._slot.detector
+        without_journal = not self._answering.journaling and not (detector and answers_anyway(detector))
+        return [
+            *(["no bundle has been loaded yet that answers its golden images"] if detector is None else []),
+            *(["the server is about to stop"] if self._draining else []),
+            *(["the journal cannot be written, and the promise is to refuse then"] if without_journal else []),
+        ]
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
-        await asyncio.get_running_loop().run_in_executor(None, self._slot.follow)
-        following = asyncio.create_task(self._follow())
+        if self._slot.current is None:
+            await asyncio.get_running_loop().run_in_executor(None, self._slot.follow)
+        following = Follower(self._slot, every_s=self._limits.follow_seconds)
+        house = Housekeeping(*self._chores())
+        following.start()
+        house.start()
+        beating = asyncio.create_task(self.watch.beat())
+        note("started", {"ready": not self.reasons()})
         yield
         self._draining = True
-        following.cancel()
+        note("draining")
+        beating.cancel()
+        following.stop()
+        house.stop()
         self._admission.close()
         self._journal.close()
+        note("stopped")
 
-    async def _follow(self) -> None:
-        while True:
-            await asyncio.sleep(self._limits.follow_seconds)
-            await asyncio.get_running_loop().run_in_executor(None, self._slot.follow)
+    def _chores(self) -> list[Callable[[], None]]:
+        """What is looked after every second."""
+        gaps = lambda: {"gap": int(total(self.meters.gaps))}  # noqa: E731
+        return [
+            Shedding(lambda: total(self.meters.shed)),
+            Changes(lambda: "" if self._answering.journaling else "a record could not be written",
+                    began="journal_lost", ended="journal_recovered", facts=gaps),
+            Changes(lambda: "; ".join(self.watch.complaints()), began="wedged", ended="unwedged"),
+            Changes(lambda: "the rollout was not seen for a while" if self._slot.state.stale else "",
+                    began="following_stale", ended="following_again"),
+        ]  # fmt: skip
 
     async def _live(self, _request: Request) -> Response:
-        return JSONResponse({"live": True})
+        complaints = self.watch.complaints()
+        return JSONResponse({"live": not complaints, "reasons": complaints}, status_code=503 if complaints else 200)
 
     async def _ready(self, _request: Request) -> Response:
-        detector = self._slot.detector
-        written = self._answering.journaling
-        ready = detector is not None and not self._draining and (written or answers_anyway(detector))
-        body = {"ready": ready, "bundle": detector.bundle.digest if detector else None}
-        return JSONResponse(body, status_code=200 if ready else 503, headers={} if ready else {"Retry-After": "1"})
+        reasons, state = self.reasons(), self._slot.state
+        body = {
+            "ready": not reasons,
+            "reasons": reasons,
+            "bundle": state.serving.digest if state.serving else None,
+            "release": state.serving.release if state.serving else None,
+            "rollout": rollout_facts(state),
+            "journal": {"written": self._answering.journaling, "gap": int(total(self.meters.gaps))},
+        }
+        return JSONResponse(body, status_code=503 if reasons else 200, headers={"Retry-After": "1"} if reasons else {})
 
     async def _metrics(self, _request: Request) -> Response:
         return Response(generate_latest(self.meters.registry), media_type="text/plain; version=0.0.4")
 
     async def _detect(self, request: Request) -> Response:
-        request_id = uuid.uuid4().hex
         begin = time.perf_counter()
+        served = self._slot.current  # detector and release are taken once: no answer is of two bundles
         try:
-            response = await self._answer(request, request_id, begin)
+            response = await self._answer(request, served, begin)
         except Refusal as refusal:
-            response = refusal.response(request_id)
+            response = refusal.response(request.state.request_id)
         except ClientDisconnect:
             response = Response(status_code=499)
         except Exception:
-            log.exception("request %s failed", request_id)
-            response = Refusal(500, "the server failed").response(request_id)
-        self.meters.requests.labels(str(response.status_code)).inc()
-        response.headers["X-Request-Id"] = request_id
+            log.exception("request %s failed", request.state.request_id)
+            response = Refusal(500, "the server failed").response(request.state.request_id)
+        if served is not None:
+            response.headers["X-Model-Digest"], response.headers["X-Release"] = served.digest, served.release
         return response
 
-    async def _answer(self, request: Request, request_id: str, begin: float) -> Response:
+    async def _answer(self, request: Request, served: Served | None, begin: float) -> Response:
         check_caller(request, self._limits)
-        detector = self._slot.detector
-        if detector is None or self._draining:
+        if served is None or self._draining:
             raise Refusal(503, "no bundle is ready to answer", {"Retry-After": "1"})
+        detector = served.detector
         with self._admission.place():
             data = await read_body(request, self._limits)
             thresholds = detector.contract.condition_thresholds
             self._conditions |= thresholds.keys()
-            question = Question(request_id, data, read_asked(request, thresholds, known=self._conditions), begin)
+            asked = read_asked(request, thresholds, known=self._conditions)
+            question = Question(request.state.event_id, request.state.request_id, data, asked, begin)
             return await self._admission.work(lambda: self._answering.answer(detector, question))

@@ -1,16 +1,27 @@
-"""What Prometheus may read. Never labelled by camera or request: labels must stay few."""
+"""What Prometheus may read, and where it is counted. Never labelled by camera or request: labels must stay few.
+
+Counted here is what happens; what simply is (rollout, journal, process) is read when somebody asks, in `readings`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.registry import Collector
 
 from boxwright.detections import Detections
 from boxwright.inference import Detector
+from boxwright.serving.tallies import Tallies
 
-_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-_SCORES = tuple(i / 10 for i in range(1, 11))
+_SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0)
+_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
+OTHER = "other"
+
+
+def total(counter: Counter) -> float:
+    """The sum over all labels."""
+    return sum(s.value for family in counter.collect() for s in family.samples if s.name.endswith("_total"))
 
 
 class Meters:
@@ -18,28 +29,44 @@ class Meters:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter("boxwright_requests", "Answers by status code.", ["code"], registry=self.registry)
+        self.requests = Counter(
+            "boxwright_requests", "Responses, of all routes.", ["route", "method", "code"], registry=self.registry
+        )
+        self.duration = Histogram(
+            "boxwright_request_duration_seconds", "From the request's header to the last byte of the response.",
+            ["route", "code"], buckets=_SECONDS, registry=self.registry,
+        )  # fmt: skip
+        self.in_flight = Gauge("boxwright_in_flight", "Requests received and not yet answered.", registry=self.registry)
         self.shed = Counter("boxwright_shed", "Requests refused because too many were in hand.", registry=self.registry)
         self.gaps = Counter(
-            "boxwright_journal_gaps", "Pictures detected on whose record could not be written.", registry=self.registry
+            "boxwright_journal_gap", "Answers given or refused without a record.", registry=self.registry
         )
-        self.in_hand = Gauge("boxwright_in_hand", "Requests taken and not yet answered.", registry=self.registry)
-        self.latency = Histogram(
-            "boxwright_latency_seconds", "From request to boxes.", buckets=_SECONDS, registry=self.registry
-        )
-        self.score = Histogram(
-            "boxwright_score", "Scores of answered detections.", buckets=_SCORES, registry=self.registry
-        )
-        self.detections = Counter(
-            "boxwright_detections", "Answered detections.", ["class_name"], registry=self.registry
-        )
-        self.empty = Counter("boxwright_empty", "Pictures answered without a detection.", registry=self.registry)
+        self.in_hand = Gauge("boxwright_in_hand", "Requests that hold a place.", registry=self.registry)
+        self.invalid_output = Counter(
+            "boxwright_invalid_output", "Images whose model output broke its contract; answered with 500.", ["kind"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.tallies = Tallies()
+        self.registry.register(self.tallies)
 
-    def observe(self, found: Detections, detector: Detector, *, conditions: Mapping[str, str], seconds: float) -> None:
-        """Note one answer to a picture of these conditions."""
-        answered = found[detector.answered(found, conditions)]
-        self.latency.observe(seconds)
-        self.empty.inc(len(answered) == 0)
-        for score, class_id in zip(answered.score.tolist(), answered.class_id.tolist(), strict=True):
-            self.score.observe(score)
-            self.detections.labels(detector.contract.class_names[class_id]).inc()
+    def read_from(self, *collectors: Collector) -> None:
+        """What is read when somebody asks, beside what is counted."""
+        for collector in collectors:
+            self.registry.register(collector)
+
+    def responded(self, *, route: str, method: str, code: int, seconds: float) -> None:
+        """Note one response.
+
+        Args:
+            route: path of a known route, or `other`.
+            method: as the client wrote it; an unusual one counts as `other`.
+            code: HTTP status.
+            seconds: from its header to its end.
+        """
+        self.requests.labels(route, method if method in _METHODS else OTHER, str(code)).inc()
+        self.duration.labels(route, str(code)).observe(seconds)
+
+    def observe(self, found: Detections, detector: Detector, *, conditions: Mapping[str, str]) -> None:
+        """Note one answer to an image of these conditions."""
+        answered = detector.answered(found, conditions)
+        self.tallies.add(found.score[answered], found.class_id[answered], detector.contract.class_names)

@@ -13,13 +13,15 @@ from boxwright.errors import ServingError
 from boxwright.serving.app import Server
 from boxwright.serving.journal import Journal
 from boxwright.serving.limits import Limits
-from boxwright.serving.slot import Slot
+from boxwright.serving.logs import logging_to
+from boxwright.serving.slot import Following, Slot
+from boxwright.serving.wanted import Wanted
 
 _DRAIN_SECONDS = 25
 
 
 def run(
-    wanted: Callable[[], str],
+    wanted: Callable[[], Wanted],
     load: Callable[[str], Bundle],
     *,
     journal: Path,
@@ -32,7 +34,7 @@ def run(
     """Serve until told to stop; requests in flight are finished.
 
     Args:
-        wanted: digest of the bundle that should answer; asked again and again.
+        wanted: what should answer; asked again and again.
         load: digest to bundle.
         journal: folder of the journal.
         host, port: where to listen.
@@ -47,22 +49,28 @@ def run(
         raise ServingError(
             f"Listening on '{host}' lets others in; give a token (`--token-file`), or listen on 127.0.0.1."
         )
-    failures: list[str] = []
+    slot = Slot(wanted, load)
+    opened = Journal(journal, flush_to_disk=flush_to_disk)
+    with logging_to(journal):
+        slot.follow()
+        if slot.current is None:
+            raise ServingError(_none_answers(slot.state))
+        config = uvicorn.Config(
+            Server(slot, opened, limits).app(), host=host, port=port, log_config=None, access_log=False, timeout_keep_alive=65,
+            timeout_graceful_shutdown=_DRAIN_SECONDS, server_header=False,
+        )  # fmt: skip
+        uvicorn.Server(config).run()
 
-    def note(sentence: str) -> None:
-        failures.append(sentence)
-        tell(sentence)
 
-    slot = Slot(wanted, load, on_failure=note)
-    slot.follow()
-    if slot.detector is None:
-        raise ServingError(f"No bundle can answer: {failures[-1] if failures else 'none is wanted'}")
-    server = Server(slot, Journal(journal, flush_to_disk=flush_to_disk), limits)
-    config = uvicorn.Config(
-        server.app(), host=host, port=port, log_level="warning", access_log=False, timeout_keep_alive=65,
-        timeout_graceful_shutdown=_DRAIN_SECONDS, server_header=False,
-    )  # fmt: skip
-    uvicorn.Server(config).run()
+def _none_answers(state: Following) -> str:
+    """Why the server does not start; which other bundle should answer is for people to say, never for the server."""
+    if state.failure is None:
+        return f"No bundle can answer, the rollout cannot be read: {state.look_failure}"
+    return (
+        f"No bundle can answer: bundle {state.failure.bundle[:12]} is wanted and was not taken: {state.failure.sentence} "
+        "A server starts with the bundle that the rollout names or not at all; export that bundle again, or return to the one before "
+        "with `boxwright rollback`."
+    )
 
 
 def _is_loopback(host: str) -> bool:

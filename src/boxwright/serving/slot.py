@@ -1,63 +1,321 @@
 """The detector that answers, and how another takes its place without a dropped request.
 
-A new bundle is loaded, answers its golden pictures and is warmed before the pointer moves; requests in flight finish
-with the detector they began with. A bundle that fails on the way never answers, and the old one stays.
+A look asks which bundle is wanted. If it is the one that answered before, which is kept loaded, the two change places at once: that
+is how a rollback takes effect. Any other is loaded beside the one that answers, answers its golden images and is warmed before the
+pointer moves; requests in flight finish with the detector they began with. A bundle that fails on the way never answers, the present one
+stays, and it is tried again: after a while, and at once when the rollout moves. Nothing that goes wrong here ends the following.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from boxwright.artifacts import Bundle
-from boxwright.errors import BoxwrightError
 from boxwright.inference import Detector
+from boxwright.serving.loading import Attempt, open_detector
+from boxwright.serving.logs import note
+from boxwright.serving.retries import Retries
+from boxwright.serving.wanted import Wanted
 
-_WARM_UPS = 2
+STALE_SECONDS = 10.0  # without a good look
+LOAD_SECONDS = 120.0  # an attempt that takes longer is given up
+_MOST_GIVEN_UP = 2  # attempts whose thread still hangs; beyond these nothing more is loaded
+
+
+@dataclass(frozen=True)
+class Served:
+    """A detector that may answer, and under which release."""
+
+    detector: Detector
+    release: str
+
+    @property
+    def digest(self) -> str:
+        """Of its bundle."""
+        return self.detector.bundle.digest
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The last bundle that was not taken.
+
+    Attributes:
+        bundle: its digest.
+        at: when, seconds since 1970.
+        kind: name of the exception.
+        sentence: what happened.
+        attempts: how often it failed in a row.
+        retry_in_s: seconds until the next attempt.
+    """
+
+    bundle: str
+    at: float
+    kind: str
+    sentence: str
+    attempts: int
+    retry_in_s: float
+
+
+@dataclass(frozen=True)
+class Following:
+    """How following the rollout stands.
+
+    Attributes:
+        state: `starting` (nothing answers yet), `current` (what is wanted answers), `loading`, `retrying` (what is wanted failed, the
+            present one answers), `stale` (no good look for 10 s, the present one answers).
+        wanted: as last seen.
+        serving: what answers.
+        warm: digest of the bundle kept loaded beside it.
+        last_look_at: of the last good look, seconds since 1970; None before the first.
+        last_look_age_s: seconds since then.
+        look_failure: why the last look failed; empty when it did not.
+        failure: the last bundle that was not taken; None once the wanted one answers.
+        load_failures: bundles not taken since the start, every attempt counted.
+        swaps, warm_swaps: how often the pointer moved, and how often to a bundle that was kept loaded.
+    """
+
+    state: str
+    wanted: Wanted | None
+    serving: Served | None
+    warm: str | None
+    last_look_at: float | None
+    last_look_age_s: float | None
+    look_failure: str
+    failure: Failure | None
+    load_failures: int
+    swaps: int
+    warm_swaps: int
+
+    @property
+    def stale(self) -> bool:
+        """Whether the rollout was not seen for a while."""
+        return self.last_look_age_s is None or self.last_look_age_s > STALE_SECONDS
 
 
 class Slot:
-    """Holds the detector in use.
+    """Holds the detector in use and the one before.
 
     Args:
-        wanted: digest that should answer now; asked again by `follow`.
+        wanted: what should answer now; asked at every look, may fail and may hang.
         load: digest to bundle.
-        on_failure: told when a wanted bundle could not be taken.
+        on_failure: told when a wanted bundle was not taken, or could not be asked for.
+        clock: seconds that never go back.
+        rng: of the jitter between attempts.
     """
 
     def __init__(
-        self, wanted: Callable[[], str], load: Callable[[str], Bundle], *, on_failure: Callable[[str], None]
+        self,
+        wanted: Callable[[], Wanted],
+        load: Callable[[str], Bundle],
+        *,
+        on_failure: Callable[[str], object] = lambda _sentence: None,
+        clock: Callable[[], float] = time.monotonic,
+        rng: np.random.Generator | None = None,
     ) -> None:
-        self._wanted, self._load, self._on_failure = wanted, load, on_failure
-        self._detector: Detector | None = None
-        self._refused: set[str] = set()
-        self._lock = threading.Lock()
+        self._wanted, self._load, self._on_failure, self._clock = wanted, load, on_failure, clock
+        rng = rng or np.random.default_rng()
+        self._lock = threading.Lock()  # of everything below; never held while a bundle is loaded or the store is read
+        self._following = threading.Lock()  # one look at a time
+        self._current: Served | None = None
+        self._warm: Served | None = None
+        self._seen: Wanted | None = None
+        self._looked: tuple[float, float] | None = None  # monotonic, wall
+        self._look_failure = ""
+        self._attempt: Attempt | None = None
+        self._given_up: list[Attempt] = []
+        self._retries, self._retries_of_previous = Retries(clock, rng), Retries(clock, rng)
+        self._failure: Failure | None = None
+        self._load_failures = self._swaps = self._warm_swaps = 0
+
+    @property
+    def current(self) -> Served | None:
+        """What answers now, detector and release together; None before the first is ready."""
+        return self._current
 
     @property
     def detector(self) -> Detector | None:
         """The detector in use; None before the first is ready."""
-        return self._detector
+        current = self._current
+        return current.detector if current else None
 
     def follow(self) -> None:
-        """Take the wanted bundle, if it is another; a failure is told once per digest and changes nothing."""
+        """Look once, and load what is wanted in this thread; a failure is told and changes nothing."""
+        wanted = self._look()
         with self._lock:
+            if wanted is None or self._flipped(wanted) or not self._retries.due:
+                return
+            self._warm = None  # a third bundle: never more than two are loaded
+        try:
+            found: Detector | BaseException = open_detector(self._load, wanted.bundle)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a runtime's panic is no Exception
+            found = error
+        with self._lock:
+            self._arrived(wanted.bundle, found)
+
+    def look(self) -> None:
+        """Look once; what is not loaded yet is loaded in a thread of its own."""
+        wanted = self._look()
+        with self._lock:
+            self._give_up_what_hangs()
+            if wanted is None:
+                return
+            if not self._flipped(wanted):
+                if self._retries.due:
+                    self._begin(wanted.bundle)
+            elif self._lacks_previous(wanted) and self._retries_of_previous.due:
+                assert wanted.previous is not None
+                self._begin(wanted.previous)
+
+    @property
+    def state(self) -> Following:
+        """How following stands at this moment; never waits for the store."""
+        with self._lock:
+            age = None if self._looked is None else self._clock() - self._looked[0]
+            failure = self._failure
+            if failure is not None:
+                failure = Failure(**{**vars(failure), "retry_in_s": self._retries.wait_s})
+            return Following(
+                state=self._state(age), wanted=self._seen, serving=self._current,
+                warm=self._warm.digest if self._warm else None,
+                last_look_at=self._looked[1] if self._looked else None, last_look_age_s=age, look_failure=self._look_failure,
+                failure=failure, load_failures=self._load_failures, swaps=self._swaps, warm_swaps=self._warm_swaps,
+            )  # fmt: skip
+
+    def _look(self) -> Wanted | None:
+        """What is wanted; None when it cannot be found out, which is told once until it changes."""
+        with self._following:
             try:
-                digest = self._wanted()
-            except (BoxwrightError, OSError) as error:
-                self._on_failure(f"the wanted bundle cannot be read, the present one stays: {error}")
-                return
-            current = self._detector
-            if digest in self._refused or (current is not None and current.bundle.digest == digest):
-                return
-            try:
-                detector = Detector(self._load(digest), check_golden=True)
-                for _ in range(_WARM_UPS):
-                    detector.detect(np.zeros((*detector.contract.input_hw, 3), np.uint8))
-            except Exception as error:
-                if not isinstance(error, OSError):  # a disk may recover; a bundle does not
-                    self._refused.add(digest)
-                self._on_failure(f"bundle {digest[:12]} was not taken: {type(error).__name__}: {error}")
-                return
-            self._detector = detector
+                wanted = self._wanted()
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:  # a runtime's panic is no Exception
+                sentence = f"{type(error).__name__}: {error}"
+                with self._lock:
+                    told, self._look_failure = self._look_failure == sentence, sentence
+                if not told:
+                    note("look_failed", {"reason": sentence, "serving": _short(self._current)}, level="error")
+                    self._on_failure(f"the wanted bundle cannot be read, the present one stays: {error}")
+                return None
+            with self._lock:
+                if self._look_failure:
+                    note("look_recovered", {"wanted": wanted.bundle[:12], "release": wanted.release})
+                self._look_failure, self._looked = "", (self._clock(), time.time())
+                self._see(wanted)
+        return wanted
+
+    # -- under the lock
+
+    def _see(self, wanted: Wanted) -> None:
+        if wanted == self._seen:
+            return
+        if self._seen is not None:
+            note("wanted_moved", {"bundle": wanted.bundle[:12], "release": wanted.release,
+                                  "from": self._seen.bundle[:12], "from_release": self._seen.release})  # fmt: skip
+        self._seen, self._failure = wanted, None
+        self._retries.reset()
+        self._retries_of_previous.reset()
+
+    def _flipped(self, wanted: Wanted) -> bool:
+        """Whether the wanted bundle answers, after a flip if it is the warm one."""
+        current, warm = self._current, self._warm
+        if current is not None and current.digest == wanted.bundle:
+            if current.release != wanted.release:
+                self._current = Served(current.detector, wanted.release)
+                note("release_renamed", {"bundle": wanted.bundle[:12], "release": wanted.release})
+            return True
+        if warm is not None and warm.digest == wanted.bundle:
+            self._take(warm.detector, wanted.release)
+            self._warm_swaps += 1
+            return True
+        return False
+
+    def _take(self, detector: Detector, release: str) -> None:
+        before, self._current = self._current, Served(detector, release)
+        self._failure = None
+        self._retries.reset()
+        if before is None:
+            note("serving", {"bundle": self._current.digest[:12], "release": release})
+            return
+        self._warm = before
+        self._swaps += 1
+        note("swapped", {"bundle": self._current.digest[:12], "release": release,
+                         "from": before.digest[:12], "from_release": before.release})  # fmt: skip
+
+    def _begin(self, digest: str) -> None:
+        """Begin to load a bundle, unless one is being loaded."""
+        if self._attempt is not None or len(self._given_up) >= _MOST_GIVEN_UP:
+            return
+        self._warm = None  # a third bundle: never more than two are loaded
+        self._attempt = Attempt(digest, self._load, begun=self._clock(), done=self._end)
+        self._attempt.start()
+
+    def _end(self, attempt: Attempt, found: Detector | BaseException) -> None:
+        with self._lock:
+            given_up = attempt is not self._attempt
+            if not given_up:
+                self._attempt = None
+            if not given_up or isinstance(found, Detector):  # late is better than never; a late failure was counted
+                self._arrived(attempt.digest, found)
+
+    def _arrived(self, digest: str, found: Detector | BaseException) -> None:
+        """Take a loaded bundle, if it is still wanted, or note what stopped it."""
+        wanted = self._seen
+        if wanted is None or digest not in (wanted.bundle, wanted.previous):
+            return  # the rollout moved on meanwhile
+        if isinstance(found, BaseException):
+            self._failed(digest, found)
+        elif digest == wanted.bundle:
+            if self._current is None or self._current.digest != digest:
+                self._take(found, wanted.release)
+        elif self._current is not None and self._current.digest != digest:
+            self._warm = Served(found, "")
+            self._retries_of_previous.reset()
+            note("warm", {"bundle": digest[:12]})
+
+    def _failed(self, digest: str, error: BaseException) -> None:
+        is_wanted = self._seen is not None and digest == self._seen.bundle
+        retries = self._retries if is_wanted else self._retries_of_previous
+        wait, sentence = retries.failed(), f"{type(error).__name__}: {error}"
+        self._load_failures += 1
+        if is_wanted:
+            self._failure = Failure(digest, time.time(), type(error).__name__, sentence, retries.attempts, wait)
+        note(
+            "load_failed",
+            {"bundle": digest[:12], "role": "wanted" if is_wanted else "previous", "attempt": retries.attempts,
+             "retry_in_s": round(wait, 1), "reason": sentence, "serving": _short(self._current)},
+            level="error",
+        )  # fmt: skip
+        if is_wanted:
+            self._on_failure(f"bundle {digest[:12]} was not taken: {sentence}")
+
+    def _give_up_what_hangs(self) -> None:
+        self._given_up = [attempt for attempt in self._given_up if attempt.running]
+        attempt = self._attempt
+        if attempt is not None and self._clock() - attempt.begun > LOAD_SECONDS:
+            self._attempt = None
+            self._given_up.append(attempt)
+            self._arrived(attempt.digest, TimeoutError(f"it was not loaded within {LOAD_SECONDS:g} s"))
+
+    def _lacks_previous(self, wanted: Wanted) -> bool:
+        has = {one.digest for one in (self._current, self._warm) if one is not None}
+        return wanted.previous is not None and wanted.previous not in has
+
+    def _state(self, age: float | None) -> str:
+        if self._current is None:
+            return "starting"
+        if age is None or age > STALE_SECONDS:
+            return "stale"
+        if self._seen is not None and self._seen.bundle == self._current.digest:
+            return "current"
+        return "retrying" if self._failure else "loading"
+
+
+def _short(served: Served | None) -> str:
+    return served.digest[:12] if served else "none"

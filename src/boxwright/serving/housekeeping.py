@@ -1,0 +1,97 @@
+"""What is looked after every second beside the requests: changes of state become a line in the log.
+
+A thread of its own: it may wait for the disk, and nothing waits for it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from boxwright.serving.logs import note
+
+_EVERY_S = 1.0
+_QUIET_S = 10.0  # without a refusal: shedding has ended
+
+
+class Housekeeping:
+    """Calls its chores every second from `start` to `stop`; one that fails is noted and called again.
+
+    Args:
+        chores: what to do.
+        every_s: seconds between two rounds.
+    """
+
+    def __init__(self, *chores: Callable[[], None], every_s: float = _EVERY_S) -> None:
+        self._chores, self._every_s = chores, every_s
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """No further round; one that hangs is left behind."""
+        self._over.set()
+        self._thread.join(timeout=1.0)
+
+    def _run(self) -> None:
+        while not self._over.wait(self._every_s):
+            for chore in self._chores:
+                try:
+                    chore()
+                except BaseException as error:  # the next round is due in a second
+                    note("housekeeping_failed", {"reason": f"{type(error).__name__}: {error}"}, level="error")
+
+
+class Shedding:
+    """Notes when refusals for lack of room begin, and when they have ended and how many there were.
+
+    Args:
+        refused: how many there were since the start.
+        clock: seconds that never go back.
+    """
+
+    def __init__(self, refused: Callable[[], float], clock: Callable[[], float] = time.monotonic) -> None:
+        self._refused, self._clock = refused, clock
+        self._seen = self._before = refused()
+        self._last: float | None = None  # when the last one was seen, while shedding
+
+    def __call__(self) -> None:
+        """One look."""
+        now, count = self._clock(), self._refused()
+        if count > self._seen:
+            if self._last is None:
+                self._before = self._seen
+                note("shedding_began", {}, level="warning")
+            self._seen, self._last = count, now
+        elif self._last is not None and now - self._last > _QUIET_S:
+            self._last = None
+            note("shedding_ended", {"refused": int(count - self._before)})
+
+
+class Changes:
+    """Notes a condition when it begins and when it is over.
+
+    Args:
+        what: the condition's words now; empty when it does not hold.
+        began, ended: the events.
+        facts: more for the line that says it is over.
+    """
+
+    def __init__(
+        self, what: Callable[[], str], *, began: str, ended: str, facts: Callable[[], dict[str, object]] = dict
+    ) -> None:
+        self._what, self._began, self._ended, self._facts = what, began, ended, facts
+        self._holds = False
+
+    def __call__(self) -> None:
+        """One look."""
+        words = self._what()
+        if words and not self._holds:
+            note(self._began, {"reason": words, **self._facts()}, level="error")
+        elif self._holds and not words:
+            note(self._ended, self._facts())
+        self._holds = bool(words)
