@@ -5,9 +5,10 @@
     GET  /v2/health/ready  a bundle is loaded, has answered its golden pictures, and the last record was written
     GET  /metrics          Prometheus
 
-The way of a request, each step in a file of its own: a name and a count (`counted`), who asks (`callers`), a place (`admission`), the
-body (`body`), what it says (`asked`), and in a worker thread decode, detect, journal, answer (`answer`). Decoding never runs on the event
-loop. Beside the requests: the rollout is followed (`following`) and the rest looked after (`housekeeping`), each in a thread of its own.
+The way of a request, each step in a file of its own: a name and a count (`counted`), who asks (`callers`), until when (`deadline`), the
+body (`body`), what it says (`asked`), a place by the size of the image (`admission`, `lane`), and in a worker thread decode, detect,
+journal, answer (`answer`). Decoding never runs on the event loop. Beside the requests: the rollout is followed (`following`) and the rest
+looked after (`housekeeping`), each in a thread of its own.
 """
 
 from __future__ import annotations
@@ -25,12 +26,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from boxwright.inference import Detector
 from boxwright.serving.admission import Admission
 from boxwright.serving.answer import Answering, Question, answers_anyway
 from boxwright.serving.asked import read_asked
 from boxwright.serving.body import read_body
 from boxwright.serving.callers import check_caller
+from boxwright.serving.client import watched
 from boxwright.serving.counted import Counted
+from boxwright.serving.deadline import Deadline, DeadlineExceeded, said_seconds
 from boxwright.serving.following import Follower
 from boxwright.serving.health import Watch, rollout_facts
 from boxwright.serving.housekeeping import Changes, Housekeeping, Shedding
@@ -38,9 +42,11 @@ from boxwright.serving.journal import Journal
 from boxwright.serving.limits import Limits
 from boxwright.serving.logs import note
 from boxwright.serving.meters import Meters, total
-from boxwright.serving.readings import RolloutReadings, WorkReadings, read_process
+from boxwright.serving.readings import JournalReadings, RolloutReadings, WorkReadings, read_process
 from boxwright.serving.refusal import Refusal
 from boxwright.serving.slot import Served, Slot
+from boxwright.serving.timings import Timings
+from boxwright.serving.work_meters import WorkMeters
 
 log = logging.getLogger("boxwright.serving")
 
@@ -54,10 +60,15 @@ class Server:
         self._slot, self._journal, self._limits = slot, journal, limits
         self.meters = Meters()
         self.watch = Watch()
-        self.meters.read_from(RolloutReadings(slot), WorkReadings(self.watch, lambda: not self.reasons()))
+        self._work_meters = WorkMeters(self.meters.registry)
+        self._admission = Admission(limits, self._work_meters)
+        self._answering = Answering(journal, limits, self.meters, self._work_meters)
+        self.meters.read_from(
+            RolloutReadings(slot),
+            JournalReadings(self._answering),
+            WorkReadings(self.watch, lambda: not self.reasons()),
+        )
         read_process(self.meters.registry)
-        self._admission = Admission(limits, self.meters)
-        self._answering = Answering(journal, limits, self.meters)
         self._draining = False
         self._conditions: set[str] = set()  # of every bundle that answered here: a rollback must not turn clients away
 
@@ -106,7 +117,7 @@ class Server:
         """What is looked after every second."""
         gaps = lambda: {"gap": int(total(self.meters.gaps))}  # noqa: E731
         return [
-            Shedding(lambda: total(self.meters.shed)),
+            Shedding(lambda: total(self._work_meters.shed)),
             Changes(lambda: "" if self._answering.journaling else "a record could not be written",
                     began="journal_lost", ended="journal_recovered", facts=gaps),
             Changes(lambda: "; ".join(self.watch.complaints()), began="wedged", ended="unwedged"),
@@ -134,11 +145,13 @@ class Server:
         return Response(generate_latest(self.meters.registry), media_type="text/plain; version=0.0.4")
 
     async def _detect(self, request: Request) -> Response:
-        begin = time.perf_counter()
+        timings = Timings(time.perf_counter())
         served = self._slot.current  # detector and release are taken once: no answer is of two bundles
         try:
-            response = await self._answer(request, served, begin)
+            response = await self._answer(request, served, timings)
         except Refusal as refusal:
+            if isinstance(refusal, DeadlineExceeded):
+                self._work_meters.deadline_exceeded.labels(refusal.stage).inc()
             response = refusal.response(request.state.request_id)
         except ClientDisconnect:
             response = Response(status_code=499)
@@ -147,17 +160,33 @@ class Server:
             response = Refusal(500, "the server failed").response(request.state.request_id)
         if served is not None:
             response.headers["X-Model-Digest"], response.headers["X-Release"] = served.digest, served.release
+        if timings.seconds:
+            response.headers["Server-Timing"] = timings.header()
         return response
 
-    async def _answer(self, request: Request, served: Served | None, begin: float) -> Response:
+    async def _answer(self, request: Request, served: Served | None, timings: Timings) -> Response:
         check_caller(request, self._limits)
         if served is None or self._draining:
             raise Refusal(503, "no bundle is ready to answer", {"Retry-After": "1"})
         detector = served.detector
-        with self._admission.place():
-            data = await read_body(request, self._limits)
-            thresholds = detector.contract.condition_thresholds
-            self._conditions |= thresholds.keys()
-            asked = read_asked(request, thresholds, known=self._conditions)
-            question = Question(request.state.event_id, request.state.request_id, data, asked, begin)
-            return await self._admission.work(lambda: self._answering.answer(detector, question))
+        said = said_seconds(request)
+        data = await read_body(request, self._limits)
+        timings.lap("body")
+        ends = time.perf_counter() + self._limits.deadline_seconds if said is None else timings.begin + said
+        deadline = Deadline(ends)
+        deadline.check("body")
+        thresholds = detector.contract.condition_thresholds
+        self._conditions |= thresholds.keys()
+        asked = read_asked(request, thresholds, known=self._conditions)
+        async with watched(request.receive) as client:
+            names = request.state.event_id, request.state.request_id
+            question = Question(*names, data, asked, deadline, client, timings)
+            return await self._admission.work(
+                lambda pixels: self._work(detector, question, pixels),
+                data, name=asked.file_name or "body", deadline=deadline, client=client,
+            )  # fmt: skip
+
+    def _work(self, detector: Detector, question: Question, most_pixels: int) -> Response:
+        """In a worker thread, which is wedged by the server's own measure: a caller in a hurry makes nobody restart it."""
+        with self.watch.working(self._limits.deadline_seconds):
+            return self._answering.answer(detector, question, max_pixels=most_pixels)

@@ -16,6 +16,7 @@ from boxwright.serving.tallies import Tallies
 
 _SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0)
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
+_INVALID = ("type", "shape", "not_finite", "score_range", "box_range", "box_size", "failed")  # kinds of OutputError
 OTHER = "other"
 
 
@@ -37,15 +38,15 @@ class Meters:
             ["route", "code"], buckets=_SECONDS, registry=self.registry,
         )  # fmt: skip
         self.in_flight = Gauge("boxwright_in_flight", "Requests received and not yet answered.", registry=self.registry)
-        self.shed = Counter("boxwright_shed", "Requests refused because too many were in hand.", registry=self.registry)
         self.gaps = Counter(
             "boxwright_journal_gap", "Answers given or refused without a record.", registry=self.registry
         )
-        self.in_hand = Gauge("boxwright_in_hand", "Requests that hold a place.", registry=self.registry)
         self.invalid_output = Counter(
             "boxwright_invalid_output", "Images whose model output broke its contract; answered with 500.", ["kind"],
             registry=self.registry,
         )  # fmt: skip
+        for kind in _INVALID:  # there from the start: what appears with 1 was not seen to increase
+            self.invalid_output.labels(kind)
         self.tallies = Tallies()
         self.registry.register(self.tallies)
 

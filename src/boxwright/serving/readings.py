@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from boxwright.serving.answer import Answering
 from boxwright.serving.health import Watch
 from boxwright.serving.slot import Slot
 
@@ -56,6 +57,20 @@ class RolloutReadings(Collector):
         swaps.add_metric(["warm"], state.warm_swaps)
         swaps.add_metric(["loaded"], state.swaps - state.warm_swaps)
         yield swaps
+
+
+class JournalReadings(Collector):
+    """Whether records are written, and when the last one was."""
+
+    def __init__(self, answering: Answering) -> None:
+        self._answering = answering
+
+    def collect(self) -> Iterator[Metric]:
+        answering = self._answering
+        yield _gauge("boxwright_journal_writable", "1 where the last record could be written.", answering.journaling)
+        yield _gauge(
+            "boxwright_journal_last_write_timestamp_seconds", "Last record; 0 before the first.", answering.recorded_at
+        )
 
 
 class WorkReadings(Collector):
