@@ -123,6 +123,7 @@ class Reading:
     def as_json(self) -> dict[str, Any]:
         """The account for a program."""
         return {
+            "sentence": self.sentence(),
             "records": self.records, "duplicates": self.duplicates, "lost": self.lost, "damaged": dict(self.damaged),
             "gaps": [vars(gap) for gap in self.gaps], "skipped_bytes": self.skipped_bytes, "unfinished": self.unfinished,
             "deleted_segments": self.deleted_segments, "unreadable": dict(self.unreadable),
