@@ -14,7 +14,7 @@ from boxwright.errors import ServingError
 from boxwright.serving import Journal, kept_picture
 from boxwright.serving.journal import SEGMENT_BYTES, Reading, read_records
 from boxwright.store import Clock
-from tests.disks import CALLS, Failing, positions
+from tests.disks import CALLS, Failing, Unsynced, positions
 from tests.serving.journals import account, answer, numbers
 
 PICTURE = "d" * 64
@@ -209,6 +209,27 @@ def test_closing_while_others_append_loses_nothing(tmp_path: Path) -> None:
     assert (found.lost, found.unfinished, found.whole) == (0, 0, True)
     assert len(list(tmp_path.glob("*.journal"))) > 4
     assert not journal.probe() and not journal.writable
+
+
+@pytest.mark.parametrize("flush", [True, False])
+def test_what_was_flushed_outlives_a_power_cut(tmp_path: Path, flush: bool) -> None:
+    """With `flush_to_disk` every acknowledged record and picture is there; without it a cut may take what was not flushed."""
+    disk = Unsynced()
+    folder = tmp_path / "world" / "here" / "journal"
+    (tmp_path / "world").mkdir()
+    journal = Journal(folder, fs=disk, flush_to_disk=flush, segment_bytes=1500)
+    for number in range(12):
+        picture = f"{number:064d}"
+        journal.keep_picture(b"picture", picture)
+        journal.append(answer(number, picture=picture))
+        left = disk.cut_power(tmp_path / "world", tmp_path / f"cut-{number}") / "here" / "journal"
+        if flush:
+            assert numbers(left) == list(range(number + 1)) and account(left).whole
+            for k in range(number + 1):
+                assert kept_picture(left, f"{k:064d}").read_bytes() == b"picture"
+            Journal(left).append(answer(1000))
+            assert numbers(left) == [*range(number + 1), 1000]
+    assert flush or not left.is_dir() or numbers(left) == []
 
 
 class Jumping(Clock):
