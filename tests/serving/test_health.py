@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from boxwright.errors import ServingError, StoreError
+from boxwright.errors import StoreError
 from boxwright.serving import Journal, Wanted
 from boxwright.serving.app import Server
 from boxwright.serving.health import MOST_LAG_S, Watch
 from boxwright.serving.limits import Limits
 from boxwright.serving.slot import Slot
+from tests.disks import Failing
 from tests.serving.in_process import Hands
 from tests.tiny_bundles import jpeg, tiny_bundle
 
@@ -85,10 +88,6 @@ def test_every_reason_for_not_being_ready_is_named_and_live_stays(tmp_path: Path
     def gone(_digest: str) -> None:
         raise StoreError("the bundle is gone")
 
-    class Full(Journal):
-        def append(self, record: dict) -> None:
-            raise ServingError("no space left on device")
-
     nothing = Server(Slot(lambda: Wanted("0" * 64, "1"), gone), Journal(tmp_path / "a"), Limits())  # type: ignore[arg-type]
     with TestClient(nothing.app()) as client:
         ready = client.get("/v2/health/ready")
@@ -98,14 +97,24 @@ def test_every_reason_for_not_being_ready_is_named_and_live_stays(tmp_path: Path
         assert "gone" not in ready.text  # sentences with paths are for the log
         assert client.get("/v2/health/live").status_code == 200
         assert "boxwright_ready 0.0" in client.get("/metrics").text
+
+
+def test_a_full_disk_is_told_and_readiness_comes_back_by_itself(tmp_path: Path) -> None:
+    """Nobody asks while the disk is full: the server tries to write by itself."""
     bundle = tiny_bundle(tmp_path / "bundle")
-    full = Server(Slot(lambda: Wanted(bundle.digest, "1"), lambda _digest: bundle), Full(tmp_path / "b"), Limits())
-    with TestClient(full.app()) as client:
+    disk = Failing(0, ("write", "open"), code=errno.ENOSPC, from_then_on=True)
+    slot = Slot(lambda: Wanted(bundle.digest, "1"), lambda _digest: bundle)
+    with TestClient(Server(slot, Journal(tmp_path / "journal", fs=disk), Limits()).app()) as client:
         assert client.get("/v2/health/ready").status_code == 200
+        disk.n = 1
         assert client.post("/v1/detect", content=jpeg()).status_code == 503
         ready = client.get("/v2/health/ready")
-        assert (ready.status_code, ready.json()["reasons"]) == (
-            503,
-            ["the journal cannot be written, and the promise is to refuse then"],
-        )
+        assert ready.status_code == 503
+        assert ready.json()["reasons"] == ["the journal cannot be written, and the promise is to refuse then"]
         assert client.get("/v2/health/live").status_code == 200
+        disk.mend()
+        end = time.monotonic() + 20
+        while client.get("/v2/health/ready").status_code != 200:
+            assert time.monotonic() < end, "readiness did not come back"
+            time.sleep(0.1)
+        assert client.post("/v1/detect", content=jpeg()).status_code == 200

@@ -80,8 +80,7 @@ class Answering:
 
     def __init__(self, journal: Journal, limits: Limits, meters: Meters, work_meters: WorkMeters) -> None:
         self._journal, self._limits, self._meters, self._work_meters = journal, limits, meters, work_meters
-        self.journaling = True
-        self.recorded_at = 0.0  # seconds since 1970
+        self.recorded_at = 0.0  # of the last record, seconds since 1970
 
     def answer(self, detector: Detector, question: Question, *, max_pixels: int) -> Response:
         """The answer of this detector, its record written.
@@ -141,13 +140,13 @@ class Answering:
             if _sampled(facts["picture"], self._limits.keep_pictures):
                 self._journal.keep_picture(data, facts["picture"])
             self._journal.append(facts)
-            self.journaling, self.recorded_at = True, facts["at"]
+            self.recorded_at = facts["at"]
         except ServingError as error:
-            self._meters.gaps.inc()
-            self.journaling = False
+            self._meters.unrecorded.inc()
             log.error("%s", error)
             if not answers_anyway(detector):
                 raise Refusal(503, str(error), {"Retry-After": "5"}) from error
+            self._journal.missed(facts["at"])
 
 
 def _detect(detector: Detector, picture: NDArray[np.uint8], question: Question) -> Detections:

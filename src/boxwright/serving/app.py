@@ -37,7 +37,7 @@ from boxwright.serving.counted import Counted
 from boxwright.serving.deadline import Deadline, DeadlineExceeded, said_seconds
 from boxwright.serving.following import Follower
 from boxwright.serving.health import Watch, rollout_facts
-from boxwright.serving.housekeeping import Changes, Housekeeping, Shedding
+from boxwright.serving.housekeeping import Changes, Every, Housekeeping, Shedding
 from boxwright.serving.journal import Journal
 from boxwright.serving.limits import Limits
 from boxwright.serving.logs import note
@@ -52,6 +52,9 @@ log = logging.getLogger("boxwright.serving")
 
 DETECT, LIVE, READY, METRICS = "/v1/detect", "/v2/health/live", "/v2/health/ready", "/metrics"
 
+_PROBE_S = 2.0  # between two tries to write a journal that could not be written
+_TRIM_S = 600.0  # between two looks at what the journal may delete
+
 
 class Server:
     """The handlers, and what they share."""
@@ -65,7 +68,7 @@ class Server:
         self._answering = Answering(journal, limits, self.meters, self._work_meters)
         self.meters.read_from(
             RolloutReadings(slot),
-            JournalReadings(self._answering),
+            JournalReadings(journal, self._answering),
             WorkReadings(self.watch, lambda: not self.reasons()),
         )
         read_process(self.meters.registry)
@@ -86,7 +89,7 @@ class Server:
     def reasons(self) -> list[str]:
         """Why no requests should be sent here, in plain words; empty when it is ready."""
         detector = self._slot.detector
-        without_journal = not self._answering.journaling and not (detector and answers_anyway(detector))
+        without_journal = not self._journal.writable and not (detector and answers_anyway(detector))
         return [
             *(["no bundle has been loaded yet that answers its golden images"] if detector is None else []),
             *(["the server is about to stop"] if self._draining else []),
@@ -115,11 +118,14 @@ class Server:
 
     def _chores(self) -> list[Callable[[], None]]:
         """What is looked after every second."""
-        gaps = lambda: {"gap": int(total(self.meters.gaps))}  # noqa: E731
+        journal = self._journal
+        gap = lambda: {"gap": journal.missed_records}  # noqa: E731
         return [
             Shedding(lambda: total(self._work_meters.shed)),
-            Changes(lambda: "" if self._answering.journaling else "a record could not be written",
-                    began="journal_lost", ended="journal_recovered", facts=gaps),
+            Every(_PROBE_S, lambda: journal.writable or journal.probe()),
+            Changes(lambda: "" if journal.writable else f"it cannot be written: {journal.last_error}",
+                    began="journal_lost", ended="journal_recovered", facts=gap),
+            Every(_TRIM_S, journal.trim),
             Changes(lambda: "; ".join(self.watch.complaints()), began="wedged", ended="unwedged"),
             Changes(lambda: "the rollout was not seen for a while" if self._slot.state.stale else "",
                     began="following_stale", ended="following_again"),
@@ -137,7 +143,7 @@ class Server:
             "bundle": state.serving.digest if state.serving else None,
             "release": state.serving.release if state.serving else None,
             "rollout": rollout_facts(state),
-            "journal": {"written": self._answering.journaling, "gap": int(total(self.meters.gaps))},
+            "journal": {"writable": self._journal.writable, "gap": self._journal.missed_records},
         }
         return JSONResponse(body, status_code=503 if reasons else 200, headers={"Retry-After": "1"} if reasons else {})
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from boxwright.serving.logs import note
 
@@ -23,7 +23,7 @@ class Housekeeping:
         every_s: seconds between two rounds.
     """
 
-    def __init__(self, *chores: Callable[[], None], every_s: float = _EVERY_S) -> None:
+    def __init__(self, *chores: Callable[[], object], every_s: float = _EVERY_S) -> None:
         self._chores, self._every_s = chores, every_s
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
@@ -44,6 +44,28 @@ class Housekeeping:
                     chore()
                 except BaseException as error:  # the next round is due in a second
                     note("housekeeping_failed", {"reason": f"{type(error).__name__}: {error}"}, level="error")
+
+
+class Every:
+    """Does something at the first look, and again when so many seconds have passed.
+
+    Args:
+        seconds: between two times.
+        chore: what to do.
+        clock: seconds that never go back.
+    """
+
+    def __init__(
+        self, seconds: float, chore: Callable[[], object], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._seconds, self._chore, self._clock = seconds, chore, clock
+        self._due_at = clock()
+
+    def __call__(self) -> None:
+        """One look."""
+        if (now := self._clock()) >= self._due_at:
+            self._due_at = now + self._seconds
+            self._chore()
 
 
 class Shedding:
@@ -82,7 +104,7 @@ class Changes:
     """
 
     def __init__(
-        self, what: Callable[[], str], *, began: str, ended: str, facts: Callable[[], dict[str, object]] = dict
+        self, what: Callable[[], str], *, began: str, ended: str, facts: Callable[[], Mapping[str, object]] = dict
     ) -> None:
         self._what, self._began, self._ended, self._facts = what, began, ended, facts
         self._holds = False

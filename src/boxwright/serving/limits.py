@@ -32,5 +32,5 @@ class Limits:
     waiting: int = 16
     deadline_seconds: float = 10.0
     keep_pictures: float = 1.0
-    follow_seconds: float = 1.0
+    follow_seconds: float = 0.5
     token: str | None = None

@@ -38,8 +38,10 @@ class Meters:
             ["route", "code"], buckets=_SECONDS, registry=self.registry,
         )  # fmt: skip
         self.in_flight = Gauge("boxwright_in_flight", "Requests received and not yet answered.", registry=self.registry)
-        self.gaps = Counter(
-            "boxwright_journal_gap", "Answers given or refused without a record.", registry=self.registry
+        self.unrecorded = Counter(
+            "boxwright_unrecorded",
+            "Answers whose record could not be written, given or refused.",
+            registry=self.registry,
         )
         self.invalid_output = Counter(
             "boxwright_invalid_output", "Images whose model output broke its contract; answered with 500.", ["kind"],

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from boxwright.serving.answer import Answering
 from boxwright.serving.health import Watch
+from boxwright.serving.journal import Journal
 from boxwright.serving.slot import Slot
 
 STATES = ("starting", "current", "loading", "retrying", "stale")
@@ -60,16 +61,28 @@ class RolloutReadings(Collector):
 
 
 class JournalReadings(Collector):
-    """Whether records are written, and when the last one was."""
+    """Whether records are written, when the last one was, and how much there is."""
 
-    def __init__(self, answering: Answering) -> None:
-        self._answering = answering
+    def __init__(self, journal: Journal, answering: Answering) -> None:
+        self._journal, self._answering = journal, answering
 
     def collect(self) -> Iterator[Metric]:
-        answering = self._answering
-        yield _gauge("boxwright_journal_writable", "1 where the last record could be written.", answering.journaling)
+        journal = self._journal
+        yield _gauge("boxwright_journal_writable", "1 where records and pictures can be written.", journal.writable)
         yield _gauge(
-            "boxwright_journal_last_write_timestamp_seconds", "Last record; 0 before the first.", answering.recorded_at
+            "boxwright_journal_last_write_timestamp_seconds",
+            "Last record; 0 before the first.",
+            self._answering.recorded_at,
+        )
+        yield CounterMetricFamily(
+            "boxwright_journal_gap", "Answers given without a record.", value=journal.missed_records
+        )
+        yield _gauge("boxwright_journal_bytes", "Bytes of segments and pictures.", journal.bytes)
+        yield _gauge("boxwright_journal_segments", "Segments.", journal.segments)
+        yield CounterMetricFamily(
+            "boxwright_pictures_left_out",
+            "Pictures not kept because the disk was nearly full.",
+            value=journal.pictures_left_out,
         )
 
 
