@@ -159,10 +159,10 @@ def read_records(
 def _streams(folder: Path, newer_than: float, account: Reading) -> list[list[Named]]:
     """The segments of each writer in the order in which it wrote them; writers by when they began."""
     try:
-        segments = named_segments(folder, account.unreadable)
+        segments = named_segments(folder, account.unreadable, newer_than=newer_than)
     except OSError as error:
         raise ServingError(f"The journal in '{folder}' cannot be read: {error.strerror or error}.") from error
-    segments = sorted((s for s in segments if s.written_at >= newer_than), key=lambda s: (s.writer, s.order))
+    segments = sorted(segments, key=lambda s: (s.writer, s.order))
     streams = [list(of_writer) for _, of_writer in groupby(segments, key=lambda s: s.writer)]
     return sorted(streams, key=lambda stream: (stream[0].begins_at, stream[0].path.name))
 
