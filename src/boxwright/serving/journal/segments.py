@@ -76,7 +76,7 @@ def named_segments(
         except FileNotFoundError:
             continue  # deleted meanwhile, by retention
         except OSError as error:
-            unreadable[name] = str(error.strerror or error)
+            unreadable[printable(name)] = str(error.strerror or error)
     return found
 
 
@@ -99,9 +99,14 @@ def _moment(frame: Frame) -> float | None:
     """When a frame says it was written."""
     with suppress(Wrong):
         at = read_object(frame.payload).get("at")
-        if type(at) in (int, float) and 0 <= at <= 1e11:  # type: ignore[operator]
-            return float(at)  # type: ignore[arg-type]
+        if isinstance(at, int | float) and 0 <= at <= 1e11:
+            return float(at)
     return None
+
+
+def printable(text: str) -> str:
+    """The text as a sentence or JSON can hold it; a file's name may be any bytes."""
+    return "".join(c if c.isprintable() else "?" for c in text[:300])
 
 
 class OpenSegment:
