@@ -16,13 +16,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from boxwright.store.flush import make_folders, sync
+
 _BLOCK = 4096
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
     """The file `path` holds exactly `data`, or what it held before."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(path.parent)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -34,7 +36,7 @@ def write_bytes(path: str | Path, data: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync(path.parent)
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -45,21 +47,19 @@ def write_json(path: str | Path, value: Any) -> None:
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
     """A temporary folder that becomes `target` when the block ends well; an existing `target` is left as it is."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(target.parent)
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:
         yield temporary
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                with file.open("rb") as opened:
-                    os.fsync(opened.fileno())
+        for path in (*temporary.rglob("*"), temporary):
+            sync(path)
         os.chmod(temporary, 0o755)
         try:
             os.rename(temporary, target)
         except OSError:
             if not target.is_dir():
                 raise
-        _sync_folder(target.parent)
+        sync(target.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -77,7 +77,7 @@ def append_line(path: str | Path, line: str, *, after: Callable[[str | None], bo
         whether the line was written.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(path.parent)
     with path.open("ab+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         _drop_torn_line(file)
@@ -86,6 +86,7 @@ def append_line(path: str | Path, line: str, *, after: Callable[[str | None], bo
         file.write(line.encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
+        sync(path.parent)  # where the history is new, its name too
     return True
 
 
@@ -116,11 +117,3 @@ def _drop_torn_line(file: BinaryIO) -> None:
     if start < end:
         file.truncate(start)
     file.seek(0, os.SEEK_END)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

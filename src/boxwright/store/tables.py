@@ -1,7 +1,8 @@
 """Lance tables behind a narrow interface: rows with versions and tags, and the bytes of pictures.
 
 Only this file imports Lance. A table's version and tag are how a snapshot is found; its identity is our content digest,
-which is the tag. The storage version is written explicitly, because readers older than a file's encoding fail on it.
+which is the tag. The storage version is written explicitly, because readers older than a file's encoding fail on it. Everything
+Lance wrote is flushed to the disk before the tag, and the tag before the call returns.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from boxwright.errors import InputError, StoreError
 from boxwright.store.digest import digest_of_bytes
+from boxwright.store.flush import flushing, make_folders
 from boxwright.store.rows import differing, pair_rows
 
 if TYPE_CHECKING:
@@ -52,12 +54,12 @@ class RowTables:
         """Make `rows` the newest version of the table and tag it; rows that did not change are not written again.
 
         A process that dies here leaves at most a version without a tag: nothing refers to it, and the next snapshot is
-        compared with whatever the newest version holds.
+        compared with whatever the newest version holds. When this returns, rows and tag are on the disk.
         """
         lance = _lance()
         address = self._locate(name)
-        address.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(address.with_suffix(".lock")):
+        make_folders(address.parent)
+        with _alone(address.with_suffix(".lock")), flushing(address) as flush:
             if not _is_table(address):
                 table = lance.write_dataset(rows, str(address), data_storage_version=STORAGE_VERSION)
             else:
@@ -68,6 +70,7 @@ class RowTables:
                 table = self._replace(lance, table, rows, key)
                 if tagged:
                     table.tags.delete(tag)
+            flush()
             table.tags.create(tag, table.version)
 
     def _replace(self, lance: Any, table: lance.LanceDataset, rows: pa.Table, key: str) -> lance.LanceDataset:
@@ -187,8 +190,8 @@ class Pictures:
     def _write(self, waiting: dict[str, bytes]) -> None:
         if not waiting:
             return
-        self._address.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(self._address.with_suffix(".lock")):
+        make_folders(self._address.parent)
+        with _alone(self._address.with_suffix(".lock")), flushing(self._address):
             if self._table is not None and _lance().dataset(str(self._address)).version != self._table.version:
                 self._rows = None  # another process has written since the index was read
             known = self._index()
