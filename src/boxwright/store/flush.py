@@ -25,7 +25,7 @@ _ORDER = (
     "_versions",
     "_refs",
 )  # who refers comes after what it refers to
-_UNFLUSHED = ".unflushed"
+UNFLUSHED = ".unflushed"
 
 _State = dict[str, tuple[int, int, int]]  # path in the folder to inode, change time in ns, size
 
@@ -54,7 +54,7 @@ def flushing(folder: Path) -> Iterator[Callable[[], None]]:
     Yields:
         a function that flushes what was written until now: call it between two writes of which the second refers to the first.
     """
-    unflushed = folder.with_suffix(_UNFLUSHED)
+    unflushed = folder.with_suffix(UNFLUSHED)
     known: _State = {} if unflushed.exists() else _state(folder)
     was_there = folder.exists()
     unflushed.touch()
@@ -103,10 +103,11 @@ def is_temporary(name: str) -> bool:
 def _changed(before: _State, now: _State) -> list[str]:
     """Paths that are new, differ or are gone, those that are referred to first."""
     paths = [path for path in now.keys() | before.keys() if before.get(path) != now.get(path)]
-    return sorted(paths, key=lambda path: (_rank(path), path))
+    return sorted(paths, key=lambda path: (rank(path), path))
 
 
-def _rank(path: str) -> int:
+def rank(path: str) -> int:
+    """Where in the order of flushing a file of a table stands, by its path in the table; what is referred to is lower."""
     first = path.split("/")[0]
     return _ORDER.index(first) if first in _ORDER else -1
 
@@ -115,10 +116,10 @@ def _sync_all(folder: Path, paths: Iterable[str]) -> None:
     """Flush files, and the folders that name them up to `folder`, one rank after the other."""
     by_rank: dict[int, list[str]] = {}
     for path in paths:
-        by_rank.setdefault(_rank(path), []).append(path)
-    for rank in sorted(by_rank):
+        by_rank.setdefault(rank(path), []).append(path)
+    for level in sorted(by_rank):
         parents: set[Path] = set()
-        for path in by_rank[rank]:
+        for path in by_rank[level]:
             whole = folder / path
             if whole.exists():
                 sync(whole)

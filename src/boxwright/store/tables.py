@@ -29,6 +29,7 @@ STORAGE_VERSION = "2.2"
 _PICTURE_SCHEMA = pa.schema([("digest", pa.string()), ("data", pa.large_binary())])
 _ADD_BYTES = 64 << 20
 _DELETE_AT_ONCE = 10_000  # keys named in one filter
+_LOOK_AT_ONCE = 16  # pictures in memory
 
 
 def _lance() -> Any:
@@ -93,8 +94,11 @@ class RowTables:
             raise StoreError(f"The rows of dataset '{name}' are not in the store: there is no table at '{address}'.")
         try:
             return _lance().dataset(str(address), version=tag).to_table()
+        except pa.ArrowException as error:
+            message = f"Rows of dataset '{name}' (snapshot {tag[:12]}) cannot be read: {_first_line(error)}"
+            raise StoreError(message) from error
         except (ValueError, OSError) as error:
-            raise StoreError(f"Dataset '{name}' has no snapshot tagged {tag[:12]}: {error}") from error
+            raise StoreError(f"Dataset '{name}' has no snapshot tagged {tag[:12]}: {_first_line(error)}") from error
 
 
 @contextmanager
@@ -108,6 +112,19 @@ def _alone(path: Path) -> Iterator[None]:
 def _is_table(address: Path) -> bool:
     """Whether a table was ever committed there; a folder without a version is what a killed first write leaves."""
     return (address / "_versions").is_dir() and any((address / "_versions").iterdir())
+
+
+def _one(table: lance.LanceDataset, row: int) -> bytes | None:
+    """The bytes of one picture, where they can be read."""
+    try:
+        return table.take([row], columns=["data"]).column("data")[0].as_py()
+    except (ValueError, OSError, pa.ArrowException):
+        return None
+
+
+def _first_line(error: Exception) -> str:
+    """What Lance complains of, without the places in its own source."""
+    return str(error).split("\n")[0].split(", /")[0]
 
 
 def _changes(before: pa.Table, after: pa.Table, key: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -176,6 +193,39 @@ class Pictures:
 
     def __contains__(self, digest: str) -> bool:
         return digest in self._index()
+
+    def digests(self) -> pa.Array:
+        """The digests of all pictures that are kept, as text, in the order in which they came.
+
+        Raises:
+            StoreError: the table cannot be read.
+        """
+        if not _is_table(self._address):
+            return pa.array([], pa.string())
+        try:
+            table = _lance().dataset(str(self._address))
+            column = table.to_table(columns=["digest"]).column("digest").combine_chunks()
+        except (ValueError, OSError, pa.ArrowException) as error:
+            raise StoreError(f"The table of pictures '{self._address}' cannot be read: {_first_line(error)}") from error
+        return pa.chunked_array(column).combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+    def look_at(self, begin: int) -> Iterator[list[tuple[int, bytes | None]]]:
+        """The stored bytes of every picture from a position on, a few pictures at a time.
+
+        Args:
+            begin: position of the first, in the order of `digests`.
+
+        Yields:
+            position and bytes of some pictures; None where they cannot be read.
+        """
+        table = _lance().dataset(str(self._address))
+        for first in range(begin, table.count_rows(), _LOOK_AT_ONCE):
+            some = list(range(first, min(first + _LOOK_AT_ONCE, table.count_rows())))
+            try:
+                found = table.take(some, columns=["data"]).column("data").to_pylist()
+                yield list(zip(some, found, strict=True))
+            except (ValueError, OSError, pa.ArrowException):
+                yield [(row, _one(table, row)) for row in some]
 
     def _index(self) -> dict[str, int]:
         if self._rows is None:
