@@ -8,7 +8,7 @@ The copy must be an earlier copy of the same store: each history in it begins th
 have no file that the store's lack. Lines carry times and Lance's files random names, so that no two stores share them, and a copy
 that was written to by itself is refused before anything is changed. Nothing is deleted from a copy: what a store has lost, it keeps.
 
-Every file is flushed to the disk before it takes its name. Files that never change are known by their path; a segment of the journal
+Every file is on the disk before it takes its name, some hundred at a time. Files that never change are known by their path; a segment of the journal
 that has grown is copied again. With `verify`, an artifact is loaded and a picture hashed from the copy, each once.
 """
 
@@ -31,7 +31,7 @@ from boxwright.store.check import Fault, Kept, Kinds, check, of_histories, of_pi
 from boxwright.store.copied import Copied
 from boxwright.store.digest import digest_of_file
 from boxwright.store.earlier_copy import alone, beginning, make_target, moved_on, refuse_diverged, refuse_nested
-from boxwright.store.flush import make_folders, sync
+from boxwright.store.flush import make_folders, sync, sync_all
 from boxwright.store.health import left_over
 from boxwright.store.listing import File, Listing, files_of_artifact, list_store
 from boxwright.store.place import Folder
@@ -39,6 +39,7 @@ from boxwright.store.store import Store
 
 Tell = Callable[[str, int, int], None]
 _MIB = 1 << 20
+_AT_ONCE, _BYTES_AT_ONCE = 500, 1 << 30
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ class _Run:
         self._tell, self._verify = tell, verify
         self._store = Store(Folder(target))  # by its place: it is unfinished, and this is what finishes it
         self._kept = Kept(self._store)
+        self._waiting = Unnamed(target)
         self._files, self._done, self._artifacts = 0, 0, 0
         self._missing = _missing(source, target, listing)
         self._faults: list[Fault] = [
@@ -128,10 +130,12 @@ class _Run:
             self._copy(file)
         for key, content in self._missing.small.items():
             self._write(key, content)
+        self._waiting.name()
         for (kind, digest), parts in self._missing.artifacts.items():
             self._artifact(kind, digest, parts)
         for file in self._missing.journal:
             self._copy(file)
+        self._waiting.name()
         if self._verify:
             now = self._read_again(now)
         for history in self._listing.histories:
@@ -177,21 +181,19 @@ class _Run:
 
     @contextmanager
     def _fresh(self, key: str) -> Iterator[int]:
-        """A file to fill that takes its name when the block ends well, on the disk by then."""
+        """A file to fill that is to be named when the block ends well."""
         path = self._target / key
         self._folders(path.parent)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp")
         try:
-            try:
-                yield handle
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-            os.replace(temporary, path)
+            yield handle
+            size = os.fstat(handle).st_size
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        sync(path.parent)
+        finally:
+            os.close(handle)
+        self._waiting.add(Path(temporary), path, size)
 
     def _folders(self, folder: Path) -> None:
         """The folder, and those above it in the copy, with the modes they have in the store."""
@@ -226,11 +228,8 @@ class _Run:
         if wrong is not None:
             self._put_aside(folder, kind, digest, wrong)
             return
-        for path in (*folder.rglob("*"), folder):
-            sync(path)
         folder.chmod(0o755)
-        folder.rename(place)
-        sync(place.parent)
+        self._waiting.add(folder, place, sum(file.size for file in parts))
         self._artifacts += 1
 
     def _put_aside(self, folder: Path, kind: str, digest: str, wrong: str) -> None:
@@ -292,6 +291,31 @@ class _Run:
         self._files += 1
         self._done += size
         self._tell("copy (MiB)", self._done // _MIB, max(self._missing.size // _MIB, 1))
+
+
+class Unnamed:
+    """Files and folders that are written and wait for the disk, and then for their names, some hundred at a time."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._pairs: list[tuple[Path, Path]] = []
+        self._size = 0
+
+    def add(self, temporary: Path, path: Path, size: int) -> None:
+        """One more that is written under a temporary name, with its bytes."""
+        self._pairs.append((temporary, path))
+        self._size += size
+        if len(self._pairs) >= _AT_ONCE or self._size >= _BYTES_AT_ONCE:
+            self.name()
+
+    def name(self) -> None:
+        """Wait for the disk; then give them their names, in the order in which they came."""
+        if self._pairs:
+            sync_all(self._target)
+            for temporary, path in self._pairs:
+                os.replace(temporary, path)
+            sync_all(self._target)
+        self._pairs, self._size = [], 0
 
 
 @dataclass(frozen=True)
