@@ -141,7 +141,7 @@ class Kept:
     def missing(self, dataset: Any) -> Iterator[Fault]:
         """A fault where a dataset refers to pictures that are not kept."""
         wanted = dataset.rows.column("picture")
-        wanted = wanted.filter(pc.not_equal(wanted, ""))
+        wanted = wanted.filter(pc.not_equal(wanted, ""))  # pyright: ignore
         try:
             if self._digests is None or len(self._lacking(wanted)):
                 self._digests = self._store.pictures.digests()  # written meanwhile, perhaps
@@ -157,7 +157,7 @@ class Kept:
             )
 
     def _lacking(self, wanted: pa.ChunkedArray) -> pa.ChunkedArray:
-        return wanted.filter(pc.invert(pc.is_in(wanted, value_set=self._digests)))
+        return wanted.filter(pc.invert(pc.is_in(wanted, value_set=self._digests)))  # pyright: ignore
 
 
 def _of_artifact(
