@@ -31,7 +31,8 @@ from boxwright.store.check import Fault, Kept, Kinds, check, of_histories, of_pi
 from boxwright.store.copied import Copied
 from boxwright.store.digest import digest_of_file
 from boxwright.store.earlier_copy import alone, beginning, make_target, moved_on, refuse_diverged, refuse_nested
-from boxwright.store.flush import make_folders, sync, sync_all
+from boxwright.store.flush import sync, sync_all
+from boxwright.store.fs import make_folders, present_fs
 from boxwright.store.health import left_over
 from boxwright.store.listing import File, Listing, files_of_artifact, list_store
 from boxwright.store.place import Folder
@@ -95,8 +96,11 @@ def copy(source: Path, target: Path, kinds: Kinds, *, verify: bool = True, tell:
                     target.rmdir()
                 raise
             return run(earlier)
-    except OSError as error:
-        raise StoreError(_stopped(source, target, error)) from error
+    except (OSError, StoreError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if isinstance(cause, OSError):
+            raise StoreError(_stopped(source, target, cause)) from error
+        raise
 
 
 class _Run:
@@ -200,7 +204,7 @@ class _Run:
         if folder.exists():
             return
         self._folders(folder.parent)
-        make_folders(folder)
+        make_folders(present_fs(), folder)
         original = self._source / folder.relative_to(self._target)
         if original.is_dir():
             folder.chmod(original.stat().st_mode & 0o777)

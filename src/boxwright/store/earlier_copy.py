@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from boxwright.errors import StoreError
-from boxwright.store.flush import make_folders
+from boxwright.store.fs import make_folders, present_fs
 from boxwright.store.listing import Listing, tables_of
 from boxwright.store.place import Folder
 from boxwright.store.store import Store
@@ -42,7 +42,7 @@ def make_target(target: Path, *, like: Path) -> bool:
         raise StoreError(f"'{target}' is a file, and a store is copied to a folder; nothing was written.")
     if target.exists():
         return False
-    make_folders(target)
+    make_folders(present_fs(), target)
     target.chmod(like.stat().st_mode & 0o777)
     return True
 

@@ -18,6 +18,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from boxwright.errors import StoreError
+from boxwright.store.fs import present_fs
+
 _ORDER = (
     "data",
     "_deletions",
@@ -33,11 +36,12 @@ _State = dict[str, tuple[int, int, int]]  # path in the folder to inode, change 
 
 def sync(path: Path) -> None:
     """Wait until the file, or the entries of the folder, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
+    fs = present_fs()
+    handle = fs.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.fsync(handle)
+        fs.fsync(handle)
     finally:
-        os.close(handle)
+        fs.close(handle)
 
 
 def sync_all(folder: Path) -> None:
@@ -59,38 +63,43 @@ def sync_all(folder: Path) -> None:
         os.close(handle)
 
 
-def make_folders(path: Path) -> None:
-    """The folder and those above it exist, on the disk when this returns; what was there is left alone."""
-    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    path.mkdir(parents=True, exist_ok=True)
-    for folder in reversed(missing):
-        sync(folder.parent)
-
-
 @contextmanager
 def flushing(folder: Path) -> Iterator[Callable[[], None]]:
     """What is written into the folder in the block is on the disk when the block ends well.
 
     Yields:
         a function that flushes what was written until now: call it between two writes of which the second refers to the first.
+
+    Raises:
+        StoreError: the disk refuses; what the block itself raises comes through as it is.
     """
     unflushed = folder.with_suffix(UNFLUSHED)
     known: _State = {} if unflushed.exists() else _state(folder)
     was_there = folder.exists()
-    unflushed.touch()
 
     def flush() -> None:
         nonlocal known, was_there
-        now = _state(folder)
-        _sync_all(folder, _changed(known, now))
-        if not was_there and folder.exists():
-            sync(folder.parent)
-            was_there = True
+        try:
+            now = _state(folder)
+            _sync_all(folder, _changed(known, now))
+            if not was_there and folder.exists():
+                sync(folder.parent)
+                was_there = True
+        except OSError as error:
+            raise _not_flushed(folder, error) from error
         known = now
 
+    try:
+        unflushed.touch()
+    except OSError as error:
+        raise _not_flushed(folder, error) from error
     yield flush
     flush()
     unflushed.unlink(missing_ok=True)
+
+
+def _not_flushed(folder: Path, error: OSError) -> StoreError:
+    return StoreError(f"What was written to '{folder}' cannot be put on the disk: {error.strerror or error}.")
 
 
 def _state(folder: Path) -> _State:

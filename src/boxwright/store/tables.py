@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from boxwright.errors import InputError, StoreError
 from boxwright.store.digest import digest_of_bytes
-from boxwright.store.flush import flushing, make_folders
+from boxwright.store.flush import flushing
+from boxwright.store.fs import make_folders, present_fs
 from boxwright.store.rows import differing, pair_rows
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class RowTables:
         """
         lance = _lance()
         address = self._locate(name)
-        make_folders(address.parent)
+        make_folders(present_fs(), address.parent)
         with _alone(address.with_suffix(".lock")), flushing(address) as flush:
             if not _is_table(address):
                 table = lance.write_dataset(rows, str(address), data_storage_version=STORAGE_VERSION)
@@ -240,7 +241,7 @@ class Pictures:
     def _write(self, waiting: dict[str, bytes]) -> None:
         if not waiting:
             return
-        make_folders(self._address.parent)
+        make_folders(present_fs(), self._address.parent)
         with _alone(self._address.with_suffix(".lock")), flushing(self._address):
             if self._table is not None and _lance().dataset(str(self._address)).version != self._table.version:
                 self._rows = None  # another process has written since the index was read
