@@ -10,6 +10,7 @@ from pathlib import Path
 from boxwright.artifacts import Dataset
 from boxwright.serving.journal import Journal
 from boxwright.store import Steps, Store, digest_of_bytes
+from tests.serving.journals import answer
 from tests.worlds import dataset, one_of_each_kind, row
 
 BOX = (1.0, 2.0, 30.0, 40.0)
@@ -49,7 +50,7 @@ def fill(root: Path) -> Store:
     journal = Journal(root / "journal")
     for k in range(3):
         journal.keep_picture(picture(k), digest_of_bytes(picture(k)))
-        journal.append({"number": k})
+        journal.append(answer(k, picture=digest_of_bytes(picture(k))))
     journal.close()
     for segment in (root / "journal").glob("*.journal"):
         segment.chmod(0o600)

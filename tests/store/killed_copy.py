@@ -25,6 +25,7 @@ from boxwright.serving.journal import Journal
 from boxwright.store import Store, digest_of_bytes
 from boxwright.store.check import check
 from boxwright.store.copy import copy
+from tests.serving.journals import answer
 from tests.store.filled import contents, fill, picture, quiet, version
 from tests.store.killed import STORE_CODE, in_a_process, killed_at
 
@@ -117,7 +118,7 @@ def write(folder: Path, writer: int) -> None:
         store.put(version(3 + number % 9, name=f"line-{writer}"), name=f"dataset/line-{writer}", reason=str(number))
         store.put(version(20 + number % 7 + 10 * writer), name=f"shared/{writer}")
         journal.keep_picture(data, digest_of_bytes(data))
-        journal.append({"number": number, "picture": digest_of_bytes(data)})
+        journal.append(answer(number, picture=digest_of_bytes(data)))
     journal.close()
 
 

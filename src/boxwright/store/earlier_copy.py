@@ -53,11 +53,11 @@ def alone(target: Path) -> Iterator[None]:
     handle = os.open(target, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    except BlockingIOError:
         os.close(handle)
         raise StoreError(
             f"Another `boxwright store copy` to '{target}' is at work; run this one when it is done."
-        ) from error
+        ) from None
     try:
         yield
     finally:
