@@ -90,7 +90,10 @@ def test_every_verb_refuses_an_unfinished_copy(root: Path, tmp_path: Path, capsy
                   ["serve", *store], ["diff", "dataset/line@1", "dataset/line", *store],
                   ["rollback", *store], ["store", "copy", str(target), str(tmp_path / "third")]):  # fmt: skip
         assert run(words) == 2, words
-        assert f"is an unfinished copy of '{root}'. Finish it: boxwright store copy {root} {target}." in capsys.readouterr().err
+        assert (
+            f"is an unfinished copy of '{root}'. Finish it: boxwright store copy {root} {target}."
+            in capsys.readouterr().err
+        )
     assert run(["doctor", *store]) == 1
     assert "is an unfinished copy" in capsys.readouterr().out
     assert run(["store", "copy", str(root), str(target)]) == 0
@@ -98,7 +101,11 @@ def test_every_verb_refuses_an_unfinished_copy(root: Path, tmp_path: Path, capsy
 
 
 def test_copying_without_reading_again_needs_no_lance(root: Path) -> None:
-    words = [["store", "copy", str(root), "unread", "--no-verify"], ["store", "copy", str(root), "copy"], ["store", "check", str(root)]]
+    words = [
+        ["store", "copy", str(root), "unread", "--no-verify"],
+        ["store", "copy", str(root), "copy"],
+        ["store", "check", str(root)],
+    ]
     told = told_without({"lance"}, *words, at=root.parent)
     assert [code for code, _ in told] == [0, 2, 2]
     assert all("pip install 'boxwright[data]'" in err for _, err in told[1:])

@@ -2,8 +2,9 @@
 
 A writer adds pictures, then rows, then the tag, then the artifact's folder, then the line of a name. What refers is therefore listed
 before what it refers to: histories, artifacts, tags and versions, pictures. Whatever a listed line stands for was there before the
-line, and nothing of it is ever changed or deleted, so it is there when its turn to be listed comes. Histories and segments of the
-journal only grow; of them the length is listed. The few small files of a table that do change (tags, and Lance's hint of the newest
+line, and nothing of it is ever changed or deleted, so it is there when its turn to be listed comes. Histories only grow; of them the
+length up to the last whole line is listed. What lies in the journal is listed with its length and time, segments before the pictures
+that their records refer to. The few small files of a table that do change (tags, and Lance's hint of the newest
 version) are read while the table's lock is held, as its writers hold it.
 
 Locks, temporary files, what writers that were stopped left, and unfinished runs (`work/`) are not part of a store. Links are not
