@@ -25,7 +25,7 @@ from boxwright.errors import BoxwrightError, NotReleasable, ParityError, Trainin
 VERBS = (
     "init", "ingest", "check", "convert", "split", "coverage", "labels", "agree", "audit", "diff", "train", "export",
     "choose", "predict", "evaluate", "compare", "gate", "card", "promote", "rollback", "serve",
-    "watch", "review", "correct", "turn", "show", "lineage", "doctor", "demo",
+    "watch", "review", "correct", "turn", "show", "lineage", "store", "doctor", "demo",
 )  # fmt: skip
 _TELL_THEMSELVES = ("serve", "demo")
 _NO_KERNEL_CACHE = (
