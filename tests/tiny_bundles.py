@@ -82,15 +82,25 @@ def keep_verdict(
     spec = Spec.model_validate(
         {"name": "line", "classes": [{"name": name} for name in bundle.contract.class_names], **(promise or PROMISE)}
     )
-    stages = Stages(store, spec, None, Path(), lambda *_: None)
     data, parts = judged_data(store, bundle.contract.class_names)
+    verdict = judge(store, spec, bundle, data, parts, answered_by=answered_by, against=against)
+    store.point(f"verdict/{bundle.digest[:8]}", verdict.digest)
+    return verdict
+
+
+def judge(
+    store: Store, spec: Spec, bundle: Bundle, data: Dataset, parts: Split, *, answered_by: Bundle | None = None,
+    against: Bundle | None = None,
+) -> Verdict:  # fmt: skip
+    """A bundle predicted, evaluated and judged on the test side of a split, as `turn` does; everything is kept."""
+    stages = Stages(store, spec, None, Path(), lambda *_: None)
     report = _report(store, stages, bundle, data, parts, answered_by=answered_by)
     before = _report(store, stages, against, data, parts) if against else None
     compared = [stages.compare(before, report)] if before else []
     for one in compared:
         store.put(one)
     verdict = stages.decide(report, before, (), compared)
-    store.put(verdict, name=f"verdict/{bundle.digest[:8]}")
+    store.put(verdict)
     return verdict
 
 

@@ -195,6 +195,8 @@ def test_a_name_that_somebody_else_moved_meanwhile_stays_theirs(
         check(*arguments, **more)
 
     monkeypatch.setattr(releasing, "check_verdict", meanwhile)
-    with pytest.raises(NameMoved, match=r"someone else was faster: .+ pointed it to [0-9a-f]{12} at .+ UTC .somebody else."):
+    with pytest.raises(
+        NameMoved, match=r"someone else was faster: .+ pointed it to [0-9a-f]{12} at .+ UTC .somebody else."
+    ):
         take_back(store, reason="test")
     assert store.get(ROLLOUT, Rollout).primary == third.bundle

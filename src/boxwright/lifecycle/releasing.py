@@ -75,11 +75,13 @@ def check_verdict(store: Store, verdict: Verdict, *, in_service: str | None = No
     Raises:
         NotReleasable, StoreError, ParityError: see `release`.
     """
-    bundle = store.get(verdict.bundle, Bundle)
+    store.get(
+        verdict.bundle, Bundle
+    )  # first and by itself: a damaged bundle is another fault than a verdict that does not hold
     evidence = gather(store, verdict)
     _refuse_other_baseline(evidence, in_service)
     measure_again(store, evidence)
-    answer_again(store, evidence, _answering(bundle))
+    answer_again(store, evidence, _answering(evidence.judged[0].bundle))
     _sample_baseline(store, evidence)
 
 
@@ -150,8 +152,10 @@ def _refused(wanted: Rollout, before: Rollout | None) -> Iterator[None]:
     try:
         yield
     except (NotReleasable, StoreError, ParityError) as error:
+        of_bundle = not isinstance(error, NotReleasable)
+        hint = "; export the bundle again, or promote another with `boxwright promote VERDICT`" if of_bundle else ""
         raise type(error)(
-            f"Bundle {wanted.primary[:12]} cannot become the primary: {error} Nothing was moved, {stays}."
+            f"Bundle {wanted.primary[:12]} cannot become the primary: {error} Nothing was moved, {stays}{hint}."
         ) from error
 
 

@@ -148,7 +148,10 @@ class Store:
     def resolve(self, reference: str, *, kind: str | None = None) -> str:
         """The full digest that a digest, a unique beginning of one, or a name stands for."""
         kinds = [kind] if kind else self.kinds()
-        if _VERSION.fullmatch(reference) or (_NAME.fullmatch(reference) and self.history(reference)):
+        named = _NAME.fullmatch(reference) and not _DIGEST.fullmatch(
+            reference
+        )  # no file of a name can stand in for a digest
+        if _VERSION.fullmatch(reference) or (named and self.history(reference)):
             _, history, position = self.versions(reference)
             meant = history[position]
             if kind and meant.kind != kind:

@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 from boxwright.artifacts import Dataset
 from boxwright.boxes import match_greedy, pairwise_iou
 from boxwright.detections import Detections
-from boxwright.errors import BoxwrightError
 from boxwright.inference import Detector, compare_detections
 from boxwright.inference.detector import GOLDEN_IOU, GOLDEN_SCORE
 from boxwright.lifecycle.evidence.gathered import Evidence
-from boxwright.lifecycle.evidence.pieces import Judged, Pieces
+from boxwright.lifecycle.evidence.pieces import UNUSABLE, Judged, Pieces, told
 from boxwright.store import Store, digest_of_bytes
 
 SAMPLE = 32  # images of each report
@@ -68,8 +67,8 @@ def _answer_side(pieces: Pieces, store: Store, one: Judged, detector: Detector, 
             break
         try:
             found = detector.detect(detector.read(data, name=name))
-        except BoxwrightError as error:
-            raise pieces.refuse(f"image '{name}' cannot be answered again: {str(error).rstrip('.')}") from error
+        except UNUSABLE as error:
+            raise pieces.refuse(f"image '{name}' cannot be answered again: {told(error)}") from error
         complaint = compare_detections(
             stored, found, above=above, least_iou=GOLDEN_IOU, most_score_difference=GOLDEN_SCORE
         )
@@ -103,8 +102,8 @@ def _drawn(pieces: Pieces, store: Store, one: Judged, images: int) -> Iterator[t
         name, digest = dataset.file_names[row], dataset.picture_digests[row]
         try:
             data = store.pictures.read(digest)
-        except BoxwrightError as error:
-            raise pieces.refuse(f"image '{name}' is not at hand: {str(error).rstrip('.')}") from error
+        except UNUSABLE as error:
+            raise pieces.refuse(f"image '{name}' is not at hand: {told(error)}") from error
         if digest_of_bytes(data) != digest:
             raise pieces.refuse(f"image '{name}' in the store is not the one that was ingested ({digest[:12]})")
         columns = one.predictions.columns.take(np.array([row_of[image_id]], np.int64))

@@ -81,7 +81,9 @@ def _are_records(values: Sequence[Any]) -> bool:
 
 def _by_key(records: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     return {
-        ", ".join(f"{key}={record[key]}" for key in _KEYS if isinstance(record.get(key), str | None)): record
+        ", ".join(
+            f"{key}={record[key]}" for key in _KEYS if key in record and isinstance(record[key], str | None)
+        ): record
         for record in records
     }
 

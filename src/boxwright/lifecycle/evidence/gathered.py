@@ -11,13 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from boxwright.artifacts import Check, Comparison, Verdict
-from boxwright.errors import BoxwrightError
 from boxwright.gate import OnSet
 from boxwright.lifecycle.evidence.differences import first_difference
-from boxwright.lifecycle.evidence.pieces import Judged, Pieces
+from boxwright.lifecycle.evidence.pieces import UNUSABLE, Judged, Pieces, told
 from boxwright.lifecycle.looks import looks_at
 from boxwright.lifecycle.stages import Stages
 from boxwright.spec import Spec
@@ -104,7 +101,7 @@ def _spec_of(pieces: Pieces, verdict: Verdict) -> Spec:
     try:
         spec = Spec.model_validate(dict(verdict.spec))
         asked = bool(spec.requirements)
-    except (ValidationError, BoxwrightError, ValueError) as error:
+    except UNUSABLE as error:  # pydantic's are ValueErrors
         first = str(error).splitlines()[0].rstrip(".")
         raise pieces.refuse(f"the spec it keeps cannot be read by this version ({first})") from error
     if spec.name != verdict.spec_name:
@@ -145,10 +142,12 @@ def _check_origins(pieces: Pieces, evidence: Evidence) -> None:
 
 def _check_looks(pieces: Pieces, evidence: Evidence, store: Store) -> None:
     """The looks at golden sets that a verdict tells are the first ones that the store counted."""
-    for name, told in evidence.verdict.looks.items():
-        counted = looks_at(store, evidence.spec.name, name)
-        if told != counted[: len(told)]:
-            raise pieces.refuse(f"it tells of {len(told)} looks at golden set '{name}' that the store did not count")
+    for name, looks in evidence.verdict.looks.items():
+        if looks != looks_at(store, evidence.spec.name, name)[: len(looks)]:
+            raise pieces.refuse(f"it tells of {len(looks)} looks at golden set '{name}' that the store did not count")
+    for on in on_sets(evidence):
+        if on.kind == "golden" and on.report is not None and evidence.verdict.bundle not in on.looks:
+            raise pieces.refuse(f"it does not tell that its bundle was evaluated on golden set '{on.name}'")
 
 
 def _decide(pieces: Pieces, evidence: Evidence, store: Store) -> None:
@@ -157,8 +156,8 @@ def _decide(pieces: Pieces, evidence: Evidence, store: Store) -> None:
     first, baseline = evidence.judged[0].report, evidence.of("baseline")
     try:
         again = stages.decide(first, baseline.report if baseline else None, on_sets(evidence), evidence.comparisons)
-    except BoxwrightError as error:
-        raise pieces.refuse(f"it cannot be decided again: {str(error).rstrip('.')}") from error
+    except UNUSABLE as error:
+        raise pieces.refuse(f"it cannot be decided again: {told(error)}") from error
     if difference := _other_checks(evidence.verdict.checks, again.checks):
         raise pieces.refuse(f"the stored reports do not say so: {difference}")
     for role, digest in evidence.verdict.made_from.items():

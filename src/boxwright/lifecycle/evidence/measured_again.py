@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from boxwright.artifacts import Dataset, Report
-from boxwright.errors import BoxwrightError
 from boxwright.lifecycle.evidence.differences import first_difference, first_difference_of_tables
 from boxwright.lifecycle.evidence.gathered import Evidence, stages_of
-from boxwright.lifecycle.evidence.pieces import Judged, Pieces
+from boxwright.lifecycle.evidence.pieces import UNUSABLE, Judged, Pieces, told
 from boxwright.lifecycle.stages import Stages
 from boxwright.store import Store
 
@@ -42,7 +41,10 @@ def measure_again(store: Store, evidence: Evidence) -> None:
         before, after = (evidence.of(name) for name in _sides(role))
         if before is None or after is None:
             raise pieces.refuse(f"the {role} has no baseline's report beside it")
-        again = stages.compare(before.report, after.report)
+        try:
+            again = stages.compare(before.report, after.report)
+        except UNUSABLE as error:
+            raise pieces.refuse(f"the {role} cannot be made again: {told(error)}") from error
         for name in _OF_COMPARISON:
             if found := first_difference(getattr(comparison, name), getattr(again, name), name):
                 raise pieces.refuse(f"the {role} {comparison.digest[:12]} does not follow from its matches: {found}")
@@ -61,8 +63,8 @@ def _sides(role: str) -> tuple[str, str]:
 def _check(pieces: Pieces, one: Judged, what: str, differs: Callable[[], str]) -> None:
     try:
         found = differs()
-    except BoxwrightError as error:
-        raise pieces.refuse(f"the {what} of the {one.role} cannot be made again: {str(error).rstrip('.')}") from error
+    except UNUSABLE as error:
+        raise pieces.refuse(f"the {what} of the {one.role} cannot be made again: {told(error)}") from error
     if found:
         digest = (one.report if what == "report" else one.matches).digest
         source = "matches" if what == "report" else "predictions and annotations"

@@ -12,11 +12,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
+from pyarrow import ArrowException
+
 from boxwright.artifacts import Artifact, Bundle, Matches, Predictions, Report, Split, Verdict
-from boxwright.errors import NotReleasable, StoreError
+from boxwright.errors import BoxwrightError, NotReleasable, StoreError
 from boxwright.store import Store
 
 A = TypeVar("A", bound=Artifact)
+UNUSABLE = (BoxwrightError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, ArrowException)
+"""What work on a piece may raise that was written by hand: whole, with a right digest, and of another shape."""
 AGAIN = "Judge it again: `boxwright turn`, or `boxwright evaluate` and `boxwright gate` with this spec."
 
 
@@ -73,8 +77,8 @@ class Pieces:
                 if self._store.resolve(digest, kind=kind.kind) != digest:
                     raise StoreError(f"'{digest}' is not a whole digest")
                 found = self._read[digest] = self._store.get(digest, kind)
-            except (StoreError, OSError) as error:
-                raise self.refuse(f"{what} ({digest[:12]}) cannot be read: {str(error).rstrip('.')}") from error
+            except (*UNUSABLE, OSError) as error:
+                raise self.refuse(f"{what} ({str(digest)[:12]}) cannot be read: {told(error)}") from error
         if not isinstance(found, kind) or found.digest != digest:
             raise self.refuse(f"{what} ({digest[:12]}) is a {found.kind}; expected a {kind.kind}")
         return found
@@ -119,6 +123,12 @@ def refusal(verdict: Verdict, what: str, next_step: str = AGAIN) -> NotReleasabl
     return NotReleasable(
         f"Verdict {verdict.digest[:12]} on bundle {verdict.bundle[:12] or 'none'} does not hold: {what}. {next_step}"
     )
+
+
+def told(error: Exception) -> str:
+    """What an error says, to be quoted inside a sentence."""
+    kind = "" if isinstance(error, BoxwrightError) else f"{type(error).__name__}: "
+    return f"{kind}{str(error).rstrip('.')}"
 
 
 def _are(what: str) -> str:
