@@ -18,11 +18,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from boxwright.artifacts import Verdict
+import numpy as np
+import pyarrow as pa
+
+from boxwright.artifacts import Predictions, Verdict, detection_table
+from boxwright.detections import DetectionColumns, Detections
 from boxwright.errors import NameMoved, NotReleasable
+from boxwright.evaluation import evaluate, match_dataset
+from boxwright.inference import compare_detections
 from boxwright.lifecycle import current_rollout, release, take_back
 from boxwright.lifecycle.turn import release_if_passing
 from boxwright.store import Store
+from tests.worlds import NAMES, dataset, row
 
 
 def move(store: Store, number: int, verdicts: list[str], rng: random.Random) -> dict[str, object]:
@@ -46,8 +53,24 @@ def move(store: Store, number: int, verdicts: list[str], rng: random.Random) -> 
     return {"what": what, "outcome": "done", "rollout": made.digest}
 
 
+def load_kernels() -> None:
+    """Have the compiled kernels of an evaluation in memory before there are many processes that would each load them."""
+    boxes = [(4.0, 4.0, 20.0, 20.0), (30.0, 10.0, 60.0, 40.0)]
+    data = dataset([row(k, boxes, classes=[0, 1]) for k in range(1, 9)])
+    answer = Detections(np.array(boxes), np.array([0.9, 0.6]), np.array([0, 1]))
+    found = Predictions(
+        class_names=NAMES, measured_on={},
+        images=pa.table({"image_id": data.image_ids, "detections": pa.array([2] * 8, pa.int32()), "latency_ms": [1.0] * 8}),
+        detections=detection_table(DetectionColumns.from_list([answer] * 8)),
+    )  # fmt: skip
+    matches = match_dataset(found, data, image_ids=data.image_ids, groups=data.file_names)
+    evaluate(matches, title="", score_thresholds=dict.fromkeys(NAMES, 0.5), predictions=found)
+    compare_detections(answer, answer, above=0.1, least_iou=0.9, most_score_difference=0.1)
+
+
 def main(folder: str, many: int, seed: int, verdicts: list[str]) -> None:
     """Fork them all, let them go at once, wait for them all."""
+    load_kernels()
     reading, writing = os.pipe()
     children = []
     for number in range(many):
