@@ -12,9 +12,10 @@ from boxwright.store.fs import Fs, using
 from boxwright.store.ledger import Steps, Waiting, identity_of, quietly
 from boxwright.store.place import Folder, Place
 from boxwright.store.rows import differing, flat_rows, pair_rows
-from boxwright.store.store import NameEvent, Store, actor, check_name
+from boxwright.store.store import NEW_NAME, NameEvent, Store, actor, check_name, moved
 
 __all__ = [
+    "NEW_NAME",
     "Clock",
     "Folder",
     "Fs",
@@ -32,6 +33,7 @@ __all__ = [
     "digest_of_file",
     "flat_rows",
     "identity_of",
+    "moved",
     "pair_rows",
     "quietly",
     "using",

@@ -32,6 +32,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}(/[a-z0-9][a-z0-9._-]{0,99})*")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SHORT = re.compile(r"[0-9a-f]{6,64}")
 _ROWS = "rows"
+NEW_NAME = ""  # as `expected`: the name must stand for nothing yet
 _VERSION = re.compile(r"(?P<name>[^@~]+)(?P<sign>[@~])(?P<number>[0-9]{1,6})")  # NAME@2, NAME~1
 
 
@@ -168,7 +169,10 @@ class Store:
     def resolve(self, reference: str, *, kind: str | None = None) -> str:
         """The full digest that a digest, a unique beginning of one, or a name stands for."""
         kinds = [kind] if kind else self.kinds()
-        if _VERSION.fullmatch(reference) or (_NAME.fullmatch(reference) and self.history(reference)):
+        named = _NAME.fullmatch(reference) and not _DIGEST.fullmatch(
+            reference
+        )  # no file of a name can stand in for a digest
+        if _VERSION.fullmatch(reference) or (named and self.history(reference)):
             _, history, position = self.versions(reference)
             meant = history[position]
             if kind and meant.kind != kind:
@@ -184,33 +188,36 @@ class Store:
         known = ", ".join(n for n in self.names() if not kind or self.history(n)[-1].kind == kind) or "none"
         raise StoreError(f"No {wanted} is called '{reference}' in the store (names known: {known}).")
 
-    def point(self, name: str, digest: str, *, reason: str = "", expected: str | None = None) -> None:
+    def point(self, name: str, digest: str, *, reason: str = "", expected: str | None = None) -> bool:
         """From now on `name` stands for `digest`; what it stood for before stays in its history.
 
         Args:
             name: of the artifact.
             digest: of something stored.
             reason: why, for those who read the history.
-            expected: digest the name must stand for until now. Two who set out from the same version cannot both move
-                the name: the second is told, and nothing is lost.
+            expected: digest the name must stand for until now, NEW_NAME where it must not exist yet, None for whatever it
+                stands for. Two who set out from the same version cannot both move the name: the second is told who was
+                faster, and nothing is lost. A name that stands for `digest` already is left alone.
+
+        Returns:
+            whether the history has one more entry.
 
         Raises:
-            NameMoved: the name stands for something else than expected.
+            NameMoved: the name stands for something else than expected, and not for `digest`.
             StoreError: no name can be written so, or nothing stored has the digest.
         """
         check_name(name)
         event = NameEvent(time.time(), digest, self.kind_of(digest), actor(), reason)
 
         def news(last: str | None) -> bool:
-            now = self._event(name, last).digest if last else None
-            if expected is not None and now not in (expected, digest):
-                raise NameMoved(
-                    f"'{name}' stands for {(now or 'nothing')[:12]} by now, and not for {expected[:12]}: someone else was "
-                    f"faster. {digest[:12]} is kept; make it again from '{name}', or point to it by its digest."
-                )
-            return now != digest
+            now = self._event(name, last) if last else None
+            if now is not None and now.digest == digest:
+                return False
+            if expected is not None and (now.digest if now else NEW_NAME) != expected:
+                raise moved(name, now, expected, digest)
+            return True
 
-        self.place.append(f"names/{name}.jsonl", json.dumps(asdict(event)), after=news)
+        return self.place.append(f"names/{name}.jsonl", json.dumps(asdict(event)), after=news)
 
     def history(self, name: str) -> list[NameEvent]:
         """What a name stood for, oldest first; empty for an unknown name."""
@@ -293,6 +300,20 @@ def _manifest(folder: Path, called: str) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"The {called} is damaged: its manifest cannot be read ({error}).") from error
     return manifest
+
+
+def moved(name: str, now: NameEvent | None, expected: str, wanted: str) -> NameMoved:
+    """What a writer is told who set out from another version than the one a name stands for: who was faster, when and why."""
+    stood = f"stood for {expected[:12]}" if expected else "did not exist"
+    if now is None:
+        by = "it stands for nothing now"
+    else:
+        at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now.at))
+        by = f"{now.actor} pointed it to {now.digest[:12]} at {at} UTC" + (f" ({now.reason})" if now.reason else "")
+    return NameMoved(
+        f"'{name}' {stood} when this began, and someone else was faster: {by}. Nothing was moved here, and {wanted[:12]} is kept. "
+        f"Look at what '{name}' stands for now (`boxwright show {name}`), then begin again from there."
+    )
 
 
 def check_name(name: str) -> str:
