@@ -19,7 +19,7 @@ from boxwright.lifecycle.review_log import asked_pictures, counting_corrections
 from boxwright.lifecycle.stages import ROLLOUT, current_rollout
 from boxwright.monitoring import Features, features_of_events, features_of_predictions, watch
 from boxwright.review import select
-from boxwright.serving import kept_picture, read_stretch
+from boxwright.serving import Stretch, kept_digests, read_stretch
 from boxwright.spec import Spec
 from boxwright.spec.spec import seconds_from
 from boxwright.store import Store
@@ -69,8 +69,24 @@ def watch_traffic(store: Store, spec: Spec, journal: Path, *, since: float = 0.0
         for a in answering
         if a.bundle != bundle.digest
     ]
-    drift = watch(events, features, reference, spec, reference_digest=predictions.digest, other_bundles=others)
+    drift = watch(
+        events,
+        features,
+        reference,
+        spec,
+        reference_digest=predictions.digest,
+        other_bundles=others,
+        unread=_unread(stretch),
+    )
     return Watched(events, bundle, features, reference, drift)
+
+
+def _unread(stretch: Stretch) -> list[str]:
+    """What to say of records that are whole and are no events."""
+    if not stretch.wrong:
+        return []
+    count = "1 record of the journal was" if stretch.wrong == 1 else f"{stretch.wrong} records of the journal were"
+    return [f"{count} not read as an event (first: {stretch.columns.first_wrong})."]
 
 
 def select_for_review(
@@ -84,7 +100,6 @@ def select_for_review(
         again: also take images that were answered or lie in an open queue.
     """
     watched = watch_traffic(store, spec, journal, since=since)
-    pictures = {d for d in watched.events.events.column("picture").to_pylist() if kept_picture(journal, d).is_file()}
     store.put(watched.drift)
     contract = watched.bundle.contract
     queue = select(
@@ -95,7 +110,7 @@ def select_for_review(
         thresholds=contract.score_thresholds or {},
         camera_thresholds=contract.condition_thresholds.get("camera"),
         lowest=_lowest(contract.condition_thresholds),
-        at_hand=pictures,
+        at_hand=kept_digests(journal),
         asked={} if again else asked_pictures(store),
         drift=watched.drift,
     )

@@ -5,7 +5,8 @@ its record is written, that work is bounded (429, not a growing queue), and that
 """
 
 from boxwright.serving.journal import Journal, kept_picture
+from boxwright.serving.kept import kept_digests
 from boxwright.serving.rollout import promote, rollback
 from boxwright.serving.stretch import Stretch, read_events, read_stretch
 
-__all__ = ["Journal", "Stretch", "kept_picture", "promote", "read_events", "read_stretch", "rollback"]
+__all__ = ["Journal", "Stretch", "kept_digests", "kept_picture", "promote", "read_events", "read_stretch", "rollback"]
