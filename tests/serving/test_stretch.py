@@ -73,33 +73,6 @@ def test_nothing_in_nothing_out(tmp_path: Path) -> None:
         read_events(tmp_path / "nowhere")
 
 
-WRONG = {
-    "without a score": lambda r: {k: v for k, v in r.items() if k != "score"},
-    "a field of another type": lambda r: {**r, "width": "wide"},
-    "no time": lambda r: {**r, "at": None},
-    "a time that is not finite": lambda r: {**r, "at": float("nan")},
-    "a box of two numbers": lambda r: {**r, "boxes_xyxy": [[1, 2]], "score": [0.5], "class_id": [0]},
-    "a box that is not finite": lambda r: {**r, "boxes_xyxy": [[1, 2, 3, 1e400]], "score": [0.5], "class_id": [0]},
-    "a score of 7": lambda r: {**r, "score": [7.0] * len(r["score"])},
-    "fewer boxes than scores": lambda r: {**r, "boxes_xyxy": []},
-    "a class_id that means nothing": lambda r: {**r, "class_id": [2] * len(r["score"])},
-    "a class list that is text": lambda r: {**r, "class_names": "carton"},
-    "no record at all": lambda r: [r],
-    "half a character": lambda r: {**r, "camera": "\ud800"},
-    "a number beyond all types": lambda r: {**r, "height": 10**400},
-}
-
-
-@pytest.mark.parametrize("how", WRONG)
-def test_a_record_that_is_no_event_is_counted_and_costs_no_other(how: str) -> None:
-    good = [record("old", OLD, ["pouch", "carton"], at=k) for k in range(20)]
-    wrong: Any = [WRONG[how](one) for one in good]
-    stretch = Stretch.of([*good[:7], wrong[7], *good[8:15], *wrong[15:17], *good[17:]])
-    assert (len(stretch), stretch.wrong, bool(stretch.columns.first_wrong)) == (17, 3, True)
-    assert [row["at"] for row in stretch.events().events.to_pylist()] == [k for k in range(20) if k not in (7, 15, 16)]
-    assert found_names(stretch.events()) == [["pouch", "carton"]] * 17
-
-
 def test_a_long_journal_does_not_lie_in_memory_as_objects() -> None:
     many = (record("old", OLD, ["pouch", "carton"] * 3, at=k) for k in range(20_000))
     tracemalloc.start()

@@ -38,7 +38,7 @@ def serve(
 ) -> None:
     """Serve `POST /v1/detect`; every answer is in the journal before it leaves."""
     try:
-        from boxwright.serving.app import Limits
+        from boxwright.serving.limits import Limits
         from boxwright.serving.run import run
     except ImportError as error:
         raise ServingError(f"Serving needs: pip install 'boxwright[serve]' ({error}).") from error

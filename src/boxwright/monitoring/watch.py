@@ -52,7 +52,6 @@ def watch(
     *,
     reference_digest: str = "",
     other_bundles: Sequence[Mapping[str, Any]] = (),
-    unread: Sequence[str] = (),
 ) -> Drift:
     """How far each window of events is from the reference.
 
@@ -63,7 +62,6 @@ def watch(
         spec: its monitoring clause.
         reference_digest: for lineage.
         other_bundles: whose events of the stretch were left out; each `bundle`, `events`, `same_classes`.
-        unread: a sentence for each kind of record that could not be read as an event.
     """
     at = events.events.column("at").to_numpy()
     size = spec.monitoring.window
@@ -99,7 +97,6 @@ def watch(
             *_of_one_side(features, reference),
             *(_told(one, len(starts)) for one in not_compared),
             *(_told_of_bundle(other) for other in other_bundles),
-            *unread,
         ],
         "not_compared": _hardly_known(features, reference),
         "unknown": who.unknown,

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from boxwright.plain_text import printable
+from boxwright.serving.refusal import Refusal
 
 _LONGEST = 200  # characters of a name
 _NEAR_QUERY, _NEAR_HEADER = 0.5, 0.8  # least likeness that is taken for a slip; proxies add headers of their own
@@ -27,14 +28,6 @@ _OF_A_FILE = (
     "application/x-www-form-urlencoded",
 )  # the last is curl's
 _BARE = ("camera", "file-name", "filename")  # headers that lack their X-
-
-
-class Refusal(Exception):
-    """A request that is not taken: status, sentence, headers."""
-
-    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status, self.message, self.headers = status, message, headers or {}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ detections of several bundles are joined by the name of their class, never by it
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from boxwright.artifacts import Events
 from boxwright.artifacts.predictions import detection_table
 from boxwright.errors import ServingError
 from boxwright.serving.event_columns import EventColumns, columns_of
-from boxwright.serving.journal import read_records
+from boxwright.serving.journal import Reading, read_records
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,11 @@ class Stretch:
 
     Attributes:
         columns: what the records say.
+        reading: what the journal does not have, or has damaged.
     """
 
     columns: EventColumns
+    reading: Reading = field(default_factory=Reading)
 
     @classmethod
     def of(cls, records: Iterable[dict[str, Any]]) -> Stretch:
@@ -55,11 +57,6 @@ class Stretch:
 
     def __len__(self) -> int:
         return len(self.columns)
-
-    @property
-    def wrong(self) -> int:
-        """How many records were left out because they are no events; `columns.first_wrong` says why the first was."""
-        return self.columns.wrong
 
     def answering(self) -> list[Answering]:
         """The bundles that answered, in the order in which they first did."""
@@ -106,7 +103,7 @@ class Stretch:
 
 
 def read_stretch(folder: Path, *, since: float = 0.0, until: float = float("inf")) -> Stretch:
-    """The records of a stretch of time.
+    """The records of a stretch of time, in the order of answering, whatever the clock did meanwhile.
 
     Args:
         folder: the journal's.
@@ -117,9 +114,8 @@ def read_stretch(folder: Path, *, since: float = 0.0, until: float = float("inf"
     """
     if not folder.is_dir():
         raise ServingError(f"There is no journal in '{folder}'; serve with `--journal` first.")
-    columns = columns_of(read_records(folder), since=since, until=until)
-    order = np.argsort(columns.at, kind="stable")
-    return Stretch(columns if (np.diff(order) == 1).all() else columns.take(order))
+    reading = Reading()
+    return Stretch(columns_of(read_records(folder, since=since, until=until, reading=reading)), reading)
 
 
 def read_events(
