@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from collections.abc import Callable, Sequence
@@ -71,11 +72,11 @@ def _changed(tree: Any, rng: random.Random) -> Any:
             places += [(one, key) for key in keys]
             waiting += [one[key] for key in keys]
     if not places:
-        return rng.choice(VALUES)
+        return copy.deepcopy(rng.choice(VALUES))
     holder, key = rng.choice(places)
     kind = rng.randrange(6)
     if kind <= 2:
-        holder[key] = rng.choice(VALUES)
+        holder[key] = copy.deepcopy(rng.choice(VALUES))
     elif kind == 3:
         del holder[key]
     elif kind == 4:
@@ -86,9 +87,9 @@ def _changed(tree: Any, rng: random.Random) -> Any:
             else None
         )
     elif isinstance(holder, list):
-        holder += [holder[key]] * rng.choice((1, 3, 100))
+        holder += [copy.deepcopy(holder[key]) for _ in range(rng.choice((1, 3, 100)))]
     else:
-        holder[str(rng.choice(VALUES))[:200]] = holder[key]
+        holder[str(rng.choice(VALUES))[:200]] = copy.deepcopy(holder[key])
     if rng.random() < 0.02:
         deep: Any = 0
         for _ in range(rng.choice((30, 200))):
