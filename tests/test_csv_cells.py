@@ -95,7 +95,7 @@ def test_failures_as_lists_run_nothing(tmp_path: Path) -> None:
     object.__setattr__(report, "failures", failures)
     object.__setattr__(report, "class_names", ("=carton", "pouch"))
     write_failures(tmp_path / "out", report)
-    cells = {name: list(csv.DictReader((tmp_path / "out" / name).open(newline="")))[0] for name in LISTS}
+    cells = {name: next(iter(csv.DictReader((tmp_path / "out" / name).open(newline="")))) for name in LISTS}
     assert cells["to_label.csv"]["file_name"] == '\'=cmd|"/C calc"!A0'
     assert cells["to_label.csv"]["class"] == "'=carton" and cells["to_label.csv"]["slices"] == "'=camera"
     assert cells["to_label.csv"]["score"] == "-0.5"  # a number is no text

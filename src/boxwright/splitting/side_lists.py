@@ -256,7 +256,9 @@ def _read_table(text: str, path: Path, lists: SideLists, side: str | None) -> No
     """A table with a header: file name first, and a column for the side unless it is told."""
     delimiter = "\t" if path.suffix.lower() == ".tsv" else next((d for d in ",;\t" if d in text.split("\n", 1)[0]), ",")
     try:
-        rows = [[as_meant(cell) for cell in row] for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(row)]
+        rows = [
+            [as_meant(cell) for cell in row] for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(row)
+        ]
     except csv.Error as error:
         raise FormatError(f"'{path}' is no CSV: {error}.") from error
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
