@@ -9,6 +9,7 @@ from boxwright.store.atomic import append_line, write_bytes, write_json
 from boxwright.store.digest import canonical_json, digest_of_bytes, digest_of_file
 from boxwright.store.ledger import Steps, Waiting, identity_of, quietly
 from boxwright.store.place import Folder, Place
+from boxwright.store.plain_file import read_plain_file
 from boxwright.store.rows import differing, flat_rows, pair_rows
 from boxwright.store.store import NameEvent, Store, actor, check_name
 
@@ -30,6 +31,7 @@ __all__ = [
     "identity_of",
     "pair_rows",
     "quietly",
+    "read_plain_file",
     "write_bytes",
     "write_json",
 ]
