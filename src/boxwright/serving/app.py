@@ -5,7 +5,7 @@
     GET  /v2/health/ready  a bundle is loaded, has answered its golden pictures, and the last record was written
     GET  /metrics          Prometheus
 
-The way of a request, each step in a file of its own: who asks (`callers`), a place (`admission`), the body (`body`), what it
+The way of a request, each step in a file of its own: who asks (`callers`), the body (`body`), a place (`admission`), what it
 says (`asked`), and in a worker thread decode, detect, journal, answer (`answer`). Decoding never runs on the event loop.
 """
 
@@ -27,7 +27,7 @@ from starlette.routing import Route
 from boxwright.serving.admission import Admission
 from boxwright.serving.answer import Answering, Question, answers_anyway
 from boxwright.serving.asked import read_asked
-from boxwright.serving.body import read_body
+from boxwright.serving.body import Bodies
 from boxwright.serving.callers import check_caller
 from boxwright.serving.journal import Journal
 from boxwright.serving.limits import Limits
@@ -44,6 +44,7 @@ class Server:
     def __init__(self, slot: Slot, journal: Journal, limits: Limits) -> None:
         self._slot, self._journal, self._limits = slot, journal, limits
         self.meters = Meters()
+        self._bodies = Bodies(limits, self.meters.registry)
         self._admission = Admission(limits, self.meters)
         self._answering = Answering(journal, limits, self.meters)
         self._draining = False
@@ -59,6 +60,10 @@ class Server:
         ]
         return Starlette(routes=routes, lifespan=self._lifespan)
 
+    def drain(self) -> None:
+        """Say 503 to the readiness probe from now on; requests are answered as before."""
+        self._draining = True
+
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         await asyncio.get_running_loop().run_in_executor(None, self._slot.follow)
@@ -66,7 +71,7 @@ class Server:
         yield
         self._draining = True
         following.cancel()
-        self._admission.close()
+        await asyncio.to_thread(self._admission.close)
         self._journal.close()
 
     async def _follow(self) -> None:
@@ -91,7 +96,8 @@ class Server:
         request_id = uuid.uuid4().hex
         begin = time.perf_counter()
         try:
-            response = await self._answer(request, request_id, begin)
+            with self._bodies.held(request):
+                response = await self._answer(request, request_id, begin)
         except Refusal as refusal:
             response = refusal.response(request_id)
         except ClientDisconnect:
@@ -106,10 +112,10 @@ class Server:
     async def _answer(self, request: Request, request_id: str, begin: float) -> Response:
         check_caller(request, self._limits)
         detector = self._slot.detector
-        if detector is None or self._draining:
+        if detector is None:
             raise Refusal(503, "no bundle is ready to answer", {"Retry-After": "1"})
+        data = await self._bodies.read(request)
         with self._admission.place():
-            data = await read_body(request, self._limits)
             thresholds = detector.contract.condition_thresholds
             self._conditions |= thresholds.keys()
             question = Question(request_id, data, read_asked(request, thresholds, known=self._conditions), begin)
