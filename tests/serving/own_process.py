@@ -115,10 +115,19 @@ def serving(bundle: Bundle, folder: Path, **told: Any) -> Iterator[OwnProcess]:
 
 def answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
     """One answer from a socket: status, headers in lower case, body."""
-    response = http.client.HTTPResponse(connection)
-    response.begin()
-    body = response.read()
-    return response.status, {name.lower(): value for name, value in response.getheaders()}, body
+    return answers(connection, 1)[0]
+
+
+def answers(connection: socket.socket, count: int) -> list[tuple[int, dict[str, str], bytes]]:
+    """The next answers from a socket on which no more are to come."""
+    found = []
+    with connection.makefile("rb") as file:
+        for _ in range(count):
+            status = file.readline()
+            assert status, "the server closed without an answer"
+            headers = {k.lower(): v for k, v in http.client.parse_headers(file).items()}
+            found.append((int(status.split()[1]), headers, file.read(int(headers.get("content-length", 0)))))
+    return found
 
 
 def post(data: bytes, *headers: str, path: str = "/v1/detect") -> bytes:

@@ -144,7 +144,7 @@ class BoundedProtocol(HttpToolsProtocol):
             try:
                 self._parse_step()
             except (httptools.HttpParserError, _Refused):
-                self._refuse(self._reason or _Refused(400, "this is no valid HTTP/1.1 request"))
+                self._refuse(self._reason or _Refused(400, "the request is not valid HTTP"))
                 return
         if self._at < len(self._held):
             self.flow.pause_reading()
@@ -209,7 +209,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         version, method = self.parser.get_http_version(), self.parser.get_method()
         if method == b"CONNECT":
-            raise self._because(400, "this server is no proxy")
+            raise self._because(400, "this server is not a proxy")
         if self.parser.should_upgrade():
             self.scope["method"] = method.decode("ascii")
             self._again = True
@@ -242,7 +242,7 @@ class BoundedProtocol(HttpToolsProtocol):
             if named.schema is not None and hosts != [authority.lower()] and hosts != [(named.host or b"").lower()]:
                 raise self._because(400, "the request line and Host name different hosts")
             if named.schema is None or named.path is None:
-                raise self._because(400, "the request line names no path")
+                raise self._because(400, "the request line does not contain a path")
 
     def on_body(self, body: bytes) -> None:
         self._left = max(0, self._left - len(body))
