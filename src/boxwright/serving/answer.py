@@ -1,6 +1,7 @@
 """An encoded picture to an answer: decode, detect, write the record, and only then say what was found.
 
-All of it runs in a worker thread; no answer is released before its record is written.
+All of it runs in a worker thread; no answer is released before its record is written. Before each step it is asked whether the
+answer is still of use: nothing more is computed for a client that has left, or whose deadline has passed.
 """
 
 from __future__ import annotations
@@ -14,14 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 from starlette.responses import JSONResponse, Response
 
+from boxwright.detections import Detections
 from boxwright.errors import PictureError, ServingError
 from boxwright.images import measure
 from boxwright.inference import Detector
+from boxwright.serving.admission import Larger
 from boxwright.serving.asked import Asked
+from boxwright.serving.client import Client
+from boxwright.serving.deadline import Deadline
 from boxwright.serving.journal import Journal
 from boxwright.serving.limits import Limits
 from boxwright.serving.meters import Meters
 from boxwright.serving.refusal import Refusal
+from boxwright.serving.timings import Timings
+from boxwright.serving.work_meters import WorkMeters
 from boxwright.store import digest_of_bytes
 
 log = logging.getLogger("boxwright.serving")
@@ -37,13 +44,27 @@ class Question:
         request_id: the event's id in the journal.
         data: the encoded picture.
         asked: what the request says beside it.
-        begin: `time.perf_counter()` at its arrival.
+        deadline: until when an answer is of use.
+        client: who asks.
+        timings: its stopwatch.
     """
 
     request_id: str
     data: bytes
     asked: Asked
-    begin: float
+    deadline: Deadline
+    client: Client
+    timings: Timings
+
+    def go_on(self) -> None:
+        """At the end of a stage: goes on only where an answer is still of use.
+
+        Raises:
+            Refusal: the deadline has passed (504).
+            starlette.requests.ClientDisconnect: the client has left.
+        """
+        self.client.check()
+        self.deadline.check(next(reversed(self.timings.seconds)))
 
 
 class Answering:
@@ -55,49 +76,60 @@ class Answering:
         meters: told of every answer.
     """
 
-    def __init__(self, journal: Journal, limits: Limits, meters: Meters) -> None:
-        self._journal, self._limits, self._meters = journal, limits, meters
+    def __init__(self, journal: Journal, limits: Limits, meters: Meters, work_meters: WorkMeters) -> None:
+        self._journal, self._limits, self._meters, self._work_meters = journal, limits, meters, work_meters
         self.journaling = True
 
-    def answer(self, detector: Detector, question: Question) -> Response:
+    def answer(self, detector: Detector, question: Question, *, max_pixels: int) -> Response:
         """The answer of this detector, its record written.
 
         Raises:
-            Refusal: the picture cannot be read, or the record cannot be written and the contract says to refuse then.
+            Larger: the image has more than `max_pixels`, and another lane may take it.
+            Refusal: the image cannot be read, its deadline has passed, or the record cannot be written and the contract says to
+                refuse then.
+            starlette.requests.ClientDisconnect: the client left before the record was written.
         """
-        asked = question.asked
-        try:
-            picture = detector.read(
-                question.data, name=asked.file_name or "body", max_pixels=self._limits.pixels, one_frame=True
-            )
-        except PictureError as error:
-            raise Refusal(_STATUS.get(error.reason, 400), str(error)) from error
-        decoded = time.perf_counter()
-        found = detector.detect(picture)
-        detected = time.perf_counter()
-        digest = digest_of_bytes(question.data)
+        asked, timings = question.asked, question.timings
+        timings.lap("queue")
+        question.go_on()
+        picture = self._read(detector, question, max_pixels)
+        timings.lap("decode")
+        question.go_on()
+        found = _detect(detector, picture, question)
+        latency = timings.total
+        question.client.check()
         facts: dict[str, Any] = {
             "event_id": question.request_id,
             "at": time.time(),
             "bundle": detector.bundle.digest,
             "class_names": list(detector.contract.class_names),
-            "picture": digest,
+            "picture": digest_of_bytes(question.data),
             "file_name": asked.file_name,
             "camera": asked.conditions["camera"],
             "width": picture.shape[1],
             "height": picture.shape[0],
             **measure(picture),
-            "latency_ms": (detected - question.begin) * 1e3,
+            "latency_ms": latency * 1e3,
             "boxes_xyxy": found.boxes_xyxy.astype(float).round(3).tolist(),
             "score": found.score.astype(float).round(6).tolist(),
             "class_id": found.class_id.tolist(),
         }
         self._keep(detector, question.data, facts)
-        self._meters.observe(found, detector, conditions=asked.conditions, seconds=detected - question.begin)
-        timings = {"decode": (decoded - question.begin) * 1e3, "detect": (detected - decoded) * 1e3}
+        timings.lap("log")
+        self._meters.observe(found, detector, conditions=asked.conditions, seconds=latency)
+        self._work_meters.observe(timings)
         least = asked.least_score
         chosen = detector.answered(found, asked.conditions) if least is None else found.score >= least
         return JSONResponse(_body(facts, chosen, detector, timings))
+
+    def _read(self, detector: Detector, question: Question, max_pixels: int) -> NDArray[np.uint8]:
+        name = question.asked.file_name or "body"
+        try:
+            return detector.read(question.data, name=name, max_pixels=max_pixels, one_frame=True)
+        except PictureError as error:
+            if error.reason == "pixels" and max_pixels < self._limits.pixels:
+                raise Larger from error
+            raise Refusal(_STATUS.get(error.reason, 400), str(error)) from error
 
     def _keep(self, detector: Detector, data: bytes, facts: dict[str, Any]) -> None:
         """Write the record, and the picture if it is kept; the gap is counted where the promise is to answer anyway."""
@@ -114,12 +146,19 @@ class Answering:
                 raise Refusal(503, str(error), {"Retry-After": "5"}) from error
 
 
+def _detect(detector: Detector, picture: NDArray[np.uint8], question: Question) -> Detections:
+    """The one place where the network is called."""
+    found = detector.detect(picture)
+    question.timings.lap("infer")
+    return found
+
+
 def answers_anyway(detector: Detector) -> bool:
     """Whether the promise is to answer even without a record; the gap is counted."""
     return detector.contract.degraded == "answer"
 
 
-def _body(facts: dict[str, Any], chosen: NDArray, detector: Detector, timings: dict[str, float]) -> dict[str, Any]:
+def _body(facts: dict[str, Any], chosen: NDArray, detector: Detector, timings: Timings) -> dict[str, Any]:
     """The answer: the chosen of the detections, (n,) bool: at their thresholds, or at what the caller asked for."""
     names = detector.contract.class_names
     return {
@@ -135,7 +174,11 @@ def _body(facts: dict[str, Any], chosen: NDArray, detector: Detector, timings: d
             }
             for i in np.flatnonzero(chosen).tolist()
         ],
-        "timings_ms": {name: round(value, 3) for name, value in timings.items()},
+        "timings_ms": {
+            "queue": timings.milliseconds("queue"),
+            "decode": timings.milliseconds("decode"),
+            "detect": timings.milliseconds("pre", "infer", "post"),
+        },
     }
 
 

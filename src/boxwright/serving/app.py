@@ -5,8 +5,9 @@
     GET  /v2/health/ready  a bundle is loaded, has answered its golden pictures, and the last record was written
     GET  /metrics          Prometheus
 
-The way of a request, each step in a file of its own: who asks (`callers`), the body (`body`), a place (`admission`), what it
-says (`asked`), and in a worker thread decode, detect, journal, answer (`answer`). Decoding never runs on the event loop.
+The way of a request, each step in a file of its own: who asks (`callers`), until when (`deadline`), the body (`body`), what it
+says (`asked`), a place by the size of the image (`admission`, `lane`), and in a worker thread decode, detect, journal, answer
+(`answer`). Decoding never runs on the event loop.
 """
 
 from __future__ import annotations
@@ -29,11 +30,15 @@ from boxwright.serving.answer import Answering, Question, answers_anyway
 from boxwright.serving.asked import read_asked
 from boxwright.serving.body import Bodies
 from boxwright.serving.callers import check_caller
+from boxwright.serving.client import watched
+from boxwright.serving.deadline import Deadline, DeadlineExceeded, said_seconds
 from boxwright.serving.journal import Journal
 from boxwright.serving.limits import Limits
 from boxwright.serving.meters import Meters
 from boxwright.serving.refusal import Refusal
 from boxwright.serving.slot import Slot
+from boxwright.serving.timings import Timings
+from boxwright.serving.work_meters import WorkMeters
 
 log = logging.getLogger("boxwright.serving")
 
@@ -45,8 +50,9 @@ class Server:
         self._slot, self._journal, self._limits = slot, journal, limits
         self.meters = Meters()
         self._bodies = Bodies(limits, self.meters.registry)
-        self._admission = Admission(limits, self.meters)
-        self._answering = Answering(journal, limits, self.meters)
+        self._work_meters = WorkMeters(self.meters.registry)
+        self._admission = Admission(limits, self._work_meters)
+        self._answering = Answering(journal, limits, self.meters, self._work_meters)
         self._draining = False
         self._conditions: set[str] = set()  # of every bundle that answered here: a rollback must not turn clients away
 
@@ -94,11 +100,13 @@ class Server:
 
     async def _detect(self, request: Request) -> Response:
         request_id = uuid.uuid4().hex
-        begin = time.perf_counter()
+        timings = Timings(time.perf_counter())
         try:
             with self._bodies.held(request):
-                response = await self._answer(request, request_id, begin)
+                response = await self._answer(request, request_id, timings)
         except Refusal as refusal:
+            if isinstance(refusal, DeadlineExceeded):
+                self._work_meters.deadline_exceeded.labels(refusal.stage).inc()
             response = refusal.response(request_id)
         except ClientDisconnect:
             response = Response(status_code=499)
@@ -107,16 +115,27 @@ class Server:
             response = Refusal(500, "the server failed").response(request_id)
         self.meters.requests.labels(str(response.status_code)).inc()
         response.headers["X-Request-Id"] = request_id
+        if timings.seconds:
+            response.headers["Server-Timing"] = timings.header()
         return response
 
-    async def _answer(self, request: Request, request_id: str, begin: float) -> Response:
+    async def _answer(self, request: Request, request_id: str, timings: Timings) -> Response:
         check_caller(request, self._limits)
         detector = self._slot.detector
         if detector is None:
             raise Refusal(503, "no bundle is ready to answer", {"Retry-After": "1"})
+        said = said_seconds(request)
         data = await self._bodies.read(request)
-        with self._admission.place():
-            thresholds = detector.contract.condition_thresholds
-            self._conditions |= thresholds.keys()
-            question = Question(request_id, data, read_asked(request, thresholds, known=self._conditions), begin)
-            return await self._admission.work(lambda: self._answering.answer(detector, question))
+        timings.lap("body")
+        ends = time.perf_counter() + self._limits.deadline_seconds if said is None else timings.begin + said
+        deadline = Deadline(ends)
+        deadline.check("body")
+        thresholds = detector.contract.condition_thresholds
+        self._conditions |= thresholds.keys()
+        asked = read_asked(request, thresholds, known=self._conditions)
+        async with watched(request.receive) as client:
+            question = Question(request_id, data, asked, deadline, client, timings)
+            return await self._admission.work(
+                lambda pixels: self._answering.answer(detector, question, max_pixels=pixels),
+                data, name=asked.file_name or "body", deadline=deadline, client=client,
+            )  # fmt: skip

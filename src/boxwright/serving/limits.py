@@ -16,8 +16,11 @@ class Limits:
         body_grace_seconds: longest time in which nothing of a body need arrive.
         bodies_bytes: bytes of bodies in memory over all requests; more are refused before they are read.
         pixels: most pixels of a picture, from its header.
+        large_pixels: images of more pixels than this are worked on one at a time, in a lane of their own.
+        large_waiting: large images that may wait for it; more are refused.
         in_flight: requests worked on at once.
         waiting: requests that may wait beyond these; more are refused.
+        deadline_seconds: longest time from the end of a body to the network, where the caller does not say.
         keep_pictures: share of pictures kept for review, in [0, 1].
         follow_seconds: how often the rollout is looked at.
         connections: open connections; beyond them the longest idle one is closed, or the new one is refused.
@@ -41,8 +44,11 @@ class Limits:
     body_grace_seconds: float = 5.0
     bodies_bytes: int = 256 << 20
     pixels: int = 40_000_000
+    large_pixels: int = 4_000_000
+    large_waiting: int = 4
     in_flight: int = 2
     waiting: int = 16
+    deadline_seconds: float = 10.0
     keep_pictures: float = 1.0
     follow_seconds: float = 1.0
     connections: int = 512
