@@ -18,6 +18,7 @@ from boxwright.lifecycle import ROLLOUT
 from boxwright.serving import promote, read_events
 from boxwright.serving.journal import Journal, read_records
 from tests.lifecycle.servers import Served, served
+from tests.serving.journals import answer, numbers
 
 
 @pytest.fixture
@@ -219,22 +220,23 @@ def test_killed_ten_times_under_load_nothing_acknowledged_is_missing(
     assert acknowledged - journaled == set()
 
 
-def test_a_torn_record_ends_its_segment_and_nothing_else(tmp_path: Path) -> None:
+def test_a_torn_or_damaged_record_costs_itself_and_nothing_else(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     for i in range(5):
-        journal.append({"n": i})
+        journal.append(answer(i))
     journal.close()
     segment = next(tmp_path.glob("*.journal"))
     whole = segment.read_bytes()
     after = Journal(tmp_path)
-    after.append({"n": 5})
+    after.append(answer(5))
     for cut in range(len(whole) - 1, len(whole) // 2, -7):
         segment.write_bytes(whole[:cut])
-        found = [record["n"] for record in read_records(tmp_path)]
+        found = numbers(tmp_path)
         assert found[-1] == 5
         assert found[:-1] == list(range(len(found) - 1))
-    segment.write_bytes(whole[:20] + bytes([whole[20] ^ 1]) + whole[21:])
-    assert [record["n"] for record in read_records(tmp_path)] == [0, 5]
+    middle = whole.index(b'"event_id":"2"')
+    segment.write_bytes(whole[:middle] + b"#" + whole[middle + 1 :])
+    assert numbers(tmp_path) == [0, 1, 3, 4, 5], "one damaged record costs itself and nothing that follows"
 
 
 def test_a_bundle_without_its_verdict_and_an_open_door_are_refused(world, tmp_path: Path, capsys) -> None:

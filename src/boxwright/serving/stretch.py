@@ -7,7 +7,7 @@ detections of several bundles are joined by the name of their class, never by it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from boxwright.artifacts import EVENT_SCHEMA, Events
 from boxwright.artifacts.predictions import detection_table
 from boxwright.detections import DetectionColumns, offsets_from_counts
 from boxwright.errors import ServingError
-from boxwright.serving.journal import read_records
+from boxwright.serving.journal import Reading, read_records
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,11 @@ class Stretch:
 
     Attributes:
         records: as the server wrote them.
+        reading: what the journal does not have, or has damaged.
     """
 
     records: Sequence[dict[str, Any]]
+    reading: Reading = field(default_factory=Reading)
 
     def answering(self) -> list[Answering]:
         """The bundles that answered, in the order in which they first did."""
@@ -57,7 +59,7 @@ class Stretch:
 
     def of_bundle(self, bundle: str) -> Stretch:
         """Only what this bundle answered."""
-        return Stretch([record for record in self.records if record["bundle"] == bundle])
+        return replace(self, records=[record for record in self.records if record["bundle"] == bundle])
 
     def events(self, class_names: Sequence[str] | None = None) -> Events:
         """The records as tables.
@@ -84,7 +86,7 @@ class Stretch:
 
 
 def read_stretch(folder: Path, *, since: float = 0.0, until: float = float("inf")) -> Stretch:
-    """The records of a stretch of time.
+    """The records of a stretch of time, in the order of answering, whatever the clock did meanwhile.
 
     Args:
         folder: the journal's.
@@ -95,7 +97,8 @@ def read_stretch(folder: Path, *, since: float = 0.0, until: float = float("inf"
     """
     if not folder.is_dir():
         raise ServingError(f"There is no journal in '{folder}'; serve with `--journal` first.")
-    return Stretch(sorted((r for r in read_records(folder) if since <= r["at"] < until), key=lambda r: r["at"]))
+    reading = Reading()
+    return Stretch(list(read_records(folder, since=since, until=until, reading=reading)), reading)
 
 
 def read_events(

@@ -6,14 +6,18 @@ history, and that lineage can be followed both ways.
 """
 
 from boxwright.store.atomic import append_line, write_bytes, write_json
+from boxwright.store.clock import Clock
 from boxwright.store.digest import canonical_json, digest_of_bytes, digest_of_file
+from boxwright.store.fs import Fs, using
 from boxwright.store.ledger import Steps, Waiting, identity_of, quietly
 from boxwright.store.place import Folder, Place
 from boxwright.store.rows import differing, flat_rows, pair_rows
 from boxwright.store.store import NameEvent, Store, actor, check_name
 
 __all__ = [
+    "Clock",
     "Folder",
+    "Fs",
     "NameEvent",
     "Place",
     "Steps",
@@ -30,6 +34,7 @@ __all__ = [
     "identity_of",
     "pair_rows",
     "quietly",
+    "using",
     "write_bytes",
     "write_json",
 ]
