@@ -29,6 +29,9 @@ def serve(
     ] = None,
     in_flight: Annotated[int, typer.Option("--in-flight", min=1, help="Requests worked on at once.")] = 2,
     waiting: Annotated[int, typer.Option("--waiting", min=0, help="Requests that may wait; more get 429.")] = 16,
+    deadline: Annotated[
+        float, typer.Option("--deadline", min=0.001, max=600, help="Seconds for a request whose caller says none.")
+    ] = 10.0,
     keep_pictures: Annotated[float, typer.Option("--keep-pictures", min=0, max=1, help="Share kept for review.")] = 1.0,
     flush_to_disk: Annotated[bool, typer.Option("--flush-to-disk", help="Wait for the disk at every record.")] = False,
     token_file: Annotated[
@@ -45,7 +48,9 @@ def serve(
     token = token_file.read_bytes().decode("utf-8", errors="replace").strip() if token_file else None
     if token is not None and len(token) < 16:
         raise InputError(f"The token in '{token_file}' has {len(token)} characters; at least 16 are asked for.")
-    limits = Limits(in_flight=in_flight, waiting=waiting, keep_pictures=keep_pictures, token=token)
+    limits = Limits(
+        in_flight=in_flight, waiting=waiting, deadline_seconds=deadline, keep_pictures=keep_pictures, token=token
+    )
     if bundle is None:
         opened = open_store(store)
 
