@@ -30,6 +30,9 @@ def serve(
     ] = None,
     in_flight: Annotated[int, typer.Option("--in-flight", min=1, help="Requests worked on at once.")] = 2,
     waiting: Annotated[int, typer.Option("--waiting", min=0, help="Requests that may wait; more get 429.")] = 16,
+    deadline: Annotated[
+        float, typer.Option("--deadline", min=0.001, max=600, help="Seconds for a request whose caller says none.")
+    ] = 10.0,
     keep_pictures: Annotated[float, typer.Option("--keep-pictures", min=0, max=1, help="Share kept for review.")] = 1.0,
     flush_to_disk: Annotated[bool, typer.Option("--flush-to-disk", help="Wait for the disk at every record.")] = False,
     token_file: Annotated[
@@ -61,7 +64,7 @@ def serve(
     except ImportError as error:
         raise ServingError(f"Serving needs: pip install 'boxwright[serve]' ({error}).") from error
     limits = Limits(
-        in_flight=in_flight, waiting=waiting, keep_pictures=keep_pictures, drain_delay=drain_delay,
+        in_flight=in_flight, waiting=waiting, deadline_seconds=deadline, keep_pictures=keep_pictures, drain_delay=drain_delay,
         connections=connections, connections_per_address=connections_per_address,
         token_digests=callers.read_tokens(token_file, warn=say) if token_file else (),
         allowed_hosts=callers.checked_hosts(allowed_hosts or ()),
