@@ -6,9 +6,7 @@ always the same: the time is that of a network, the answer is known.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,17 +41,6 @@ def real_bundle(
     return _with_golden(
         Bundle(model=folder / "model.onnx", contract=contract, made_from={"checkpoint": "c" * 64}), folder
     )
-
-
-def damaged(bundle: Bundle, folder: Path) -> Bundle:
-    """The same under another digest, with golden answers that it does not give."""
-    folder.mkdir(parents=True)
-    answers = folder / "answers.json"
-    moved = json.loads(bundle.golden["golden/answers.json"].read_text())
-    for answer in moved.values():
-        answer["boxes_xyxy"] = [[value + 10 for value in box] for box in answer["boxes_xyxy"]]
-    answers.write_text(json.dumps(moved))
-    return replace(bundle, golden={**bundle.golden, "golden/answers.json": answers})
 
 
 def _network(scores: tuple[float, float], seed: int, widths: Sequence[int]) -> onnx.ModelProto:

@@ -4,7 +4,7 @@
 
 A real `boxwright serve` follows a real store. Three bundles with networks of about 8 MB differ in classes and scores, so that an answer
 of two bundles would be seen. Most rounds are rollbacks: the name goes back to the bundle before. A share (`--fresh`) promotes the third,
-which has to be loaded. Then the name moves again and again to a bundle whose golden answers are wrong, which must never answer. Latency
+which has to be loaded. Then the name moves again and again to a bundle that was judged and whose stored copy is damaged; it must never answer. Latency
 is compared with phases without a move before and after, of the same server under the same clients.
 
 Asked: 0 answers other than 2xx, 0 mixed, 0 lost; a rollback takes effect within 1 s at p99, from the moment the name has moved to the
@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.reliability.box import description
 from benchmarks.reliability.clients import Asked, Clients, percentile
-from benchmarks.reliability.real_bundles import damaged, real_bundle
+from benchmarks.reliability.real_bundles import real_bundle
 from boxwright.artifacts import Bundle, Rollout, Verdict
 from boxwright.images import write_jpeg
 from boxwright.lifecycle import ROLLOUT
@@ -68,8 +68,9 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         real_bundle(folder / f"b{k}", CLASSES[k], scores=SCORES[k], seed=k, widths=WIDTHS) for k in range(len(CLASSES))
     ]
     verdicts = [keep_verdict(store, bundle) for bundle in bundles]
-    wrong = damaged(bundles[0], folder / "wrong")
-    store.put(wrong)
+    wrong = real_bundle(folder / "wrong", CLASSES[0], scores=SCORES[1], seed=99, widths=WIDTHS)
+    of_wrong = keep_verdict(store, wrong)
+    _damage(store.folder(wrong.digest, kind="bundle") / "model.onnx")
     store.put(promote(verdicts[0]), name=ROLLOUT)
     bodies = [write_jpeg(rng.integers(0, 256, (192, 256, 3), np.uint8)) for _ in range(8)]
     arguments = ["--store", str(folder / "store"), "--journal", str(folder / "journal"), "--keep-pictures", "0"]
@@ -80,7 +81,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
             quiet = [moves.quiet()]
             flips = moves.swaps(options.rounds, options.fresh, rng)
             quiet.append(moves.quiet())
-            failing = moves.failing(wrong, options.failing, server)
+            failing = moves.failing(of_wrong, options.failing, server)
         memory = _memory(server.process.pid)
         metrics = server.ask("GET", "/metrics")[1].decode()
     events = read_events(folder / "journal").events
@@ -143,23 +144,18 @@ class _Moves:
             flips.append({"loaded": loaded, **self._move(wanted)})
         return flips
 
-    def failing(self, wrong: Bundle, rounds: int, server: Served) -> dict[str, Any]:
-        """Move to the bundle that fails and back, until each move was noticed."""
+    def failing(self, verdict: Verdict, rounds: int, server: Served) -> dict[str, Any]:
+        """Move to a bundle that was judged and is damaged by now, and back, until each move was noticed."""
         failures, ready = 0, 0
         for _ in range(rounds):
             current = self.rollout
-            wanted = Rollout(
-                primary=wrong.digest, previous=current.primary, verdict=current.verdict, previous_verdict=current.verdict,
-                number=current.number + 1,
-            )  # fmt: skip
+            wanted = promote(verdict, current=current)
             self._store.put(wanted, name=ROLLOUT)
             failures += self._failed(server, wanted.number)
             ready += server.ask("GET", "/v2/health/ready")[0] == 200
-            self._store.put(
-                Rollout(primary=current.primary, previous=current.previous, verdict=current.verdict,
-                        previous_verdict=current.previous_verdict, number=wanted.number + 1), name=ROLLOUT,
-            )  # fmt: skip
-            self.releases[str(wanted.number + 1)] = current.primary
+            back = rollback(wanted)
+            self.releases[str(back.number)] = back.primary
+            self._store.put(back, name=ROLLOUT)
         return {"rounds": rounds, "noticed": failures, "ready_meanwhile": ready}
 
     def _failed(self, server: Served, number: int) -> bool:
@@ -185,6 +181,14 @@ class _Moves:
                 return {"at": at, "flip_s": max(0.0, first - at), "until": time.perf_counter()}
             time.sleep(0.01)
         raise SystemExit(f"release {wanted.number} did not answer within 60 s")
+
+
+def _damage(model: Path) -> None:
+    """Turn one byte of a stored model around."""
+    data = bytearray(model.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    model.chmod(0o644)
+    model.write_bytes(data)
 
 
 def _mixed(one: Asked, bundles: list[Bundle], releases: dict[str, str]) -> bool:

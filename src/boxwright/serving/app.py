@@ -26,11 +26,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from boxwright.errors import OutputError
 from boxwright.inference import Detector
 from boxwright.serving.admission import Admission
 from boxwright.serving.answer import Answering, Question, answers_anyway
 from boxwright.serving.asked import read_asked
-from boxwright.serving.body import read_body
+from boxwright.serving.body import Bodies
 from boxwright.serving.callers import check_caller
 from boxwright.serving.client import watched
 from boxwright.serving.counted import Counted
@@ -63,6 +64,7 @@ class Server:
         self._slot, self._journal, self._limits = slot, journal, limits
         self.meters = Meters()
         self.watch = Watch()
+        self._bodies = Bodies(limits, self.meters.registry)
         self._work_meters = WorkMeters(self.meters.registry)
         self._admission = Admission(limits, self._work_meters)
         self._answering = Answering(journal, limits, self.meters, self._work_meters)
@@ -73,10 +75,17 @@ class Server:
         )
         read_process(self.meters.registry)
         self._draining = False
+        self._told_to_stop = Changes(
+            lambda: "told to stop" if self._draining else "", began="draining", ended="serving_again", level="info"
+        )
         self._conditions: set[str] = set()  # of every bundle that answered here: a rollback must not turn clients away
 
-    def app(self) -> ASGIApp:
-        """The ASGI application."""
+    def app(self, within: Callable[[ASGIApp], ASGIApp] = lambda app: app) -> ASGIApp:
+        """The ASGI application.
+
+        Args:
+            within: what is asked before the routes, and whose refusals are named and counted too.
+        """
         routes = [
             Route(DETECT, self._detect, methods=["POST"]),
             Route(LIVE, self._live),
@@ -84,7 +93,7 @@ class Server:
             Route(METRICS, self._metrics),
         ]
         paths = [route.path for route in routes]
-        return Counted(Starlette(routes=routes, lifespan=self._lifespan), self.meters, routes=paths)
+        return Counted(within(Starlette(routes=routes, lifespan=self._lifespan)), self.meters, routes=paths)
 
     def reasons(self) -> list[str]:
         """Why no requests should be sent here, in plain words; empty when it is ready."""
@@ -95,6 +104,10 @@ class Server:
             *(["the server is about to stop"] if self._draining else []),
             *(["the journal cannot be written, and the promise is to refuse then"] if without_journal else []),
         ]
+
+    def drain(self) -> None:
+        """Say 503 to the readiness probe from now on; requests are answered as before."""
+        self._draining = True
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
@@ -108,11 +121,11 @@ class Server:
         note("started", {"ready": not self.reasons()})
         yield
         self._draining = True
-        note("draining")
+        self._told_to_stop()
         beating.cancel()
         following.stop()
         house.stop()
-        self._admission.close()
+        await asyncio.to_thread(self._admission.close)
         self._journal.close()
         note("stopped")
 
@@ -126,6 +139,7 @@ class Server:
             Changes(lambda: "" if journal.writable else f"it cannot be written: {journal.last_error}",
                     began="journal_lost", ended="journal_recovered", facts=gap),
             Every(_TRIM_S, journal.trim),
+            self._told_to_stop,
             Changes(lambda: "; ".join(self.watch.complaints()), began="wedged", ended="unwedged"),
             Changes(lambda: "the rollout was not seen for a while" if self._slot.state.stale else "",
                     began="following_stale", ended="following_again"),
@@ -154,11 +168,20 @@ class Server:
         timings = Timings(time.perf_counter())
         served = self._slot.current  # detector and release are taken once: no answer is of two bundles
         try:
-            response = await self._answer(request, served, timings)
+            with self._bodies.held(request):
+                response = await self._answer(request, served, timings)
         except Refusal as refusal:
             if isinstance(refusal, DeadlineExceeded):
                 self._work_meters.deadline_exceeded.labels(refusal.stage).inc()
             response = refusal.response(request.state.request_id)
+        except OutputError as error:
+            self.meters.invalid_output.labels(error.kind).inc()
+            note(
+                "invalid_output",
+                {"kind": error.kind, "reason": error, "bundle": served.digest if served else ""},
+                level="error",
+            )
+            response = Refusal(500, "the model's output breaks its contract").response(request.state.request_id)
         except ClientDisconnect:
             response = Response(status_code=499)
         except Exception:
@@ -172,11 +195,11 @@ class Server:
 
     async def _answer(self, request: Request, served: Served | None, timings: Timings) -> Response:
         check_caller(request, self._limits)
-        if served is None or self._draining:
+        if served is None:
             raise Refusal(503, "no bundle is ready to answer", {"Retry-After": "1"})
         detector = served.detector
         said = said_seconds(request)
-        data = await read_body(request, self._limits)
+        data = await self._bodies.read(request)
         timings.lap("body")
         ends = time.perf_counter() + self._limits.deadline_seconds if said is None else timings.begin + said
         deadline = Deadline(ends)

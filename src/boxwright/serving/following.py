@@ -32,7 +32,7 @@ class Follower:
     def stop(self) -> None:
         """Look no more; a look that hangs is left behind."""
         self._over.set()
-        self._thread.join(timeout=1.0)
+        self._thread.join(timeout=0.2)
 
     def _run(self) -> None:
         while not self._over.wait(self._every_s):

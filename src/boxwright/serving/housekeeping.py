@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from boxwright.serving.logs import note
+from boxwright.serving.logs import Level, note
 
 _EVERY_S = 1.0
 _QUIET_S = 10.0  # without a refusal: shedding has ended
@@ -35,7 +35,7 @@ class Housekeeping:
     def stop(self) -> None:
         """No further round; one that hangs is left behind."""
         self._over.set()
-        self._thread.join(timeout=1.0)
+        self._thread.join(timeout=0.2)
 
     def _run(self) -> None:
         while not self._over.wait(self._every_s):
@@ -100,20 +100,28 @@ class Changes:
     Args:
         what: the condition's words now; empty when it does not hold.
         began, ended: the events.
-        facts: more for the line that says it is over.
+        facts: more for both lines.
+        level: of the line that says it began.
     """
 
     def __init__(
-        self, what: Callable[[], str], *, began: str, ended: str, facts: Callable[[], Mapping[str, object]] = dict
+        self,
+        what: Callable[[], str],
+        *,
+        began: str,
+        ended: str,
+        facts: Callable[[], Mapping[str, object]] = dict,
+        level: Level = "error",
     ) -> None:
         self._what, self._began, self._ended, self._facts = what, began, ended, facts
+        self._level: Level = level
         self._holds = False
 
     def __call__(self) -> None:
         """One look."""
         words = self._what()
         if words and not self._holds:
-            note(self._began, {"reason": words, **self._facts()}, level="error")
+            note(self._began, {"reason": words, **self._facts()}, level=self._level)
         elif self._holds and not words:
             note(self._ended, self._facts())
         self._holds = bool(words)
