@@ -26,7 +26,7 @@ from boxwright.plain_text import printable
 VERBS = (
     "init", "ingest", "check", "convert", "split", "coverage", "labels", "agree", "audit", "diff", "train", "export",
     "choose", "predict", "evaluate", "compare", "gate", "card", "promote", "rollback", "serve",
-    "watch", "review", "correct", "turn", "show", "lineage", "doctor", "demo",
+    "watch", "review", "correct", "turn", "show", "lineage", "store", "doctor", "demo",
 )  # fmt: skip
 _TELL_THEMSELVES = ("serve", "demo")
 _NO_KERNEL_CACHE = (
