@@ -271,7 +271,9 @@ def test_ground_truth_of_another_format_goes_by_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("odd", ["[1]", "{}", "null", "1" + "0" * 400, "1e999"])
 @pytest.mark.parametrize("part", ["images", "categories"])
-def test_an_id_that_is_no_id_or_a_number_beyond_all_columns_is_told_in_a_sentence(tmp_path: Path, odd: str, part: str) -> None:
+def test_an_id_that_is_no_id_or_a_number_beyond_all_columns_is_told_in_a_sentence(
+    tmp_path: Path, odd: str, part: str
+) -> None:
     truth = tmp_path / "truth.json"
     images, categories = [{"id": 1, "file_name": "a.jpg", "width": 9, "height": 9}], [{"id": 1, "name": "carton"}]
     truth.write_text(json.dumps({"images": images, "categories": categories, "annotations": []}))
