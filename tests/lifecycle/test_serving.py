@@ -10,14 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from boxwright.artifacts import Checkpoint, Rollout, Verdict
+from boxwright.artifacts import Checkpoint, Rollout
 from boxwright.detections import Detections
 from boxwright.images import letterbox, read_picture, write_jpeg
 from boxwright.inference import Detector, agreement, calibrated, decode
 from boxwright.lifecycle import ROLLOUT
-from boxwright.serving import promote, read_events
+from boxwright.serving import read_events
 from boxwright.serving.journal import Journal, read_records
 from tests.lifecycle.servers import Served, served
+from tests.serving.journals import answer, numbers
+from tests.tiny_bundles import jpeg, keep_verdict, tiny_bundle
 
 
 @pytest.fixture
@@ -135,27 +137,22 @@ def test_too_much_at_once_is_refused_and_the_rest_is_answered(
     assert len(read_events(Path(store_arguments[-1]))) == codes.count(200)
 
 
-def test_a_running_server_takes_the_promoted_bundle_and_goes_back(world, tmp_path: Path) -> None:
+def test_a_running_server_takes_the_promoted_bundle_and_goes_back(tmp_path: Path) -> None:
     from boxwright.cli.main import run
+    from boxwright.lifecycle import release
     from boxwright.store import Store
 
     root = tmp_path / "store"
     store = Store(root)
-    verdict = world.store.get("verdict/small", Verdict)
-    store.put(world.candidate)
-    store.put(verdict)
-    store.put(promote(verdict), name=ROLLOUT)
-    other = world.candidate.with_thresholds(dict.fromkeys(world.candidate.contract.class_names, 0.99), point="0" * 64)
-    store.put(other)
-    second = Verdict(spec_name="small", bundle=other.digest, checks=verdict.checks)
-    store.put(second, name="verdict/other")
-    picture = world.store.pictures.read(world.dataset.picture_digests[0])
+    first, second = (tiny_bundle(tmp_path / f"{score}", scores=(score, 0.6)) for score in (0.9, 0.8))
+    release(store, keep_verdict(store, first), reason="test")
+    keep_verdict(store, second)
     with served(["--store", str(root)], tmp_path / "log") as server:
-        assert server.ask("POST", "/v1/detect", picture)[1]["model"]["bundle"] == world.candidate.digest
-        assert run(["promote", "verdict/other", "--store", str(root)]) == 0
-        assert _await(lambda: server.ask("POST", "/v1/detect", picture)[1]["model"]["bundle"], other.digest)
+        assert server.ask("POST", "/v1/detect", jpeg())[1]["model"]["bundle"] == first.digest
+        assert run(["promote", f"verdict/{second.digest[:8]}", "--store", str(root)]) == 0
+        assert _await(lambda: server.ask("POST", "/v1/detect", jpeg())[1]["model"]["bundle"], second.digest)
         assert run(["rollback", "--store", str(root)]) == 0
-        assert _await(lambda: server.ask("POST", "/v1/detect", picture)[1]["model"]["bundle"], world.candidate.digest)
+        assert _await(lambda: server.ask("POST", "/v1/detect", jpeg())[1]["model"]["bundle"], first.digest)
     assert [event.digest for event in store.history(ROLLOUT)][-1] == store.get(ROLLOUT, Rollout).digest
     assert len(store.history(ROLLOUT)) == 3
 
@@ -219,22 +216,23 @@ def test_killed_ten_times_under_load_nothing_acknowledged_is_missing(
     assert acknowledged - journaled == set()
 
 
-def test_a_torn_record_ends_its_segment_and_nothing_else(tmp_path: Path) -> None:
+def test_a_torn_or_damaged_record_costs_itself_and_nothing_else(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     for i in range(5):
-        journal.append({"n": i})
+        journal.append(answer(i))
     journal.close()
     segment = next(tmp_path.glob("*.journal"))
     whole = segment.read_bytes()
     after = Journal(tmp_path)
-    after.append({"n": 5})
+    after.append(answer(5))
     for cut in range(len(whole) - 1, len(whole) // 2, -7):
         segment.write_bytes(whole[:cut])
-        found = [record["n"] for record in read_records(tmp_path)]
+        found = numbers(tmp_path)
         assert found[-1] == 5
         assert found[:-1] == list(range(len(found) - 1))
-    segment.write_bytes(whole[:20] + bytes([whole[20] ^ 1]) + whole[21:])
-    assert [record["n"] for record in read_records(tmp_path)] == [0, 5]
+    middle = whole.index(b'"event_id":"2"')
+    segment.write_bytes(whole[:middle] + b"#" + whole[middle + 1 :])
+    assert numbers(tmp_path) == [0, 1, 3, 4, 5], "one damaged record costs itself and nothing that follows"
 
 
 def test_a_bundle_without_its_verdict_and_an_open_door_are_refused(world, tmp_path: Path, capsys) -> None:
@@ -276,7 +274,8 @@ def test_what_a_server_does_without_its_journal_is_promised(world, promise: str,
     from starlette.testclient import TestClient
 
     from boxwright.errors import ServingError
-    from boxwright.serving.app import Limits, Server
+    from boxwright.serving.app import Server
+    from boxwright.serving.limits import Limits
     from boxwright.serving.slot import Slot
 
     class Full(Journal):
@@ -299,7 +298,8 @@ def test_what_a_server_does_without_its_journal_is_promised(world, promise: str,
 def test_a_slow_body_gives_its_place_back(world, tmp_path: Path) -> None:
     import asyncio
 
-    from boxwright.serving.app import Limits, Server
+    from boxwright.serving.app import Server
+    from boxwright.serving.limits import Limits
     from boxwright.serving.slot import Slot
 
     slot = Slot(lambda: world.candidate.digest, lambda _digest: world.candidate, on_failure=pytest.fail)

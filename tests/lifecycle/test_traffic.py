@@ -14,8 +14,8 @@ import pytest
 from boxwright.artifacts import Matches, Predictions, Report, Verdict, detection_table
 from boxwright.cli.main import run
 from boxwright.detections import DetectionColumns
-from boxwright.lifecycle import release
-from boxwright.serving import Journal
+from boxwright.lifecycle import ROLLOUT
+from boxwright.serving import Journal, promote
 from boxwright.store import Store
 from tests.serving.test_stretch import record
 from tests.tiny_bundles import NAMES, tiny_bundle
@@ -33,7 +33,9 @@ class Line:
         self.root, self.store = root, Store(root / "store")
         self.bundle = tiny_bundle(root / "bundle")
         self.store.put(self.bundle)
-        release(self.store, self._judged(), reason="test")
+        self.store.put(
+            promote(self._judged()), name=ROLLOUT
+        )  # the reference is written by hand, so nothing is released
         self.journal = Journal(root / "journal")
         (root / "spec.yaml").write_text(
             "{name: line, classes: [{name: carton}, {name: pouch}], monitoring: {window: 40}}"
@@ -162,3 +164,25 @@ def test_only_others_answered(line: Line, ask: Ask) -> None:
     code, found, text = ask()
     assert (code, found) == (2, {})
     assert "(6 events of other bundles are there)" in text
+
+
+def test_what_the_journal_lost_is_told_in_one_sentence(
+    line: Line, ask: Ask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line.serve(CAMERAS * 20)
+    line.journal.missed(1234.0)
+    line.serve(CAMERAS)
+    segment = next((line.root / "journal").glob("*.journal"))
+    data = segment.read_bytes()
+    middle = data.index(b'"event_id"', len(data) // 2)
+    segment.write_bytes(data[:middle] + b"#" + data[middle + 1 :])
+    code, found, text = ask()
+    assert (code, found["events"]) == (0, 41)
+    told = "the journal is not complete: 1 record lost (missing sequence numbers); "
+    assert told in text and "1 answer given without a record between 1970-01-01 00:20:34 and" in text
+    assert (found["journal"]["lost"], found["journal"]["gaps"][0]["count"]) == (1, 1)
+    line.journal.keep_picture(b"kept", "a" * 64)
+    words = ["review", "select", "--spec", str(line.root / "spec.yaml"), "--store", str(line.root / "store"), "--json"]
+    assert run([*words, "--journal", str(line.root / "journal")]) == 1
+    printed = capsys.readouterr()
+    assert told in printed.err and json.loads(printed.out)["journal"]["lost"] == 1

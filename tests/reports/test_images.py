@@ -98,8 +98,9 @@ def test_further_frames_are_told_in_check_and_ingest(report: Report) -> None:
 
 
 def test_further_frames_are_refused_in_predict_and_serve(report: Report, tmp_path: Path) -> None:
-    from boxwright.serving.app import Limits, Server
+    from boxwright.serving.app import Server
     from boxwright.serving.journal import Journal
+    from boxwright.serving.limits import Limits
 
     folder = report("images_with_more_frames") / "images"
     detector = Detector(answering_bundle(tmp_path))

@@ -11,7 +11,8 @@ from starlette.testclient import TestClient
 
 from boxwright.artifacts import Bundle
 from boxwright.serving import Journal
-from boxwright.serving.app import Limits, Server
+from boxwright.serving.app import Server
+from boxwright.serving.limits import Limits
 from boxwright.serving.slot import Slot
 
 

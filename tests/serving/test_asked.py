@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from boxwright.serving import read_events
-from boxwright.serving.asked import Asked, Refusal, read_asked
+from boxwright.serving.asked import Asked, read_asked
+from boxwright.serving.refusal import Refusal
 from tests.serving.in_process import asking
 from tests.tiny_bundles import jpeg, tiny_bundle
 
@@ -176,7 +177,8 @@ def test_refusals_reach_the_client_and_are_not_journaled(client: TestClient) -> 
 
 def test_a_token_beyond_ascii_is_read_in_either_encoding(tmp_path: Path) -> None:
     from boxwright.serving import Journal
-    from boxwright.serving.app import Limits, Server
+    from boxwright.serving.app import Server
+    from boxwright.serving.limits import Limits
     from boxwright.serving.slot import Slot
 
     bundle = tiny_bundle(tmp_path / "bundle")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from boxwright.artifacts import ReviewQueue
 from boxwright.cli import review_answers, review_tools
 from boxwright.cli.documents import SetOption, because, read_spec
+from boxwright.cli.progress import say
 from boxwright.cli.review_tools import JOURNAL, QUEUE
 from boxwright.cli.terminal import (
     STORE,
@@ -64,6 +65,8 @@ def select(
     opened = open_store(store)
     folder = journal or store / "journal"
     queue = select_for_review(opened, promise, folder, since=since)
+    if "journal" in queue.summary:
+        say(queue.summary["journal"]["sentence"])
     left_out = queue.summary["left_out"]
     told = ", ".join(f"{count} {why}" for why, count in left_out.items())
     if not len(queue):

@@ -11,7 +11,8 @@ from boxwright.artifacts import Bundle, Verdict
 from boxwright.cli.progress import say
 from boxwright.cli.terminal import STORE, StoreOption, find, open_store
 from boxwright.errors import InputError, NotReleasable, ServingError
-from boxwright.lifecycle import current_rollout
+from boxwright.lifecycle import following
+from boxwright.lifecycle.evidence import gather
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,7 +39,7 @@ def serve(
 ) -> None:
     """Serve `POST /v1/detect`; every answer is in the journal before it leaves."""
     try:
-        from boxwright.serving.app import Limits
+        from boxwright.serving.limits import Limits
         from boxwright.serving.run import run
     except ImportError as error:
         raise ServingError(f"Serving needs: pip install 'boxwright[serve]' ({error}).") from error
@@ -46,27 +47,19 @@ def serve(
     if token is not None and len(token) < 16:
         raise InputError(f"The token in '{token_file}' has {len(token)} characters; at least 16 are asked for.")
     limits = Limits(in_flight=in_flight, waiting=waiting, keep_pictures=keep_pictures, token=token)
+    opened = open_store(store)
     if bundle is None:
-        opened = open_store(store)
-
-        def wanted() -> str:
-            rollout = current_rollout(opened)
-            if rollout is None:
-                raise NotReleasable(
-                    f"Nothing is promoted in '{store}': a bundle is served once its verdict passes. `boxwright turn` promotes it "
-                    f"then and says what is not met otherwise; `boxwright promote VERDICT` does it by hand."
-                )
-            return rollout.primary
-
-        wanted()
+        wanted = following(opened)
+        wanted()  # what is not to be served is refused before anything is opened
         load = lambda digest: opened.get(digest, Bundle)  # noqa: E731
     else:
         fixed = find(store, bundle, Bundle)
         judged = find(store, verdict, Verdict) if verdict else None
-        if judged is None or judged.verdict != "pass" or judged.bundle != fixed.digest:
+        if judged is None or judged.bundle != fixed.digest:
             raise NotReleasable(
                 f"Bundle {fixed.digest[:12]} is served only with a passing verdict for exactly this digest (--verdict)."
             )
+        gather(opened, judged)
         wanted, load = (lambda: fixed.digest), (lambda _digest: fixed)
     say(f"serving on http://{host}:{port}; ask it: curl --data-binary @image.jpg http://{host}:{port}/v1/detect")
     run(

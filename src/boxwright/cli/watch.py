@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from boxwright.cli.documents import SetOption, because, read_spec
+from boxwright.cli.progress import say
 from boxwright.cli.terminal import STORE, JsonOption, SpecOption, StoreOption, give, open_store, write_page
 from boxwright.lifecycle import Watched, round_due, watch_traffic
 from boxwright.pages import drift_page
@@ -42,15 +43,21 @@ def watch(
     if page:
         write_page(page, drift_page(watched.drift, title=f"{promise.name}: traffic against the reference"))
     summary = dict(watched.drift.summary)
+    if not watched.reading.whole:
+        say(watched.reading.sentence())
     due = round_due(opened, promise)
     lines = [*_lines(watched), *(f"a new round is due: {reason}" for reason in due), digest]
-    give({"drift": digest, **summary, "round_due": due}, as_json=as_json, lines=lines)
+    give(
+        {"drift": digest, **summary, "journal": watched.reading.as_json(), "round_due": due},
+        as_json=as_json,
+        lines=lines,
+    )
     raise typer.Exit(_EXIT[summary["outcome"]])
 
 
 def _lines(watched: Watched) -> list[str]:
     summary, at = watched.drift.summary, watched.events.events.column("at").to_pylist()
-    first, last = (f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M}" for moment in (at[0], at[-1]))
+    first, last = (f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M}" for moment in (min(at), max(at)))
     lines = [
         *_shortened("alarm", summary["alarms"]),
         *_shortened("cannot compare", summary["cannot_compare"]),

@@ -10,14 +10,16 @@ from boxwright.images.measure import MEASURES, is_near_black, measure
 from boxwright.images.names import NameMatches, match_names
 from boxwright.images.placement import Placement
 from boxwright.images.position import has_position, without_position
-from boxwright.images.read import PictureHeader, read_header, read_picture, write_jpeg
+from boxwright.images.read import PictureHeader, check_size, read_header, read_picture, write_jpeg
 from boxwright.images.resize import letterbox
+from boxwright.images.size import stated_size
 
 __all__ = [
     "MEASURES",
     "NameMatches",
     "PictureHeader",
     "Placement",
+    "check_size",
     "draw_boxes",
     "exif_camera",
     "exif_time",
@@ -28,6 +30,7 @@ __all__ = [
     "measure",
     "read_header",
     "read_picture",
+    "stated_size",
     "without_position",
     "write_jpeg",
 ]

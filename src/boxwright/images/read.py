@@ -132,9 +132,15 @@ def _open(data: bytes, name: str, max_pixels: int) -> Image.Image:
             reason="format",
         ) from error
     width, height = image.size
+    check_size((height, width), name=name, max_pixels=max_pixels)
+    return image
+
+
+def check_size(size_hw: tuple[int, int], *, name: str = "picture", max_pixels: int = MAX_PIXELS) -> None:
+    """PictureError where an image of this (height, width) is not decoded."""
+    height, width = size_hw
     if width * height > max_pixels or max(width, height) > MAX_SIDE:
         raise _too_large(name, max_pixels, f"{width}x{height}")
-    return image
 
 
 def _too_large(name: str, max_pixels: int, found: str) -> PictureError:

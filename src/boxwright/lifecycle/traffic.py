@@ -19,7 +19,7 @@ from boxwright.lifecycle.review_log import asked_pictures, counting_corrections
 from boxwright.lifecycle.stages import ROLLOUT, current_rollout
 from boxwright.monitoring import Features, features_of_events, features_of_predictions, watch
 from boxwright.review import select
-from boxwright.serving import kept_picture, read_stretch
+from boxwright.serving import Reading, kept_digests, read_stretch
 from boxwright.spec import Spec
 from boxwright.spec.spec import seconds_from
 from boxwright.store import Store
@@ -36,6 +36,7 @@ class Watched:
     features: Features
     reference: Features
     drift: Drift
+    reading: Reading
 
 
 def watch_traffic(store: Store, spec: Spec, journal: Path, *, since: float = 0.0) -> Watched:
@@ -54,10 +55,11 @@ def watch_traffic(store: Store, spec: Spec, journal: Path, *, since: float = 0.0
     answering = stretch.answering()
     events = stretch.of_bundle(bundle.digest).events(bundle.contract.class_names)
     if not len(events):
+        lost = "" if stretch.reading.whole else f" Note that {stretch.reading.sentence()}."
         others = f" ({sum(a.events for a in answering)} events of other bundles are there)" if answering else ""
         raise InputError(
             f"The journal in '{journal}' has no event of the primary {bundle.digest[:12]} since then{others}; serve it, or "
-            "give an earlier --since."
+            f"give an earlier --since.{lost}"
         )
     thresholds, near = bundle.contract.score_thresholds or {}, spec.failure_modes.low_score_margin
     predictions, slices = _reference(store, rollout.verdict, spec)
@@ -70,13 +72,15 @@ def watch_traffic(store: Store, spec: Spec, journal: Path, *, since: float = 0.0
         if a.bundle != bundle.digest
     ]
     drift = watch(events, features, reference, spec, reference_digest=predictions.digest, other_bundles=others)
-    return Watched(events, bundle, features, reference, drift)
+    return Watched(events, bundle, features, reference, drift, stretch.reading)
 
 
 def select_for_review(
     store: Store, spec: Spec, journal: Path, *, since: float = 0.0, again: bool = False
 ) -> ReviewQueue:
-    """A queue of the primary's events that people should look at; its summary says which bundles' events were left out.
+    """A queue of the primary's events that people should look at.
+
+    Its summary says which bundles' events were left out (`other_bundles`), and what the journal lacks (`journal`), if anything.
 
     Args:
         store, spec, journal: the promise, and where it is kept and served.
@@ -84,7 +88,6 @@ def select_for_review(
         again: also take images that were answered or lie in an open queue.
     """
     watched = watch_traffic(store, spec, journal, since=since)
-    pictures = {d for d in watched.events.events.column("picture").to_pylist() if kept_picture(journal, d).is_file()}
     store.put(watched.drift)
     contract = watched.bundle.contract
     queue = select(
@@ -95,12 +98,15 @@ def select_for_review(
         thresholds=contract.score_thresholds or {},
         camera_thresholds=contract.condition_thresholds.get("camera"),
         lowest=_lowest(contract.condition_thresholds),
-        at_hand=pictures,
+        at_hand=kept_digests(journal),
         asked={} if again else asked_pictures(store),
         drift=watched.drift,
     )
     others = watched.drift.summary["other_bundles"]
-    return replace(queue, summary={**queue.summary, "other_bundles": others}) if others else queue
+    beside = {"other_bundles": others} if others else {}
+    if not watched.reading.whole:
+        beside["journal"] = watched.reading.as_json()
+    return replace(queue, summary={**queue.summary, **beside}) if beside else queue
 
 
 def _lowest(by_condition: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, float]:

@@ -4,8 +4,20 @@ Takes a bundle with a passing verdict and traffic, returns answers and `Events`.
 its record is written, that work is bounded (429, not a growing queue), and that a release can be taken back at once.
 """
 
-from boxwright.serving.journal import Journal, kept_picture
+from boxwright.serving.journal import Journal, Reading, kept_picture, read_records
+from boxwright.serving.kept import kept_digests
 from boxwright.serving.rollout import promote, rollback
 from boxwright.serving.stretch import Stretch, read_events, read_stretch
 
-__all__ = ["Journal", "Stretch", "kept_picture", "promote", "read_events", "read_stretch", "rollback"]
+__all__ = [
+    "Journal",
+    "Reading",
+    "Stretch",
+    "kept_digests",
+    "kept_picture",
+    "promote",
+    "read_events",
+    "read_records",
+    "read_stretch",
+    "rollback",
+]

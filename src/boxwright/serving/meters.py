@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from boxwright.detections import Detections
 from boxwright.inference import Detector
@@ -19,11 +19,9 @@ class Meters:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter("boxwright_requests", "Answers by status code.", ["code"], registry=self.registry)
-        self.shed = Counter("boxwright_shed", "Requests refused because too many were in hand.", registry=self.registry)
         self.gaps = Counter(
             "boxwright_journal_gaps", "Pictures detected on whose record could not be written.", registry=self.registry
         )
-        self.in_hand = Gauge("boxwright_in_hand", "Requests taken and not yet answered.", registry=self.registry)
         self.latency = Histogram(
             "boxwright_latency_seconds", "From request to boxes.", buckets=_SECONDS, registry=self.registry
         )

@@ -10,8 +10,9 @@ import uvicorn
 
 from boxwright.artifacts import Bundle
 from boxwright.errors import ServingError
-from boxwright.serving.app import Limits, Server
+from boxwright.serving.app import Server
 from boxwright.serving.journal import Journal
+from boxwright.serving.limits import Limits
 from boxwright.serving.slot import Slot
 
 _DRAIN_SECONDS = 25

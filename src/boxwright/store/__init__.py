@@ -6,15 +6,20 @@ history, and that lineage can be followed both ways.
 """
 
 from boxwright.store.atomic import append_line, write_bytes, write_json
+from boxwright.store.clock import Clock
 from boxwright.store.digest import canonical_json, digest_of_bytes, digest_of_file
+from boxwright.store.fs import Fs, using
 from boxwright.store.ledger import Steps, Waiting, identity_of, quietly
 from boxwright.store.place import Folder, Place
 from boxwright.store.plain_file import read_plain_file
 from boxwright.store.rows import differing, flat_rows, pair_rows
-from boxwright.store.store import NameEvent, Store, actor, check_name
+from boxwright.store.store import NEW_NAME, NameEvent, Store, actor, check_name, moved
 
 __all__ = [
+    "NEW_NAME",
+    "Clock",
     "Folder",
+    "Fs",
     "NameEvent",
     "Place",
     "Steps",
@@ -29,9 +34,11 @@ __all__ = [
     "digest_of_file",
     "flat_rows",
     "identity_of",
+    "moved",
     "pair_rows",
     "quietly",
     "read_plain_file",
+    "using",
     "write_bytes",
     "write_json",
 ]

@@ -1,40 +1,48 @@
 """Writes that happen wholly or not at all.
 
 A file is written under a temporary name beside its target, flushed to the disk and renamed; a folder likewise. A
-history is appended to, one line a write, under a lock, and flushed before the call returns.
+history is appended to, one line a write, under a lock, and flushed before the call returns. All of it goes through
+`Fs`, and what the disk refuses becomes a StoreError: nothing was written then, or what was there before is still there.
 """
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import json
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
+
+from boxwright.errors import StoreError
+from boxwright.store.fs import Fs, make_folders, present_fs, sync_folder, write_all
 
 _BLOCK = 4096
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
-    """The file `path` holds exactly `data`, or what it held before."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """The file `path` holds exactly `data`, or what it held before.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    fs, path = present_fs(), Path(path)
+    temporary = path.with_name(f".{path.name[:200]}.{uuid.uuid4().hex[:8]}")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+        make_folders(fs, path.parent)
+        try:
+            _write_new(fs, temporary, data, mode=0o644)
+            fs.replace(temporary, path)
+        except BaseException:
+            with suppress(OSError):
+                fs.unlink(temporary)
+            raise
+        sync_folder(fs, path.parent)
+    except OSError as error:
+        raise _not_written(path, error) from error
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -44,22 +52,31 @@ def write_json(path: str | Path, value: Any) -> None:
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """A temporary folder that becomes `target` when the block ends well; an existing `target` is left as it is."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    """A temporary folder that becomes `target` when the block ends well; an existing `target` is left as it is.
+
+    Raises:
+        StoreError: the folder cannot be made; what the block itself raises comes through as it is.
+    """
+    fs = present_fs()
+    temporary = target.with_name(f".{target.name[:200]}.{uuid.uuid4().hex[:8]}")
+    try:
+        make_folders(fs, target.parent)
+        fs.mkdir(temporary, 0o755)
+    except OSError as error:
+        raise _not_written(target, error) from error
     try:
         yield temporary
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                with file.open("rb") as opened:
-                    os.fsync(opened.fileno())
-        os.chmod(temporary, 0o755)
         try:
-            os.rename(temporary, target)
-        except OSError:
-            if not target.is_dir():
-                raise
-        _sync_folder(target.parent)
+            _sync_below(fs, temporary)
+            os.chmod(temporary, 0o755)
+            try:
+                fs.rename(temporary, target)
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY) or not target.is_dir():
+                    raise
+            sync_folder(fs, target.parent)
+        except OSError as error:
+            raise _not_written(target, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -75,52 +92,88 @@ def append_line(path: str | Path, line: str, *, after: Callable[[str | None], bo
 
     Returns:
         whether the line was written.
+
+    Raises:
+        StoreError: it cannot be written; the history ends as before, or, if not even that can be had, with the whole line.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        _drop_torn_line(file)
-        if after is not None and not after(_last_line(file)):
-            return False
-        file.write(line.encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    fs, path = present_fs(), Path(path)
+    try:
+        make_folders(fs, path.parent)
+        new = not path.exists()
+        handle = fs.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            fs.lock(handle)
+            end = _drop_torn_line(fs, handle)
+            if after is not None and not after(_last_line(fs, handle, end)):
+                return False
+            try:
+                write_all(fs, handle, line.encode() + b"\n")
+                fs.fsync(handle)
+                if new:
+                    sync_folder(fs, path.parent)
+            except OSError:
+                with suppress(OSError):  # else the next writer drops a torn line, and a whole one stays
+                    fs.truncate(handle, end)
+                raise
+        finally:
+            fs.close(handle)
+    except OSError as error:
+        raise _not_written(path, error) from error
     return True
 
 
-def _last_line(file: BinaryIO) -> str | None:
+def _not_written(path: Path, error: OSError) -> StoreError:
+    why = error.strerror or error
+    above = Path(os.fsdecode(error.filename)) if error.filename else path
+    other = f" ('{above}')" if above in path.parents else ""
+    return StoreError(f"'{path}' cannot be written: {why}{other}.")
+
+
+def _write_new(fs: Fs, path: Path, data: bytes, *, mode: int) -> None:
+    """A file that was not there before, on the disk when this returns."""
+    handle = fs.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        write_all(fs, handle, data)
+        fs.fsync(handle)
+    finally:
+        fs.close(handle)
+
+
+def _sync_below(fs: Fs, folder: Path) -> None:
+    """Put a folder's files, and the names of its files, on the disk."""
+    for path in folder.rglob("*"):
+        if path.is_dir():
+            sync_folder(fs, path)
+        elif path.is_file():
+            handle = fs.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fs.fsync(handle)
+            finally:
+                fs.close(handle)
+    sync_folder(fs, folder)
+
+
+def _last_line(fs: Fs, handle: int, end: int) -> str | None:
     """The last line of a history whose torn tail is gone; None where there is none."""
-    end = file.seek(0, os.SEEK_END)
     begin, tail = end, b""
     while begin > 0 and tail.count(b"\n") < 2:
-        begin = max(0, begin - _BLOCK)
-        file.seek(begin)
-        tail = file.read(end - begin)
-    file.seek(0, os.SEEK_END)
+        size = min(_BLOCK, begin)
+        begin -= size
+        tail = fs.read_at(handle, size, begin) + tail
     return tail.split(b"\n")[-2].decode(errors="replace") if tail else None
 
 
-def _drop_torn_line(file: BinaryIO) -> None:
-    """Cut off what follows the last line break: a writer died there, and its call never returned."""
-    end = file.seek(0, os.SEEK_END)
+def _drop_torn_line(fs: Fs, handle: int) -> int:
+    """Cut off what follows the last line break: a writer died there, and its call never returned. The length after it."""
+    end = fs.size(handle)
     start = end
     while start > 0:
         begin = max(0, start - _BLOCK)
-        file.seek(begin)
-        found = file.read(start - begin).rfind(b"\n")
+        found = fs.read_at(handle, start - begin, begin).rfind(b"\n")
         if found >= 0:
             start = begin + found + 1
             break
         start = begin
     if start < end:
-        file.truncate(start)
-    file.seek(0, os.SEEK_END)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        fs.truncate(handle, start)
+    return start

@@ -12,7 +12,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from boxwright.errors import StoreError
 from boxwright.store.atomic import append_line, new_folder
+from boxwright.store.fs import present_fs
 
 
 class Place(Protocol):
@@ -70,11 +72,17 @@ class Folder:
     @contextmanager
     def new_folder(self, key: str) -> Iterator[Path]:
         with new_folder(self.root / key) as temporary:
-            yield temporary
+            try:
+                yield temporary
+            except OSError as error:  # while the artifact was written into it
+                raise StoreError(f"'{key}' cannot be kept in the store '{self.root}': {error}.") from error
 
     def retire(self, key: str) -> None:
         path = self.root / key
-        path.rename(path.with_name(f".damaged-{time.time_ns()}-{path.name}"))
+        try:
+            present_fs().rename(path, path.with_name(f".damaged-{time.time_ns()}-{path.name}"))
+        except OSError as error:
+            raise StoreError(f"The damaged '{path}' cannot be put out of the way: {error}.") from error
 
     def append(self, key: str, line: str, *, after: Callable[[str | None], bool] | None = None) -> bool:
         return append_line(self.root / key, line, after=after)
@@ -83,7 +91,11 @@ class Folder:
         path = self.root / key
         if not path.is_file():
             return []
-        return [line for line in path.read_text(errors="replace").split("\n")[:-1] if line]  # a torn tail is dropped
+        try:
+            text = path.read_text(errors="replace")
+        except OSError as error:
+            raise StoreError(f"'{path}' cannot be read: {error.strerror or error}.") from error
+        return [line for line in text.split("\n")[:-1] if line]  # a torn tail is dropped
 
     def local(self, key: str) -> Path:
         return self.root / key

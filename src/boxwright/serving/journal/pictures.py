@@ -1,0 +1,68 @@
+"""Pictures that are kept beside the segments: one file each, by the digest of its bytes."""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+from boxwright.errors import ServingError
+from boxwright.store.fs import Fs, sync_folder, write_all
+
+FOLDER = "pictures"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_FRESH_S = 3600.0  # a picture that is met again counts as new, so that retention counts from when it was last seen
+
+
+def kept_picture(folder: Path, digest: str) -> Path:
+    """Where a picture of the journal lies, if it was kept; ServingError for what is no digest."""
+    if not _DIGEST.fullmatch(digest):
+        raise ServingError(f"'{digest[:80]}' is no picture's digest (64 hexadecimal digits).")
+    return folder / FOLDER / digest
+
+
+def is_digest(name: str) -> bool:
+    """Whether a file among the pictures is one."""
+    return _DIGEST.fullmatch(name) is not None
+
+
+def keep(fs: Fs, path: Path, data: bytes, *, now: float, flush: bool) -> int:
+    """Write a picture that may be there already; how many bytes the folder grew by.
+
+    Args:
+        fs: the disk.
+        path: as `kept_picture` gives it.
+        data: the encoded picture.
+        now: seconds since 1970.
+        flush: wait for the disk.
+
+    Raises:
+        OSError: it cannot be written; nothing of it is there.
+    """
+    try:
+        if now - path.stat().st_mtime > _FRESH_S:
+            os.utime(path)
+        return 0
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return 0  # it is there
+    temporary = path.with_name(f".{path.name[:16]}.{uuid.uuid4().hex[:16]}")
+    try:
+        handle = fs.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            write_all(fs, handle, data)
+            if flush:
+                fs.fsync(handle)
+        finally:
+            fs.close(handle)
+        fs.replace(temporary, path)
+        if flush:
+            sync_folder(fs, path.parent)
+    except BaseException:
+        with suppress(OSError):
+            fs.unlink(temporary)
+        raise
+    return len(data)

@@ -1,0 +1,156 @@
+"""What is deleted when: whole segments and pictures beyond their age, and the oldest where the journal has outgrown its budget.
+
+Pictures go before records. A segment that a living process writes is never touched: its writer holds a lock on it, and a segment of the
+format of before counts as open while a process of its number runs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from boxwright.serving.journal.pictures import FOLDER, is_digest
+from boxwright.serving.journal.segments import Named, named_segments
+from boxwright.store.fs import Fs
+
+DAY_S = 86400.0
+_LEFT_OVER_S = 3600.0  # a temporary file this old has no writer any more
+Why = Literal["age", "budget"]
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How long and how much.
+
+    Attributes:
+        days: of records.
+        picture_days: of pictures; they never outlive the records by more than a segment.
+        max_bytes: of both together; None: no budget.
+    """
+
+    days: float
+    picture_days: float
+    max_bytes: int | None
+
+
+@dataclass(frozen=True)
+class File:
+    """A picture on the disk."""
+
+    path: Path
+    size: int
+    written_at: float
+
+
+@dataclass(frozen=True)
+class Trimmed:
+    """What a look at the journal found and chose.
+
+    Attributes:
+        segments: to delete, oldest first, and why.
+        pictures: the same.
+        kept_segments: how many segments stay.
+        kept_bytes: of segments and pictures that stay.
+    """
+
+    segments: tuple[tuple[Named, Why], ...]
+    pictures: tuple[tuple[File, Why], ...]
+    kept_segments: int
+    kept_bytes: int
+
+    def as_json(self, at: float, following: Callable[[Named], int | None]) -> dict[str, Any]:
+        """What the journal says about it; `following` gives the number after a segment's last record, where known."""
+        return {
+            "at": at,
+            "segments": [
+                {
+                    "segment": s.path.name, "why": why, "bytes": s.size, "written_at": s.written_at,
+                    "writer": f"{s.writer[1]:016x}", "epoch": s.epoch, "first": s.first, "next": following(s),
+                }
+                for s, why in self.segments
+            ],
+            "pictures": len(self.pictures),
+            "picture_bytes": sum(picture.size for picture, _ in self.pictures),
+        }  # fmt: skip
+
+
+def choose(fs: Fs, folder: Path, keeping: Keeping, *, now: float) -> tuple[Trimmed, list[Named]]:
+    """What should go, and all segments; nothing is deleted here.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    segments = sorted(named_segments(folder, {}), key=lambda s: (s.written_at, s.order))
+    closed = [s for s in segments if not _is_open(fs, s)]
+    pictures = sorted(_pictures(folder, now), key=lambda p: p.written_at)
+    oldest, oldest_picture = now - keeping.days * DAY_S, now - min(keeping.picture_days, keeping.days) * DAY_S
+    gone: dict[Path, tuple[Named, Why]] = {s.path: (s, "age") for s in closed if s.written_at < oldest}
+    gone_pictures: dict[Path, tuple[File, Why]] = {
+        p.path: (p, "age") for p in pictures if p.written_at < oldest_picture
+    }
+    kept = sum(f.size for f in (*segments, *pictures) if f.path not in gone and f.path not in gone_pictures)
+    if keeping.max_bytes is not None:
+        for picture in pictures:
+            if kept > keeping.max_bytes and picture.path not in gone_pictures:
+                gone_pictures[picture.path] = (picture, "budget")
+                kept -= picture.size
+        for segment in closed:
+            if kept > keeping.max_bytes and segment.path not in gone:
+                gone[segment.path] = (segment, "budget")
+                kept -= segment.size
+    return Trimmed(tuple(gone.values()), tuple(gone_pictures.values()), len(segments) - len(gone), kept), segments
+
+
+def delete(fs: Fs, paths: Iterable[Path]) -> list[str]:
+    """Delete files; what could not be, and why."""
+    stayed = []
+    for path in paths:
+        try:
+            fs.unlink(path)
+        except FileNotFoundError:
+            pass  # another process was faster
+        except OSError as error:
+            stayed.append(f"{path.name}: {error.strerror or error}")
+    return stayed
+
+
+def _is_open(fs: Fs, segment: Named) -> bool:
+    """Whether a living process writes it, or that cannot be found out."""
+    if segment.process is not None and segment.process != os.getpid() and _lives(segment.process):
+        return True
+    try:
+        handle = fs.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return not fs.lock(handle, wait=False)
+        finally:
+            fs.close(handle)
+    except OSError:
+        return True
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return process != 0
+
+
+def _pictures(folder: Path, now: float) -> list[File]:
+    """The pictures; what a stopped writer left half is deleted on the way."""
+    found: list[File] = []
+    with suppress(FileNotFoundError), os.scandir(folder / FOLDER) as entries:
+        for entry in entries:
+            with suppress(OSError):
+                status = entry.stat(follow_symlinks=False)
+                if is_digest(entry.name):
+                    found.append(File(Path(entry.path), status.st_size, status.st_mtime))
+                elif entry.name.startswith(".") and now - status.st_mtime > _LEFT_OVER_S:
+                    os.unlink(entry.path)
+    return found

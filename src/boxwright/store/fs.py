@@ -1,0 +1,133 @@
+"""The one seam between what must not be lost and the disk: the calls that can fail, and nothing else.
+
+Journal, names and artifacts write through `Fs`. A test hands in a double that fails the n-th call, takes fewer bytes than it
+was given, or forgets what was never flushed; the rest of the code is the real one. Reading does not go through it, except
+where a write depends on what is read.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+
+class Fs:
+    """The operating system's own calls; each raises OSError as that does."""
+
+    def open(self, path: Path, flags: int, mode: int = 0o600) -> int:
+        """A handle."""
+        return os.open(path, flags, mode)
+
+    def close(self, handle: int) -> None:
+        os.close(handle)
+
+    def write(self, handle: int, data: bytes | memoryview) -> int:
+        """How many bytes were taken: fewer than given where the disk is full."""
+        return os.write(handle, data)
+
+    def write_at(self, handle: int, data: bytes, offset: int) -> int:
+        """The same over what lies at an offset, which needs no new room on most file systems."""
+        return os.pwrite(handle, data, offset)
+
+    def read_at(self, handle: int, size: int, offset: int) -> bytes:
+        return os.pread(handle, size, offset)
+
+    def size(self, handle: int) -> int:
+        """Bytes in an open file."""
+        return os.fstat(handle).st_size
+
+    def truncate(self, handle: int, size: int) -> None:
+        os.ftruncate(handle, size)
+
+    def fsync(self, handle: int) -> None:
+        os.fsync(handle)
+
+    def fdatasync(self, handle: int) -> None:
+        os.fdatasync(handle)
+
+    def replace(self, source: Path, target: Path) -> None:
+        os.replace(source, target)
+
+    def rename(self, source: Path, target: Path) -> None:
+        """As `replace`; a folder that is not empty is not replaced."""
+        os.rename(source, target)
+
+    def unlink(self, path: Path) -> None:
+        os.unlink(path)
+
+    def mkdir(self, path: Path, mode: int = 0o777) -> None:
+        os.mkdir(path, mode)
+
+    def names(self, folder: Path) -> list[str]:
+        """What lies in a folder, sorted."""
+        return sorted(os.listdir(folder))
+
+    def lock(self, handle: int, *, wait: bool = True) -> bool:
+        """Hold an open file alone until it is closed; False where another holds it and we do not wait."""
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            return False
+        return True
+
+    def free_bytes(self, folder: Path) -> int:
+        """Room that is left for us on the folder's disk."""
+        found = os.statvfs(folder)
+        return found.f_bavail * found.f_frsize
+
+
+_PRESENT: ContextVar[Fs] = ContextVar("boxwright_fs", default=Fs())  # noqa: B039  it has no state
+
+
+def present_fs() -> Fs:
+    """What writes go through here: the real one, unless `using` says otherwise."""
+    return _PRESENT.get()
+
+
+@contextmanager
+def using(fs: Fs) -> Iterator[Fs]:
+    """Within the block, and in its thread only, writes go through `fs`; for tests of failures."""
+    token = _PRESENT.set(fs)
+    try:
+        yield fs
+    finally:
+        _PRESENT.reset(token)
+
+
+def write_all(fs: Fs, handle: int, data: bytes) -> None:
+    """Write everything; OSError where the disk takes no more, and part of it may lie there then."""
+    rest = memoryview(data)
+    while len(rest):
+        taken = fs.write(handle, rest)
+        if taken <= 0:
+            raise OSError(f"{len(data) - len(rest)} of {len(data)} bytes were taken")
+        rest = rest[taken:]
+
+
+def sync_folder(fs: Fs, folder: Path) -> None:
+    """Put on the disk which files a folder has: without it a power cut can take a new file's name away."""
+    handle = fs.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fs.fsync(handle)
+    finally:
+        fs.close(handle)
+
+
+def make_folders(fs: Fs, folder: Path, *, mode: int = 0o777, sync: bool = True) -> None:
+    """The folder and those above it that are missing; those that are there are left as they are."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for one in reversed(missing):
+        try:
+            fs.mkdir(one, mode)
+        except FileExistsError:
+            if not one.is_dir():
+                raise
+        if sync:
+            sync_folder(fs, one.parent)

@@ -1,0 +1,157 @@
+"""More than can be done: what is refused is refused at once and says when to come again; what is accepted is not late."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from boxwright.serving.client import Client
+from boxwright.serving.deadline import Deadline
+from boxwright.serving.lane import Lane
+from boxwright.serving.limits import Limits
+from boxwright.serving.refusal import Refusal
+from boxwright.serving.work_meters import WorkMeters
+from tests.serving.asgi import Answer, Line, gate, run_async, settled
+from tests.tiny_bundles import jpeg
+
+DEPTH = 'boxwright_queue_depth{lane="detect"}'
+
+
+def test_more_than_may_wait_is_refused_and_the_rest_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = Line(tmp_path, Limits(in_flight=1, waiting=3))
+
+    async def flood() -> tuple[list[Answer], Answer]:
+        with gate(monkeypatch) as held:
+            accepted = [asyncio.create_task(line.ask(jpeg())) for _ in range(4)]
+            await held.until_held(1)
+            await settled(3, line, DEPTH)
+            refused = await line.ask(jpeg())
+            assert await line.meter("boxwright_in_hand") == 4
+            held.opened.set()
+            return await asyncio.gather(*accepted), refused
+
+    answers, refused = run_async(flood())
+    assert [answer.status for answer in answers] == [200] * 4
+    assert (refused.status, int(refused.headers["retry-after"]) >= 1) == (429, True)
+    assert line.journaled() == 4
+
+
+def test_retry_after_is_the_expected_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each request takes 0.6 s, one at a time; with four ahead a thread is free in about 2.4 s."""
+    line = Line(tmp_path, Limits(in_flight=1, waiting=3))
+    leave = asyncio.Event()
+
+    async def flood() -> Answer:
+        with gate(monkeypatch) as held:
+            first = asyncio.create_task(line.ask(jpeg()))
+            await held.until_held(1)
+            await asyncio.sleep(0.6)
+            held.opened.set()
+            await first
+            held.opened.clear()
+            rest = [asyncio.create_task(line.ask(jpeg(), leave=leave)) for _ in range(4)]
+            await settled(3, line, DEPTH)
+            refused = await line.ask(jpeg())
+            leave.set()
+            held.opened.set()
+            await asyncio.gather(*rest)
+            return refused
+
+    refused = run_async(flood())
+    assert refused.status == 429
+    assert 3 <= int(refused.headers["retry-after"]) <= 6
+
+
+def lane(threads: int, waiting: int) -> Lane:
+    return Lane("test", threads=threads, waiting=waiting, meters=WorkMeters(CollectorRegistry()))
+
+
+def asking(of: Lane, seconds: float, *, deadline: float = 60.0) -> asyncio.Task[None]:
+    """A request whose work takes so long."""
+
+    async def ask() -> None:
+        work: Callable[[], None] = lambda: time.sleep(seconds)  # noqa: E731
+        await of.work(work, deadline=Deadline(time.perf_counter() + deadline), client=Client())
+
+    return asyncio.create_task(ask())
+
+
+async def refusals(tasks: list[asyncio.Task[None]]) -> int:
+    return sum(isinstance(one, Refusal) for one in await asyncio.gather(*tasks, return_exceptions=True))
+
+
+def test_a_burst_may_fill_the_queue_and_an_overload_may_not() -> None:
+    async def flood() -> tuple[list[int], int]:
+        one = lane(threads=2, waiting=8)
+        burst = [asking(one, 0.05) for _ in range(10)]
+        await asyncio.sleep(0)
+        over = [asking(one, 0.05)]
+        counts = [await refusals([*burst, *over])]
+        burst = [asking(one, 0.05) for _ in range(14)]  # at once again: nobody had nothing to do for as long as 0.05 s
+        counts.append(await refusals(burst))
+        await asyncio.sleep(0.2)
+        burst = [asking(one, 0.05) for _ in range(10)]
+        counts.append(await refusals(burst))
+        one.close()
+        return counts, len(burst)
+
+    counts, _ = run_async(flood())
+    assert counts == [1, 14 - 2 - 2, 0]
+
+
+def test_who_would_wait_beyond_its_deadline_is_refused_at_once() -> None:
+    async def flood() -> tuple[BaseException | None, float]:
+        one = lane(threads=1, waiting=8)
+        await asking(one, 0.2)
+        busy = [asking(one, 0.2) for _ in range(3)]
+        await asyncio.sleep(0)
+        begin = time.perf_counter()
+        late = asking(one, 0.2, deadline=0.3)
+        found = (await asyncio.gather(late, return_exceptions=True))[0]
+        took = time.perf_counter() - begin
+        assert await refusals(busy) == 0
+        one.close()
+        return found, took
+
+    found, took = run_async(flood())
+    assert isinstance(found, Refusal) and (found.status, found.headers) == (429, {"Retry-After": "1"})
+    assert took < 0.15  # not after the deadline
+
+
+def test_first_come_first_served() -> None:
+    async def flood() -> list[int]:
+        one, order = lane(threads=1, waiting=20), []
+
+        async def ask(number: int) -> None:
+            await one.work(lambda: order.append(number), deadline=Deadline(time.perf_counter() + 60), client=Client())
+
+        await asyncio.gather(*(ask(k) for k in range(20)))
+        one.close()
+        return order
+
+    assert run_async(flood()) == list(range(20))
+
+
+def test_a_cancelled_request_gives_its_thread_back() -> None:
+    async def flood() -> int:
+        one = lane(threads=1, waiting=4)
+        running = asking(one, 0.05)
+        waiting = [asking(one, 0.0) for _ in range(3)]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+        await running  # its thread passes to the first that still waits
+        waiting[1].cancel()
+        await asyncio.wait(waiting, timeout=10)
+        after = [asking(one, 0.0) for _ in range(4)]
+        count = await refusals(after)
+        one.close()
+        return count
+
+    assert run_async(flood()) == 0
