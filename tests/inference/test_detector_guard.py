@@ -217,10 +217,14 @@ def test_an_input_of_no_possible_size_is_refused_before_a_picture_is_laid_into_i
 
 
 @pytest.mark.slow
-def test_a_mutated_model_is_refused_or_answers_what_it_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mutated_model_is_refused_or_answers_what_it_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The figures over 300 are in benchmarks/reliability/results/hostile_models.json."""
     from benchmarks.reliability.hostile_models import mutations
 
     rows = mutations(tmp_path, tiny_bundle(tmp_path / "sound"), Limits(seconds=20), rounds=40, seed=1)
-    assert not [row for row in rows if row["ending"].startswith("untyped") or row.get("answers", "").startswith("wrong")]
+    assert not [
+        row for row in rows if row["ending"].startswith("untyped") or row.get("answers", "").startswith("wrong")
+    ]
     assert all(row["unchanged"] or row["in_the_store"].startswith("refused") for row in rows)
