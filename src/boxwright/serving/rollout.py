@@ -27,11 +27,14 @@ def promote(verdict: Verdict, *, current: Rollout | None = None) -> Rollout:
             f"Bundle {verdict.bundle[:12]} has no passing verdict: '{failing.requirement}' is {failing.status} "
             f"(observed {failing.observed}). Nothing was promoted."
         )
-    stays = current is not None and current.primary == verdict.bundle
-    if stays and current.verdict == verdict.digest:
+    if current is None:
+        previous, previous_verdict = None, None
+    elif current.primary != verdict.bundle:
+        previous, previous_verdict = current.primary, current.verdict
+    elif current.verdict != verdict.digest:
+        previous, previous_verdict = current.previous, current.previous_verdict
+    else:
         return current
-    before = (None, None) if current is None else (current.primary, current.verdict)
-    previous, previous_verdict = (current.previous, current.previous_verdict) if stays else before
     return Rollout(
         primary=verdict.bundle,
         previous=previous,
