@@ -6,6 +6,7 @@ tables/pictures.lance         picture bytes by digest
 names/<name>.jsonl            what the name pointed to, when, by whom and why; only ever appended to
 reviews.jsonl                 which queues were exported, which answers were withdrawn; `lifecycle.review_log` reads it
 ledger.jsonl                  which step made which output from which inputs; `lifecycle` skips by it
+copy.json                     in a copy: of which store, and whether it is finished (`copied.py`)
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any, ClassVar, Protocol, Self, TypeVar
 import pyarrow as pa
 
 from boxwright.errors import NameMoved, StoreError
+from boxwright.store.copied import refuse_unfinished
 from boxwright.store.place import Folder, Place
 from boxwright.store.tables import Pictures, RowTables
 
@@ -86,9 +88,14 @@ class Store:
 
     Args:
         place: a folder's path, or anything that keeps the verbs of `Place`.
+
+    Raises:
+        StoreError: the folder is a copy that is not finished.
     """
 
     def __init__(self, place: str | Path | Place) -> None:
+        if isinstance(place, str | Path):
+            refuse_unfinished(Path(place))
         self.place: Place = Folder(place) if isinstance(place, str | Path) else place
 
     @cached_property
@@ -120,11 +127,25 @@ class Store:
             StoreError: nothing, or something of another kind, is found; or the content does not match the digest.
         """
         digest = self.resolve(reference, kind=kind.kind)
-        folder = self.folder(digest, kind=kind.kind)
+        return self.load(self.folder(digest, kind=kind.kind), kind, digest=digest)
+
+    def load(self, folder: Path, kind: type[A], *, digest: str) -> A:
+        """The artifact in a folder, with rows from this store's tables where its kind keeps them there.
+
+        Raises:
+            StoreError: there is none of this kind that can be read, or its content has another digest.
+        """
+        given = None
         if kind.rows_in_table:
-            rows = self._tables.read(str(self._manifest(digest, kind.kind).get("name")), tag=digest)
-            return kind.load(folder, given={_ROWS: rows})
-        return kind.load(folder)
+            given = {
+                _ROWS: self._tables.read(str(_manifest(folder, f"{kind.kind} {digest[:12]}").get("name")), tag=digest)
+            }
+        artifact = kind.load(folder, given=given)
+        if artifact.digest != digest:
+            raise StoreError(
+                f"The {kind.kind} {digest[:12]} is damaged: its folder contains the {kind.kind} {artifact.digest[:12]}."
+            )
+        return artifact
 
     def folder(self, digest: str, *, kind: str) -> Path:
         """Local path of a stored artifact, to be read only."""
@@ -268,14 +289,17 @@ class Store:
         self.place.retire(f"artifacts/{kind}/{digest}")
 
     def _manifest(self, digest: str, kind: str) -> dict[str, Any]:
-        path = self.folder(digest, kind=kind) / "manifest.json"
-        try:
-            manifest = json.loads(path.read_text())
-            if not isinstance(manifest["made_from"], dict):
-                raise TypeError("made_from is no object")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"The {kind} {digest[:12]} is damaged: its manifest cannot be read ({error}).") from error
-        return manifest
+        return _manifest(self.folder(digest, kind=kind), f"{kind} {digest[:12]}")
+
+
+def _manifest(folder: Path, called: str) -> dict[str, Any]:
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        if not isinstance(manifest["made_from"], dict):
+            raise TypeError("made_from is no object")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"The {called} is damaged: its manifest cannot be read ({error}).") from error
+    return manifest
 
 
 def moved(name: str, now: NameEvent | None, expected: str, wanted: str) -> NameMoved:
