@@ -17,7 +17,7 @@ from boxwright.errors import InputError
 EXTRAS: Mapping[str, Mapping[str, str]] = {
     "data": {"pylance": "lance"},
     "train": {"torch": "torch", "onnx": "onnx", "onnxscript": "onnxscript", "safetensors": "safetensors", "scipy": "scipy"},
-    "serve": {"starlette": "starlette", "uvicorn": "uvicorn", "prometheus-client": "prometheus_client"},
+    "serve": {"starlette": "starlette", "uvicorn": "uvicorn", "httptools": "httptools", "prometheus-client": "prometheus_client"},
     "datumaro": {"datumaro": "datumaro"},
 }  # fmt: skip
 """Extra to its packages, each with the module it brings; as in pyproject.toml."""
@@ -61,6 +61,11 @@ def keeps_images(given: Given) -> bool:
     return Path(str(given.get("store") or "."), "tables", "pictures.lance").is_dir()
 
 
+def has_tables(parameter: str) -> When:
+    """Where the store in the folder that this parameter names has tables, which are read."""
+    return lambda given: Path(str(given.get(parameter) or "."), "tables").is_dir()
+
+
 _DATASET, _IMAGES = {"data": always}, {"data": keeps_images}
 _TRAINING = {"data": always, "train": always}
 NEEDS: Mapping[str, Mapping[str, When]] = {
@@ -100,6 +105,8 @@ NEEDS: Mapping[str, Mapping[str, When]] = {
     "turn": _TRAINING,
     "show": {"data": stored("reference")},
     "lineage": {},
+    "store check": {"data": has_tables("store")},
+    "store copy": {"data": both(present("verify"), has_tables("source"))},
     "doctor": {},
     "demo": {"data": always, "train": always, "serve": always},
 }
@@ -154,7 +161,7 @@ def is_there(module: str) -> bool:
 
 
 def _words(value: Any) -> list[str]:
-    if value is None or value == "":
+    if value is None or value == "" or value is False:
         return []
     return [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)]
 
