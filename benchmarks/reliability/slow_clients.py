@@ -3,7 +3,7 @@
     python benchmarks/reliability/slow_clients.py --seconds 20
 
 A real server in a process of its own. Slow clients (in another process) connect at once; half of them send a head at one byte a
-second, half a whole head and then a body at that pace. Each that is closed comes back a second later, so that the pressure lasts.
+second, half a whole head and then a body at that pace. Each that is closed comes back 5 s later, so that the pressure lasts.
 Two healthy clients ask all the time, one on a connection that it keeps and one on a new connection for each request. Phases
 without and with slow clients alternate within one run. Goal: each slow client is closed within 30 s; p99 of the healthy ones at
 most 1.2 times that without.
@@ -87,6 +87,7 @@ def _phase(server: OwnProcess, seconds: float, *, attacked: bool, clients: int) 
         attack = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert attack.stdout is not None
         attack.stdout.readline()  # all have tried
+    cpu_before = _cpu_seconds(server)
     until = time.monotonic() + seconds
     found: dict[str, dict[str, Any]] = {}
     threads = [
@@ -104,7 +105,21 @@ def _phase(server: OwnProcess, seconds: float, *, attacked: bool, clients: int) 
     for thread in threads:
         thread.join()
     said = json.loads(attack.communicate()[0]) if attack else None
-    return {"attacked": attacked, "files": files, "rss_mib": rss, **found, "attack": said, "load": os.getloadavg()[0]}
+    cpu = round(_cpu_seconds(server) - cpu_before, 2)
+    return {
+        "attacked": attacked,
+        "server_cpu_s": cpu,
+        "files": files,
+        "rss_mib": rss,
+        **found,
+        "attack": said,
+        "load": os.getloadavg()[0],
+    }
+
+
+def _cpu_seconds(server: OwnProcess) -> float:
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _healthy(server: OwnProcess, until: float, *, keep: bool) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from typing import Any
 
 HEAD = b"POST /v1/detect HTTP/1.1\r\nHost: localhost\r\nX-Camera: slow\r\nContent-Length: 5000\r\n"
 
+BACK_AFTER_SECONDS = 5
+
 
 async def attack(port: int, clients: int, seconds: float) -> dict[str, Any]:
     """Keep so many slow clients at a server for so long."""
@@ -48,7 +50,7 @@ async def attack(port: int, clients: int, seconds: float) -> dict[str, Any]:
                     ended.result()
             ended.cancel()
             writer.transport.abort()
-            await asyncio.sleep(1)
+            await asyncio.sleep(BACK_AFTER_SECONDS)
 
     await asyncio.gather(*(slow(number) for number in range(clients)))
     return {"evicted": len(stays), "longest_stay_s": round(max(stays, default=0.0), 2)}
