@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from boxwright.artifacts import Bundle, Check, Contract, Verdict
+from boxwright.artifacts import Bundle, Contract, Dataset, Report, Split, Verdict
 from boxwright.images import read_picture, write_jpeg
 from boxwright.inference import Detector
+from boxwright.lifecycle import Stages
+from boxwright.spec import Spec
 from boxwright.spec.spec import OutputClause
 from boxwright.store import Store
+from tests.worlds import row
 
 NAMES = ("carton", "pouch")
 BOXES_XYXY = ((4.0, 4.0, 20.0, 20.0), (30.0, 10.0, 60.0, 40.0))
@@ -59,14 +63,77 @@ def tiny_bundle(
     return _with_golden(made, folder) if golden else made
 
 
-def keep_verdict(store: Store, bundle: Bundle) -> Verdict:
-    """Keep the bundle and a passing verdict about it, named `verdict/` and the digest's beginning."""
+PROMISE = {"acceptance": {"judge_on": "value", "require": ["ap50 >= 0.5"]}}
+
+
+def keep_verdict(
+    store: Store, bundle: Bundle, *, answered_by: Bundle | None = None, against: Bundle | None = None, **promise: Any
+) -> Verdict:
+    """Keep the bundle and a passing verdict about it, named `verdict/` and the digest's beginning; all it rests on is real.
+
+    Args:
+        store: keeps images, dataset, split, predictions, matches, report and verdict.
+        bundle: what is judged.
+        answered_by: whose answers are taken for the bundle's, where it cannot answer by itself.
+        against: the baseline that it is compared with.
+        promise: sections of the spec; PROMISE where nothing is given.
+    """
     store.put(bundle)
-    verdict = Verdict(
-        spec_name="line", bundle=bundle.digest, checks=(Check("ap50 >= 0.5", 0.5, 0.8, 0.75, 0.85, "met"),)
+    spec = Spec.model_validate(
+        {"name": "line", "classes": [{"name": name} for name in bundle.contract.class_names], **(promise or PROMISE)}
     )
-    store.put(verdict, name=f"verdict/{bundle.digest[:8]}")
+    data, parts = judged_data(store, bundle.contract.class_names)
+    verdict = judge(store, spec, bundle, data, parts, answered_by=answered_by, against=against)
+    store.point(f"verdict/{bundle.digest[:8]}", verdict.digest)
     return verdict
+
+
+def judge(
+    store: Store, spec: Spec, bundle: Bundle, data: Dataset, parts: Split, *, answered_by: Bundle | None = None,
+    against: Bundle | None = None,
+) -> Verdict:  # fmt: skip
+    """A bundle predicted, evaluated and judged on the test side of a split, as `turn` does; everything is kept."""
+    stages = Stages(store, spec, None, Path(), lambda *_: None)
+    report = _report(store, stages, bundle, data, parts, answered_by=answered_by)
+    before = _report(store, stages, against, data, parts) if against else None
+    compared = [stages.compare(before, report)] if before else []
+    for one in compared:
+        store.put(one)
+    verdict = stages.decide(report, before, (), compared)
+    store.put(verdict)
+    return verdict
+
+
+def judged_data(store: Store, class_names: Sequence[str] = NAMES) -> tuple[Dataset, Split]:
+    """Eight grey images with the two objects that a tiny bundle finds, all of them on the test side."""
+    names = tuple(class_names)
+    digests = store.pictures.add([jpeg(40 + 20 * k) for k in range(8)])
+    boxes = [BOXES_XYXY[0], BOXES_XYXY[1]]
+    rows = [
+        {**row(k + 1, boxes, classes=[0, min(1, len(names) - 1)], picture=digest), "width": 64, "height": 48}
+        for k, digest in enumerate(digests)
+    ]
+    data = Dataset.from_rows(rows, name="line", class_names=names, provenance={"format": "by hand"})
+    parts = Split(
+        image_ids=data.image_ids, side=("test",) * 8, group=tuple(f"g{k}" for k in range(8)), summary={"seed": 0},
+        made_from={"dataset": data.digest},
+    )  # fmt: skip
+    store.put(data)
+    store.put(parts)
+    return data, parts
+
+
+def _report(
+    store: Store, stages: Stages, bundle: Bundle, data: Dataset, parts: Split, *, answered_by: Bundle | None = None
+) -> Report:
+    """A bundle predicted, matched and evaluated on the test side; everything is kept."""
+    found = stages.predict(answered_by or bundle, data, parts, "test")
+    found = replace(found, made_from={**found.made_from, "bundle": bundle.digest})
+    matches = stages.match(found, data, parts, "test")
+    report = stages.evaluate(matches, found, bundle, data, parts)
+    for artifact in (bundle, found, matches, report):
+        store.put(artifact)
+    return report
 
 
 def _model(scores: Sequence[float], classes: int) -> onnx.ModelProto:
@@ -95,8 +162,6 @@ def _model(scores: Sequence[float], classes: int) -> onnx.ModelProto:
 
 
 def _with_golden(bundle: Bundle, folder: Path) -> Bundle:
-    from dataclasses import replace
-
     files, answers = {}, {}
     detector = Detector(bundle, raw_scores=True)
     for k in range(2):

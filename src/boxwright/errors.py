@@ -8,9 +8,12 @@
     │   ├── SpecError            spec.yaml or recipe.yaml, with the key's path
     │   ├── SplitError           a split that leaks or cannot be made
     │   ├── StoreError           a name, digest or artifact that is not there, or is damaged
-    │   │   └── NameMoved        a name that stands for something else by now: someone else was faster
+    │   │   ├── NameMoved        a name that stands for something else by now: someone else was faster
+    │   │   └── ModelError       a model that must not be loaded: not self-contained, endless, too large, crashing, wrong
     │   └── ToolError            a labelling tool that cannot be reached, or does not answer as asked
     ├── ParityError              what was exported does not behave as what was trained
+    ├── OutputError              a loaded model answers what no model may: NaN, a score of 7, a wrong shape
+    ├── TimeExceeded             a run of a model that was stopped at its time limit
     ├── TrainingError            training that cannot go on (non-finite loss, cannot overfit a handful)
     ├── NotReleasable            a digest without a passing verdict
     └── ServingError             a server that must not start, or a journal that cannot be written
@@ -73,6 +76,20 @@ class NameMoved(StoreError):
     """A name was moved by someone else since it was read; nothing was lost or overwritten."""
 
 
+class ModelError(StoreError):
+    """A model must not be loaded.
+
+    Attributes:
+        reason: `format`, `external` (data outside the file), `operator`, `size`, `nesting`, `signature` (inputs and outputs),
+            `runtime` (onnxruntime refuses it), `output`, `time`, `memory`, `crash`, or `child` (it could not be tested here).
+        kind: with `output`, that of the OutputError.
+    """
+
+    def __init__(self, message: str, *, reason: str = "", kind: str = "") -> None:
+        super().__init__(message)
+        self.reason, self.kind = reason, kind
+
+
 class ToolError(InputError):
     """A labelling tool cannot be reached, refuses, or does not answer as asked.
 
@@ -87,6 +104,31 @@ class ToolError(InputError):
 
 class ParityError(BoxwrightError):
     """The exported model does not give the boxes of the checkpoint."""
+
+
+class OutputError(BoxwrightError):
+    """A loaded model gave an output that breaks its contract; there is no answer to the image.
+
+    Attributes:
+        kind: `type`, `shape`, `not_finite`, `score_range`, `box_range` (far outside the input), `box_size` (x2 < x1 or y2 < y1),
+            `failed` (onnxruntime fails on the image).
+    """
+
+    def __init__(self, message: str, *, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class TimeExceeded(BoxwrightError):
+    """A run of a model was stopped at its time limit.
+
+    Attributes:
+        seconds: the limit.
+    """
+
+    def __init__(self, message: str, *, seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class TrainingError(BoxwrightError):

@@ -164,7 +164,7 @@ def judged(clauses: list[str], *, judge_on: str = "value", first_release: bool =
 
 def test_the_gate_says_met_not_met_and_no_evidence() -> None:
     verdict, report = judged(
-        ["ap50 >= 0.01", "recall[cat, light=dim] >= 1.1", "latency_p95_ms <= 5", "ap50 >= baseline", "precision[*] > 0"]
+        ["ap50 >= 0.01", "recall[cat, light=dim] >= 1", "latency_p95_ms <= 5", "ap50 >= baseline", "precision[*] > 0"]
     )
     assert [c.status for c in verdict.checks] == ["met", "not met", "no evidence", "no evidence", "met", "met"]
     assert verdict.verdict == "fail"

@@ -51,6 +51,7 @@ def test_every_verb_of_the_picture_exists_or_is_absent() -> None:
         "turn",
         "show",
         "lineage",
+        "store",
         "doctor",
         "demo",
     ]

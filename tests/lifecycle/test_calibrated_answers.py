@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from boxwright.artifacts import Bundle, Matches, OperatingPoint, Rollout, Verdict
+from boxwright.artifacts import Bundle, Matches, OperatingPoint, Rollout, Split
 from boxwright.artifacts.calibration import ClassCalibration
 from boxwright.detections import Detections
 from boxwright.errors import InputError
 from boxwright.images import read_picture
 from boxwright.inference import Detector, calibrated
-from boxwright.lifecycle import ROLLOUT, Stages
-from boxwright.serving import promote
+from boxwright.lifecycle import ROLLOUT, Stages, release
+from boxwright.spec.spec import AcceptanceClause
 from boxwright.store import Store
 from tests.lifecycle.servers import served
+from tests.tiny_bundles import judge
 
 
 def pictures(world, count: int) -> list[np.ndarray]:
@@ -112,11 +113,13 @@ def test_the_server_goes_by_the_condition_a_request_names(world, tmp_path: Path)
     names = world.candidate.contract.class_names
     by = {"lighting": {"dim": dict.fromkeys(names, 0.0), "bright": dict.fromkeys(names, 1.1)}}
     special = world.candidate.with_thresholds(dict.fromkeys(names, 0.3), point="0" * 64, condition_thresholds=by)
+    shutil.copytree(world.root / "store", tmp_path / "store")
     store = Store(tmp_path / "store")
-    verdict = replace(world.store.get("verdict/small", Verdict), bundle=special.digest)
-    store.put(special)
-    store.put(verdict)
-    store.put(promote(verdict), name=ROLLOUT)
+    promise = world.spec.model_copy(
+        update={"acceptance": AcceptanceClause(require=("parity_iou >= 0.9",), judge_on="value")}
+    )
+    verdict = judge(store, promise, special, world.dataset, store.get("split/small", Split))
+    release(store, verdict, reason="test")
     assert store.get(ROLLOUT, Rollout).primary == special.digest
     data = world.store.pictures.read(world.dataset.picture_digests[0])
     every = Detector(special).detect(read_picture(data))

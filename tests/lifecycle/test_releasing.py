@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,7 +105,7 @@ def test_a_bundle_that_answers_otherwise_is_refused(
     """Its digest is right; what it answers on this machine is not what it answered at export."""
     store, first, second = two
     other = replace(first, golden=second.golden)
-    verdict = keep_verdict(store, other)
+    verdict = keep_verdict(store, other, answered_by=first)
     assert run(["promote", f"verdict/{other.digest[:8]}", "--store", str(store.place.local(""))]) == 1
     err = capsys.readouterr().err
     assert "answered differently" in err and "Nothing was moved" in err
@@ -122,7 +123,7 @@ def test_golden_answers_that_cannot_be_read_are_a_sentence(
     store, first, _ = two
     (tmp_path / "answers.json").write_text(answers)
     broken = replace(first, golden={**first.golden, "golden/answers.json": tmp_path / "answers.json"})
-    verdict = keep_verdict(store, broken)
+    verdict = keep_verdict(store, broken, answered_by=first)
     with pytest.raises(StoreError, match=r"golden pictures of bundle [0-9a-f]{12} are damaged.*Nothing was moved"):
         release(store, verdict, reason="test")
 
@@ -141,7 +142,7 @@ def test_a_bundle_whose_contract_names_no_threshold_for_a_class_is_refused(tmp_p
     bundle = tiny_bundle(tmp_path / "bundle", golden=False)
     halved = replace(bundle, contract=bundle.contract.model_copy(update={"score_thresholds": {"carton": 0.5}}))
     with pytest.raises(StoreError, match="cannot answer its golden images .KeyError"):
-        release(store, keep_verdict(store, halved), reason="test")
+        release(store, keep_verdict(store, halved, answered_by=bundle), reason="test")
 
 
 def test_there_and_back(two: tuple[Store, Bundle, Bundle]) -> None:
@@ -186,13 +187,16 @@ def test_a_name_that_somebody_else_moved_meanwhile_stays_theirs(
 ) -> None:
     store, _, _ = two
     third = keep_verdict(store, tiny_bundle(tmp_path / "third", scores=(0.7, 0.6)))
-    answer = releasing._answer_golden
+    check = releasing.check_verdict
 
-    def meanwhile(store: Store, digest: str) -> None:
-        monkeypatch.setattr(releasing, "_answer_golden", answer)
+    def meanwhile(*arguments: Any, **more: Any) -> None:
+        monkeypatch.setattr(releasing, "check_verdict", check)
         release(store, third, reason="somebody else")
+        check(*arguments, **more)
 
-    monkeypatch.setattr(releasing, "_answer_golden", meanwhile)
-    with pytest.raises(NameMoved):
+    monkeypatch.setattr(releasing, "check_verdict", meanwhile)
+    with pytest.raises(
+        NameMoved, match=r"someone else was faster: .+ pointed it to [0-9a-f]{12} at .+ UTC .somebody else."
+    ):
         take_back(store, reason="test")
     assert store.get(ROLLOUT, Rollout).primary == third.bundle

@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from boxwright.artifacts import Checkpoint, Rollout, Verdict
+from boxwright.artifacts import Checkpoint, Rollout
 from boxwright.detections import Detections
 from boxwright.images import letterbox, read_picture, write_jpeg
 from boxwright.inference import Detector, agreement, calibrated, decode
 from boxwright.lifecycle import ROLLOUT
-from boxwright.serving import promote, read_events
+from boxwright.serving import read_events
 from boxwright.serving.journal import Journal, read_records
 from tests.lifecycle.servers import Served, served
 from tests.serving.journals import answer, numbers
+from tests.tiny_bundles import jpeg, keep_verdict, tiny_bundle
 
 
 @pytest.fixture
@@ -136,27 +137,22 @@ def test_too_much_at_once_is_refused_and_the_rest_is_answered(
     assert len(read_events(Path(store_arguments[-1]))) == codes.count(200)
 
 
-def test_a_running_server_takes_the_promoted_bundle_and_goes_back(world, tmp_path: Path) -> None:
+def test_a_running_server_takes_the_promoted_bundle_and_goes_back(tmp_path: Path) -> None:
     from boxwright.cli.main import run
+    from boxwright.lifecycle import release
     from boxwright.store import Store
 
     root = tmp_path / "store"
     store = Store(root)
-    verdict = world.store.get("verdict/small", Verdict)
-    store.put(world.candidate)
-    store.put(verdict)
-    store.put(promote(verdict), name=ROLLOUT)
-    other = world.candidate.with_thresholds(dict.fromkeys(world.candidate.contract.class_names, 0.99), point="0" * 64)
-    store.put(other)
-    second = Verdict(spec_name="small", bundle=other.digest, checks=verdict.checks)
-    store.put(second, name="verdict/other")
-    picture = world.store.pictures.read(world.dataset.picture_digests[0])
+    first, second = (tiny_bundle(tmp_path / f"{score}", scores=(score, 0.6)) for score in (0.9, 0.8))
+    release(store, keep_verdict(store, first), reason="test")
+    keep_verdict(store, second)
     with served(["--store", str(root)], tmp_path / "log") as server:
-        assert server.ask("POST", "/v1/detect", picture)[1]["model"]["bundle"] == world.candidate.digest
-        assert run(["promote", "verdict/other", "--store", str(root)]) == 0
-        assert _await(lambda: server.ask("POST", "/v1/detect", picture)[1]["model"]["bundle"], other.digest)
+        assert server.ask("POST", "/v1/detect", jpeg())[1]["model"]["bundle"] == first.digest
+        assert run(["promote", f"verdict/{second.digest[:8]}", "--store", str(root)]) == 0
+        assert _await(lambda: server.ask("POST", "/v1/detect", jpeg())[1]["model"]["bundle"], second.digest)
         assert run(["rollback", "--store", str(root)]) == 0
-        assert _await(lambda: server.ask("POST", "/v1/detect", picture)[1]["model"]["bundle"], world.candidate.digest)
+        assert _await(lambda: server.ask("POST", "/v1/detect", jpeg())[1]["model"]["bundle"], first.digest)
     assert [event.digest for event in store.history(ROLLOUT)][-1] == store.get(ROLLOUT, Rollout).digest
     assert len(store.history(ROLLOUT)) == 3
 

@@ -14,8 +14,8 @@ import pytest
 from boxwright.artifacts import Matches, Predictions, Report, Verdict, detection_table
 from boxwright.cli.main import run
 from boxwright.detections import DetectionColumns
-from boxwright.lifecycle import release
-from boxwright.serving import Journal
+from boxwright.lifecycle import ROLLOUT
+from boxwright.serving import Journal, promote
 from boxwright.store import Store
 from tests.serving.test_stretch import record
 from tests.tiny_bundles import NAMES, tiny_bundle
@@ -33,7 +33,9 @@ class Line:
         self.root, self.store = root, Store(root / "store")
         self.bundle = tiny_bundle(root / "bundle")
         self.store.put(self.bundle)
-        release(self.store, self._judged(), reason="test")
+        self.store.put(
+            promote(self._judged()), name=ROLLOUT
+        )  # the reference is written by hand, so nothing is released
         self.journal = Journal(root / "journal")
         (root / "spec.yaml").write_text(
             "{name: line, classes: [{name: carton}, {name: pouch}], monitoring: {window: 40}}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -172,3 +172,33 @@ def test_reference_and_traffic_are_measured_alike(tmp_path) -> None:
     for name in ("boxes per picture", "mean score", "best score", "boxes near threshold", "boxes of carton"):
         np.testing.assert_array_equal(reference.values[name], traffic.values[name])
     assert list(reference.slices) == ["", "", ""]
+
+
+class Counted(str):
+    """A camera that counts how often it is compared or spelt otherwise."""
+
+    asked: ClassVar[list[int]] = [0]
+
+    def __eq__(self, other: object) -> bool:
+        Counted.asked[0] += 1
+        return str.__eq__(self, str(other))
+
+    def __hash__(self) -> int:
+        return str.__hash__(self)
+
+    def casefold(self) -> str:
+        Counted.asked[0] += 1
+        return str.casefold(self)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_work_grows_with_the_images_and_not_with_images_times_cameras(known: bool) -> None:
+    n, cameras = 3_000, 1_000
+    traffic = features(n, 1, cameras=tuple(Counted(f"cam-{k}") for k in range(cameras)))
+    there = "cam" if known else "line"
+    reference = features(n, 2, cameras=tuple(Counted(f"{there}-{k}") for k in range(cameras)))
+    Counted.asked[0] = 0
+    drift = watched(traffic, reference, window=500)
+    assert drift.summary["comparisons"] == 6 * len(NAMES_OF_FEATURES)
+    assert len(drift.summary["unknown"]) == (0 if known else cameras)
+    assert Counted.asked[0] < 20 * (n + n) + 50 * cameras  # every camera against every image would be 6,000,000

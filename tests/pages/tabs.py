@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 
-def open_page(browser: Any, html: str, *, width: int, scripts: bool = True) -> tuple[Any, list[str]]:
-    context = browser.new_context(viewport={"width": width, "height": 800}, offline=True, java_script_enabled=scripts)
+def open_page(
+    browser: Any, html: str, *, width: int, scripts: bool = True, scheme: str = "light"
+) -> tuple[Any, list[str]]:
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, offline=True, java_script_enabled=scripts, color_scheme=scheme
+    )
     complaints: list[str] = []
     tab = context.new_page()
     tab.on("console", lambda message: complaints.append(f"console: {message.text}"))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 from boxwright.artifacts import Drift, Events, ReviewQueue
 from boxwright.errors import InputError
 from boxwright.review import select
+from boxwright.review.select import _in_turn
 from boxwright.spec.spec import seconds_from
 from tests.worlds import DAY, digest_of, events, one_of_each_kind, seen, spec
 
@@ -173,3 +177,39 @@ def test_a_reference_too_small_to_tell_calls_nothing_novel() -> None:
 def test_features_that_are_not_there_do_not_make_a_picture_novel() -> None:
     queue = asked(events([seen(0.9)] * 3), features=np.full((3, 3), np.nan), random_share=0)
     assert len(queue) == 0
+
+
+def lines_run(work: Callable[[], object]) -> int:
+    """How many lines of boxwright.review.select a call runs; a measure of work that no other process can disturb."""
+    counted = 0
+
+    def look(frame: FrameType, what: str, _: Any) -> Any:
+        nonlocal counted
+        if not frame.f_code.co_filename.endswith("review/select.py"):
+            return None
+        counted += what == "line"
+        return look
+
+    sys.settrace(look)
+    try:
+        work()
+    finally:
+        sys.settrace(None)
+    return counted
+
+
+def test_the_work_grows_with_the_events_and_not_with_events_times_cameras() -> None:
+    cameras = [f"cam-{k}" for k in range(600)] + ["cam-0"] * 1_400
+    some = events([seen(0.5)] * len(cameras), cameras=cameras)
+    assert len(items(asked(some, budget=700, random_share=0.0), "uncertain")) == 700
+    assert lines_run(lambda: asked(some, budget=700, random_share=0.0)) < 40 * len(cameras)  # in turn by hand: 840,000
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3)), max_size=30))
+def test_cameras_take_turns_as_when_queued_by_hand(found: list[tuple[str, int]]) -> None:
+    cameras, value = [camera for camera, _ in found], np.array([v for _, v in found], float)
+    queues: dict[str, list[int]] = {}
+    for i in sorted(range(len(found)), key=lambda i: (-value[i], i)):
+        queues.setdefault(cameras[i], []).append(i)
+    by_hand = [q[turn] for turn in range(len(found)) for q in queues.values() if turn < len(q)]
+    assert _in_turn(range(len(found)), value, cameras) == by_hand

@@ -273,6 +273,24 @@ def test_what_is_no_file_is_told_and_passed_over(tmp_path: Path, make: Callable[
     assert found.unreadable or (tmp_path / "0-0.journal").is_symlink()
 
 
+def test_a_name_of_any_bytes_is_told_in_text(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\x1b[2J.journal")).mkdir()
+    hostile = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xfe\n.journal"))
+    hostile.write_bytes(b"no frame at all")
+    found = account(tmp_path)
+    assert (list(found.unreadable), found.places[0].segment) == (["??[2J.journal"], "??.journal")
+    assert found.sentence().isprintable() and json.dumps(found.as_json(), ensure_ascii=False).encode()
+
+
+def test_a_strange_gap_is_counted_and_a_hostile_cause_is_made_printable(tmp_path: Path) -> None:
+    payloads = ({}, {"count": True, "begins": 1, "ends": 1, "cause": "x"}, {"count": 1e300, "begins": 1, "ends": 1, "cause": "x"},
+                {"count": 2, "begins": 1, "ends": 3, "cause": "\x1b[2J\ud800"})  # fmt: skip
+    frames = [encode(Kind.GAP, json.dumps(p).encode(), writer=7, epoch=0, seq=k) for k, p in enumerate(payloads)]
+    (tmp_path / "a.journal").write_bytes(SIGNATURE + b"".join(frames))
+    found = account(tmp_path)
+    assert (dict(found.damaged), found.missed, found.gaps[0].cause) == ({"not a gap": 3}, 2, "?[2J?")
+
+
 def test_many_false_frames_keep_no_reader_for_ever(tmp_path: Path) -> None:
     head = encode(Kind.RECORD, b"x" * (1 << 20), writer=1, epoch=0, seq=0)[:HEADER_BYTES]
     (tmp_path / "a.journal").write_bytes(SIGNATURE + head * (2 << 20 >> 5))

@@ -14,38 +14,11 @@ from boxwright.errors import ServingError
 from boxwright.serving import Journal, kept_picture
 from boxwright.serving.journal import SEGMENT_BYTES, Reading, read_records
 from boxwright.store import Clock
-from tests.disks import CALLS, Failing, Unsynced, positions
+from tests.disks import CALLS, Failing, Unsynced
+from tests.failing_scenarios import journal_scenario
 from tests.serving.journals import account, answer, numbers
 
 PICTURE = "d" * 64
-
-
-def scenario(folder: Path, disk: Failing, *, flush: bool, segment_bytes: int = 1500) -> tuple[list[int], list[int]]:
-    """A server's life on this disk: numbers acknowledged, and numbers refused.
-
-    A refused record may be there all the same, where not even the cut back succeeded.
-    """
-    acknowledged: list[int] = []
-    refused: list[int] = []
-    try:
-        journal = Journal(folder, fs=disk, flush_to_disk=flush, segment_bytes=segment_bytes)
-    except ServingError:
-        return acknowledged, refused
-    for number in range(8):
-        try:
-            if number == 3:
-                journal.keep_picture(b"picture", PICTURE)
-            journal.append(answer(number))
-            acknowledged.append(number)
-        except ServingError:
-            refused.append(number)
-            journal.missed(float(number))
-    disk.mend()
-    assert journal.probe() and journal.writable
-    journal.append(answer(100))
-    acknowledged.append(100)
-    journal.close()
-    return acknowledged, refused
 
 
 @pytest.mark.parametrize("flush", [False, True])
@@ -55,17 +28,9 @@ def scenario(folder: Path, disk: Failing, *, flush: bool, segment_bytes: int = 1
 def test_every_nth_call_fails_and_no_acknowledged_record_is_lost(
     tmp_path: Path, calls: tuple[str, ...], from_then_on: bool, half: bool, flush: bool
 ) -> None:
-    def once(disk: Failing) -> None:
-        folder = tmp_path / str(disk.n)
-        acknowledged, refused = scenario(folder, disk, flush=flush)
-        if acknowledged or refused:
-            found, there = account(folder), numbers(folder)
-            assert [number for number in there if number not in refused] == acknowledged
-            assert there == sorted(there) and len(there) - len(acknowledged) <= ("truncate" in disk.calls)
-            assert (found.lost, found.duplicates, found.damaged, found.missed) == (0, 0, {}, len(refused))
-            assert found.skipped_bytes == 0
-
-    tried = positions(once, calls=calls, code=errno.ENOSPC, half=half, from_then_on=from_then_on)
+    tried = journal_scenario(
+        tmp_path, flush=flush, calls=calls, code=errno.ENOSPC, half=half, from_then_on=from_then_on
+    )
     assert tried >= (12 if "write" in calls else 8 if flush else 0)
 
 

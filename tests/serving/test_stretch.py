@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +55,14 @@ def test_a_changed_class_list_is_joined_by_name(tmp_path: Path) -> None:
 def test_the_order_of_classes_never_matters(one: list[str], other: list[str], found: list[list[str]]) -> None:
     records = [record(f"{k % 2}", tuple((one, other)[k % 2]), names, at=k) for k, names in enumerate(found)]
     for asked in (None, one, other):
-        events = Stretch(records).events(asked)
+        events = Stretch.of(records).events(asked)
         assert found_names(events) == found
         np.testing.assert_array_equal(events.events.column("detections").to_numpy(), [len(names) for names in found])
 
 
 def test_a_class_that_is_not_asked_for_is_refused_and_not_lost() -> None:
     with pytest.raises(ServingError, match="answers with the class 'can', which is not among carton, pouch"):
-        Stretch([record("old", OLD, []), record("new", NEW, ["can"])]).events(OLD)
+        Stretch.of([record("old", OLD, []), record("new", NEW, ["can"])]).events(OLD)
 
 
 def test_nothing_in_nothing_out(tmp_path: Path) -> None:
@@ -70,3 +71,13 @@ def test_nothing_in_nothing_out(tmp_path: Path) -> None:
     assert read_stretch(tmp_path).answering() == []
     with pytest.raises(ServingError, match="no journal"):
         read_events(tmp_path / "nowhere")
+
+
+def test_a_long_journal_does_not_lie_in_memory_as_objects() -> None:
+    many = (record("old", OLD, ["pouch", "carton"] * 3, at=k) for k in range(20_000))
+    tracemalloc.start()
+    stretch = Stretch.of(many)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(stretch) == 20_000
+    assert peak < 30e6  # as dictionaries, with the tables made of them, it was 62 MB

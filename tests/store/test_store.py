@@ -156,3 +156,12 @@ def test_rows_that_are_gone_are_told_as_such(store: Store) -> None:
     manifest.write_text(json.dumps({**content, "name": "elsewhere"}))
     with pytest.raises(StoreError, match="elsewhere"):
         store.get(digest, Dataset)
+
+
+def test_no_file_of_a_name_stands_in_for_a_digest(store: Store) -> None:
+    """A history called like a digest, put there by hand, does not change what the digest stands for."""
+    wanted, other = store.put(point(0.1)), store.put(point(0.2), name="x")
+    history = store.place.local("names/x.jsonl").read_text()
+    store.place.local(f"names/{wanted}.jsonl").write_text(history)
+    assert store.get(wanted, OperatingPoint) == point(0.1)
+    assert store.get(other, OperatingPoint) == point(0.2)

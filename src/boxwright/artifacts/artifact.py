@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 from boxwright.errors import StoreError
 from boxwright.store.atomic import write_json
 from boxwright.store.digest import canonical_json, digest_of_bytes, digest_of_columns, digest_of_file, digest_of_table
+from boxwright.store.plain_file import read_plain_file
 
 _TABLE_LAWS = {1: digest_of_table, 2: digest_of_columns}
 
@@ -136,6 +137,26 @@ class Artifact:
                 f"its manifest says {manifest['digest'][:12]}."
             )
         return artifact
+
+    def read_file(self, name: str, *, most_bytes: int) -> bytes:
+        """The bytes of one of its files, which are those its digest was made from.
+
+        Args:
+            name: as in `parts().files`.
+            most_bytes: more is not read.
+
+        Raises:
+            StoreError: the file cannot be read, is too large, or is another by now.
+        """
+        path, wanted = self.parts().files[name], self._manifest["files"][name]
+        data = read_plain_file(path, most_bytes=most_bytes)
+        found = digest_of_bytes(data)
+        if found != wanted:
+            raise StoreError(
+                f"'{name}' of {self.kind} {self.digest[:12]} has changed since it was checked: expected the digest {wanted[:12]}, "
+                f"found {found[:12]} in '{path}'. Restore it from a copy, or make the {self.kind} again."
+            )
+        return data
 
     @cached_property
     def _law(self) -> int:

@@ -76,6 +76,9 @@ class Bundle(Artifact):
             thresholds: class name to least score.
             point: the operating point's digest.
             condition_thresholds, most_answered, calibration: as in OperatingPoint; None keeps the contract's.
+
+        Raises:
+            StoreError: a file of the bundle has changed since it was loaded.
         """
         changed: dict[str, Any] = {"score_thresholds": dict(thresholds)}
         if condition_thresholds is not None:
@@ -88,7 +91,12 @@ class Bundle(Artifact):
         if calibration is not None:
             changed["calibration"] = dict(calibration) or None
         contract = self.contract.model_copy(update=changed)
-        return replace(self, contract=contract, made_from={"bundle": self.digest, "operating_point": point})
+        candidate = replace(self, contract=contract, made_from={"bundle": self.digest, "operating_point": point})
+        if candidate._manifest["files"] != self._manifest["files"]:
+            raise StoreError(
+                f"The files of bundle {self.digest[:12]} have changed since it was loaded; nothing was made of them."
+            )
+        return candidate
 
     def parts(self) -> Parts:
         return Parts(self.contract.model_dump(mode="json"), files={"model.onnx": self.model, **self.golden})

@@ -93,8 +93,8 @@ class Verdict(Artifact):
 
     @property
     def verdict(self) -> Literal["pass", "fail"]:
-        """`pass` only when every requirement is met; no evidence is not met."""
-        return "pass" if all(check.status == "met" for check in self.checks) else "fail"
+        """`pass` only when something was required and all of it is met; no evidence is not met."""
+        return "pass" if self.checks and all(check.status == "met" for check in self.checks) else "fail"
 
     @property
     def spec_digest(self) -> str:

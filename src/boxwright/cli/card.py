@@ -41,7 +41,7 @@ def card(
         "bundle": origins.bundle.digest, "report": origins.report.digest if origins.report else None,
         "verdict": origins.verdict.digest if origins.verdict else None, "out": str(out) if out else None, "card": text,
     }  # fmt: skip
-    give(result, as_json=as_json, lines=[str(out)] if out else [text.rstrip("\n")])
+    give(result, as_json=as_json, lines=[str(out)] if out else text.rstrip("\n").split("\n"))
 
 
 def _origins(store: Path, bundle: str, report: str | None, verdict: str | None) -> Origins:

@@ -13,7 +13,7 @@ from boxwright.errors import InputError
 from boxwright.labels import Difference, correct_newest, diff, without
 from boxwright.labels import correct as correct_dataset
 from boxwright.lifecycle import refuse_unseen, refuse_withdrawn
-from boxwright.store import Store
+from boxwright.store import NEW_NAME, Store
 
 
 def add_to(app: typer.Typer) -> None:
@@ -87,7 +87,7 @@ def _without(store: Store, given: Dataset, corrections: Corrections) -> tuple[Da
     if made.again:
         say(f"put in again: {', '.join(digest[:12] for digest in made.again)}")
     reason = f"without {corrections.digest[:12]}"
-    store.put(made.after, name=name, reason=reason, expected=newest.digest if history else None)
+    store.put(made.after, name=name, reason=reason, expected=newest.digest if history else NEW_NAME)
     return made.before, made.after
 
 

@@ -13,6 +13,7 @@ import typer
 from boxwright.cli import findings, installed
 from boxwright.cli.findings import Finding, disk, nearest_folder, size
 from boxwright.cli.terminal import STORE, JsonOption, StoreOption, give
+from boxwright.errors import StoreError
 from boxwright.store.health import Health, can_write, look_over
 
 _EXAMPLES = 3
@@ -55,6 +56,8 @@ def of_store(root: Path) -> list[Finding]:
         return [Finding("store", "attention", f"'{root}' can be read but not written", another)]
     try:
         health = look_over(root)
+    except StoreError as error:
+        return [Finding("store", "attention", str(error), "finish the copy, as said, or name another store")]
     except OSError as error:
         return [Finding("store", "attention", f"'{root}' cannot be read: {error}", another)]
     busy = f", being written now: {', '.join(health.busy)}" if health.busy else ""
@@ -87,7 +90,7 @@ def _contents(root: Path, health: Health) -> Finding:
     more = f"; and {len(health.damaged) - _EXAMPLES} more, see --json" if len(health.damaged) > _EXAMPLES else ""
     return Finding(
         "artifacts", "attention", f"{len(health.damaged)} damaged: {told}{more}",
-        f"copy what is damaged in '{root}' from a backup, or make it again with the verb that made it",
+        f"read everything: boxwright store check {shlex.quote(str(root))}; then copy what is damaged from a backup, or make it again",
     )  # fmt: skip
 
 

@@ -61,6 +61,11 @@ def keeps_images(given: Given) -> bool:
     return Path(str(given.get("store") or "."), "tables", "pictures.lance").is_dir()
 
 
+def has_tables(parameter: str) -> When:
+    """Where the store in the folder that this parameter names has tables, which are read."""
+    return lambda given: Path(str(given.get(parameter) or "."), "tables").is_dir()
+
+
 _DATASET, _IMAGES = {"data": always}, {"data": keeps_images}
 _TRAINING = {"data": always, "train": always}
 NEEDS: Mapping[str, Mapping[str, When]] = {
@@ -100,6 +105,8 @@ NEEDS: Mapping[str, Mapping[str, When]] = {
     "turn": _TRAINING,
     "show": {"data": stored("reference")},
     "lineage": {},
+    "store check": {"data": has_tables("store")},
+    "store copy": {"data": both(present("verify"), has_tables("source"))},
     "doctor": {},
     "demo": {"data": always, "train": always, "serve": always},
 }
@@ -154,7 +161,7 @@ def is_there(module: str) -> bool:
 
 
 def _words(value: Any) -> list[str]:
-    if value is None or value == "":
+    if value is None or value == "" or value is False:
         return []
     return [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)]
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from boxwright.artifacts import Report
+from boxwright.csv_cells import harmless
 from boxwright.store.atomic import write_bytes
 
 LISTS = {
@@ -26,8 +27,17 @@ def write_failures(folder: Path, report: Report) -> None:
     for name, verdict in LISTS.items():
         rows = table.filter(pc.equal(table.column("verdict"), verdict))  # pyright: ignore
         text = io.BytesIO()
-        pacsv.write_csv(rows, text)
+        pacsv.write_csv(_harmless(rows), text)
         write_bytes(folder / name, text.getvalue())
+
+
+def _harmless(rows: pa.Table) -> pa.Table:
+    """The same with text that no spreadsheet runs as a formula."""
+    for place, field in enumerate(rows.schema):
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            cells = [None if cell is None else harmless(cell) for cell in rows.column(place).to_pylist()]
+            rows = rows.set_column(place, field, pa.array(cells, field.type))
+    return rows
 
 
 def readable(report: Report) -> pa.Table:

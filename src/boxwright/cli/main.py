@@ -21,11 +21,12 @@ from boxwright.cli.extras import guarded
 from boxwright.cli.nearest import told
 from boxwright.cli.progress import begin_verb, end_verb
 from boxwright.errors import BoxwrightError, NotReleasable, ParityError, TrainingError
+from boxwright.plain_text import printable
 
 VERBS = (
     "init", "ingest", "check", "convert", "split", "coverage", "labels", "agree", "audit", "diff", "train", "export",
     "choose", "predict", "evaluate", "compare", "gate", "card", "promote", "rollback", "serve",
-    "watch", "review", "correct", "turn", "show", "lineage", "doctor", "demo",
+    "watch", "review", "correct", "turn", "show", "lineage", "store", "doctor", "demo",
 )  # fmt: skip
 _TELL_THEMSELVES = ("serve", "demo")
 _NO_KERNEL_CACHE = (
@@ -80,7 +81,7 @@ def run(arguments: list[str]) -> int:
         typer.echo("boxwright: stopped; run the same command again to go on", err=True)
         return 130
     except _THE_ANSWER_IS_NO as error:
-        typer.echo(f"boxwright: {error}", err=True)
+        _tell(str(error))
         return 1
     except BoxwrightError as error:
         return _complain(str(error))
@@ -119,8 +120,13 @@ def _wrong_words(error: Exception) -> int:
 
 
 def _complain(sentence: str) -> int:
-    typer.echo(f"boxwright: {sentence}", err=True)
+    _tell(sentence)
     return 2
+
+
+def _tell(sentence: str) -> None:
+    """One line on stderr; control characters from outside are written out."""
+    typer.echo(f"boxwright: {printable(sentence)}", err=True)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
+from boxwright.plain_text import printable
+
 PATIENCE_S = 2.0  # a wait longer than this gets a bar
 _FIFTHS = 5  # lines of a bar in a log, where it is quick
 _QUIET_S = 60.0  # a log hears of slow work at least this often
@@ -33,8 +35,8 @@ stderr = Console(stderr=True, highlight=False)
 
 
 def say(sentence: str) -> None:
-    """A line of progress on stderr."""
-    stderr.print(sentence, markup=False, soft_wrap=True)
+    """A line of progress on stderr; control characters from outside are written out."""
+    stderr.print(printable(sentence), markup=False, soft_wrap=True)
 
 
 def time_left(seconds: float) -> str:
@@ -129,7 +131,7 @@ class Bars:
         work = self._work.setdefault(what, _Work(now, done, told_at=now))
         if stderr.is_terminal:
             progress, task = self._task(what, of)
-            progress.update(task, completed=done, total=of, text=text, visible=True)  # type: ignore[arg-type]
+            progress.update(task, completed=done, total=of, text=printable(text), visible=True)  # type: ignore[arg-type]
             return
         fifth = done * _FIFTHS // max(of, 1)
         if (fifth and fifth != work.told_fifth) or now - work.told_at >= _QUIET_S:
@@ -144,7 +146,8 @@ class Bars:
     def _task(self, what: str, of: int | None, *, visible: bool = True, text: str = "") -> tuple[Progress, object]:
         progress = _display.progress
         if what not in self._tasks or self._tasks[what][0] is not progress:
-            self._tasks[what] = progress, progress.add_task(what, total=of, text=text, visible=visible)
+            shown = {"description": printable(what), "text": printable(text)}
+            self._tasks[what] = progress, progress.add_task(**shown, total=of, visible=visible)
         return self._tasks[what]
 
     @contextmanager

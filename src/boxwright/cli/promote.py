@@ -22,10 +22,9 @@ def promote(
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Promote exactly the bundle a verdict is about, once it answers its golden images; running servers follow in seconds."""
+    """Promote exactly the bundle a verdict is about, once the verdict is decided again; running servers follow in seconds."""
     opened = open_store(store)
     judged = find(store, verdict, Verdict)
-    opened.put(judged)
     rollout = release(opened, judged, reason=reason)
     result = {
         "rollout": rollout.digest,

@@ -20,7 +20,7 @@ def rollback(
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Let the previous bundle answer again, once it answers its golden images; running servers follow within seconds."""
+    """Let the previous bundle answer again, once its verdict is decided again; running servers follow within seconds."""
     rollout = take_back(open_store(store), reason=reason)
     result = {
         "rollout": rollout.digest,

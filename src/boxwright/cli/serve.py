@@ -11,7 +11,8 @@ from boxwright.artifacts import Bundle, Verdict
 from boxwright.cli.progress import say
 from boxwright.cli.terminal import STORE, StoreOption, find, open_store
 from boxwright.errors import NotReleasable, ServingError
-from boxwright.lifecycle import current_rollout
+from boxwright.lifecycle import following
+from boxwright.lifecycle.evidence import gather
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,6 +30,9 @@ def serve(
     ] = None,
     in_flight: Annotated[int, typer.Option("--in-flight", min=1, help="Requests worked on at once.")] = 2,
     waiting: Annotated[int, typer.Option("--waiting", min=0, help="Requests that may wait; more get 429.")] = 16,
+    deadline: Annotated[
+        float, typer.Option("--deadline", min=0.001, max=600, help="Seconds for a request whose caller says none.")
+    ] = 10.0,
     keep_pictures: Annotated[float, typer.Option("--keep-pictures", min=0, max=1, help="Share kept for review.")] = 1.0,
     flush_to_disk: Annotated[bool, typer.Option("--flush-to-disk", help="Wait for the disk at every record.")] = False,
     token_file: Annotated[
@@ -60,34 +64,26 @@ def serve(
     except ImportError as error:
         raise ServingError(f"Serving needs: pip install 'boxwright[serve]' ({error}).") from error
     limits = Limits(
-        in_flight=in_flight, waiting=waiting, keep_pictures=keep_pictures, drain_delay=drain_delay,
+        in_flight=in_flight, waiting=waiting, deadline_seconds=deadline, keep_pictures=keep_pictures, drain_delay=drain_delay,
         connections=connections, connections_per_address=connections_per_address,
         token_digests=callers.read_tokens(token_file, warn=say) if token_file else (),
         allowed_hosts=callers.checked_hosts(allowed_hosts or ()),
         allowed_origins=callers.checked_origins(allowed_origins or ()),
         trusted_proxies=callers.checked_networks(trusted_proxies or ()),
     )  # fmt: skip
+    opened = open_store(store)
     if bundle is None:
-        opened = open_store(store)
-
-        def wanted() -> str:
-            rollout = current_rollout(opened)
-            if rollout is None:
-                raise NotReleasable(
-                    f"Nothing is promoted in '{store}': a bundle is served once its verdict passes. `boxwright turn` promotes it "
-                    f"then and says what is not met otherwise; `boxwright promote VERDICT` does it by hand."
-                )
-            return rollout.primary
-
-        wanted()
+        wanted = following(opened)
+        wanted()  # what is not to be served is refused before anything is opened
         load = lambda digest: opened.get(digest, Bundle)  # noqa: E731
     else:
         fixed = find(store, bundle, Bundle)
         judged = find(store, verdict, Verdict) if verdict else None
-        if judged is None or judged.verdict != "pass" or judged.bundle != fixed.digest:
+        if judged is None or judged.bundle != fixed.digest:
             raise NotReleasable(
                 f"Bundle {fixed.digest[:12]} is served only with a passing verdict for exactly this digest (--verdict)."
             )
+        gather(opened, judged)
         wanted, load = (lambda: fixed.digest), (lambda _digest: fixed)
     run(
         wanted, load, journal=journal or store / "journal", host=host, port=port, limits=limits,

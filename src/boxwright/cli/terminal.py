@@ -13,6 +13,7 @@ import typer
 from boxwright.artifacts import KINDS, Artifact, Dataset, read_manifest
 from boxwright.cli.progress import end_verb, say
 from boxwright.errors import InputError, StoreError
+from boxwright.plain_text import printable, printable_json
 from boxwright.store import Store, write_bytes
 from boxwright.store.atomic import new_folder
 
@@ -44,12 +45,13 @@ STORE = Path(".boxwright")
 
 
 def give(result: dict[str, Any], *, as_json: bool, lines: list[str] | None = None) -> None:
-    """The result on stdout: one JSON object, or lines for people."""
+    """The result on stdout: one JSON object, or lines for people; control characters from outside are written out."""
     end_verb()
     if as_json:
-        sys.stdout.write(json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n")
+        sys.stdout.write(printable_json(json.dumps(result, ensure_ascii=False, allow_nan=False)) + "\n")
     else:
-        sys.stdout.write("\n".join(lines if lines is not None else [f"{k}: {v}" for k, v in result.items()]) + "\n")
+        shown = lines if lines is not None else [f"{k}: {v}" for k, v in result.items()]
+        sys.stdout.write("".join(f"{printable(line)}\n" for line in shown) or "\n")
     sys.stdout.flush()
 
 

@@ -8,7 +8,10 @@ order and classes become comparable. Golden pictures and parity are held against
 from __future__ import annotations
 
 import json
+import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +20,17 @@ from boxwright.artifacts import Bundle
 from boxwright.artifacts.calibration import ClassCalibration
 from boxwright.boxes import match_greedy, paired_iou, pairwise_iou
 from boxwright.detections import Detections
-from boxwright.errors import BoxError, ParityError, StoreError
-from boxwright.images import letterbox, read_picture
+from boxwright.errors import BoxError, ModelError, OutputError, ParityError, StoreError, TimeExceeded
+from boxwright.graphs import Expected, Limits, prove_model
+from boxwright.images import Placement, letterbox, read_picture
 from boxwright.images.read import MAX_PIXELS
-from boxwright.inference.decode import decode
+from boxwright.inference.decode import decode_counted
 from boxwright.inference.session import Session
 from boxwright.inference.thresholds import Thresholds
 
+MAX_MODEL_BYTES = 2_000_000_000  # protobuf's own limit is 2 GiB
+MAX_GOLDEN_BYTES = 1 << 28
+RUN_SECONDS = 60.0  # no picture takes a detector that long; a graph that loops for ever would
 GOLDEN_IOU = 0.98
 GOLDEN_SCORE = 0.02
 
@@ -31,27 +38,40 @@ GOLDEN_SCORE = 0.02
 class Detector:
     """A bundle, ready to answer.
 
+    Its model is read once; the bytes whose digest the bundle names are tested in a child process (`graphs`) and then loaded.
+
     Args:
         bundle: what to load.
         threads: CPU threads of one run.
         check_golden: answer the bundle's golden pictures first, and refuse to exist when the answers differ.
         raw_scores: leave the contract's calibration out, as the proof of parity does.
+        seconds: time limit of a run, where `detect` is not given another.
+        limits: what the model may take to be opened for the first time; None: `graphs.Limits()`.
 
     Raises:
-        StoreError: the model cannot be loaded.
+        StoreError: the bundle's files are damaged or have changed.
+        ModelError: the model must not be loaded; a kind of StoreError.
         ParityError: a golden picture is answered differently.
+
+    Attributes:
+        left_out: how many boxes at or above the floor nothing could be seen of, by why: `outside`, `no_area`.
     """
 
     def __init__(
-        self, bundle: Bundle, *, threads: int = 1, check_golden: bool = False, raw_scores: bool = False
-    ) -> None:
+        self, bundle: Bundle, *, threads: int = 1, check_golden: bool = False, raw_scores: bool = False,
+        seconds: float = RUN_SECONDS, limits: Limits | None = None,
+    ) -> None:  # fmt: skip
         self.bundle = bundle
         self.contract = bundle.contract
-        self._session = Session(bundle.model, threads=threads)
+        self.left_out: Counter[str] = Counter()
+        self._counting = threading.Lock()
+        self._seconds = seconds
         self._thresholds = Thresholds(bundle.contract)
         self._calibration = None if raw_scores else bundle.contract.calibration
-        if check_golden:
-            self._answer_golden()
+        golden = self._placed_golden() if check_golden else {}
+        self._session = self._open([picture for picture, *_ in golden.values()], threads, limits)
+        for name, (picture, placement, wanted) in golden.items():
+            self._answer_golden(name, picture, placement, wanted)
 
     def read(
         self, data: bytes, *, name: str, max_pixels: int = MAX_PIXELS, one_frame: bool = False
@@ -60,21 +80,26 @@ class Detector:
         depth = self.contract.bit_depth
         return read_picture(data, name=name, max_pixels=max_pixels, bit_depth=depth, one_frame=one_frame)
 
-    def detect(self, picture: NDArray[np.uint8]) -> Detections:
+    def detect(self, picture: NDArray[np.uint8], *, seconds: float | None = None) -> Detections:
         """Detections whose raw score reaches the contract's floor, in descending (calibrated) score.
 
         Args:
             picture: (h, w, 3) uint8 RGB, upright, of any size.
-        """
-        return self._calibrated(self._detect_raw(picture))
+            seconds: time limit of the model's run; None: the detector's own.
 
-    def detect_many(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        Raises:
+            OutputError: the model's output breaks the contract; `kind` says how.
+            TimeExceeded: the run was stopped at its time limit.
+        """
+        placed, placement = letterbox(picture, input_hw=self.contract.input_hw)
+        return self._calibrated(self._detect_raw(placed[None], [placement], seconds)[0])
+
+    def detect_many(self, pictures: Sequence[NDArray[np.uint8]], *, seconds: float | None = None) -> list[Detections]:
         """The same for several pictures in one run."""
         if not pictures:
             return []
         placed = [letterbox(p, input_hw=self.contract.input_hw) for p in pictures]
-        boxes, scores = self._session.run(np.stack([p for p, _ in placed]))
-        found = [decode(boxes[i], scores[i], place, self.contract.output) for i, (_, place) in enumerate(placed)]
+        found = self._detect_raw(np.stack([p for p, _ in placed]), [placement for _, placement in placed], seconds)
         return [self._calibrated(one) for one in found]
 
     def answered(self, detections: Detections, conditions: Mapping[str, str] | None = None) -> NDArray[np.bool_]:
@@ -87,37 +112,73 @@ class Detector:
         """
         return self._thresholds.answered(detections, conditions)
 
-    def _detect_raw(self, picture: NDArray[np.uint8]) -> Detections:
-        placed, placement = letterbox(picture, input_hw=self.contract.input_hw)
-        boxes, scores = self._session.run(placed[None])
-        return decode(boxes[0], scores[0], placement, self.contract.output)
+    def _detect_raw(
+        self, placed: NDArray[np.uint8], placements: Sequence[Placement], seconds: float | None = None
+    ) -> list[Detections]:
+        """Detections with the model's own scores of letterboxed pictures (n, h, w, 3)."""
+        boxes, scores = self._session.run(placed, seconds=self._seconds if seconds is None else seconds)
+        found = []
+        for i, placement in enumerate(placements):
+            detections, left_out = decode_counted(boxes[i], scores[i], placement, self.contract.output)
+            found.append(detections)
+            if left_out.any:
+                with self._counting:
+                    self.left_out.update(asdict(left_out))
+        return found
 
     def _calibrated(self, detections: Detections) -> Detections:
         return calibrated(detections, self._calibration, class_names=self.contract.class_names)
 
-    def _answer_golden(self) -> None:
-        for name, (data, wanted) in _golden(self.bundle).items():
-            found = self._detect_raw(self.read(data, name=name))
-            complaint = compare_detections(
-                wanted, found, above=max(0.1, self.contract.output.score_floor + GOLDEN_SCORE),
-                least_iou=GOLDEN_IOU, most_score_difference=GOLDEN_SCORE,
-            )  # fmt: skip
-            if complaint:
-                raise ParityError(f"Golden picture '{name}' is answered differently here: {complaint}.")
+    def _open(self, test_pictures: Sequence[NDArray[np.uint8]], threads: int, limits: Limits | None) -> Session:
+        """The session, of a model that has passed the tests in a child process."""
+        data = self.bundle.read_file("model.onnx", most_bytes=MAX_MODEL_BYTES)
+        expected = Expected(len(self.contract.class_names), self.contract.input_hw, self.contract.output.score_floor)
+        try:
+            prove_model(data, expected, images=test_pictures, limits=limits)
+            return Session(data, expected, threads=threads)
+        except ModelError as error:
+            raise ModelError(
+                f"The model of bundle {self.bundle.digest[:12]} was not loaded: {error}.",
+                reason=error.reason,
+                kind=error.kind,
+            ) from error
+
+    def _placed_golden(self) -> dict[str, tuple[NDArray[np.uint8], Placement, Detections]]:
+        """Name to letterboxed golden picture, its placement, and its expected answer."""
+        return {
+            name: (*letterbox(self.read(data, name=name), input_hw=self.contract.input_hw), wanted)
+            for name, (data, wanted) in _golden(self.bundle).items()
+        }
+
+    def _answer_golden(self, name: str, picture: NDArray[np.uint8], placement: Placement, wanted: Detections) -> None:
+        try:
+            found = self._detect_raw(picture[None], [placement])[0]
+        except (OutputError, TimeExceeded) as error:
+            raise ModelError(
+                f"The model of bundle {self.bundle.digest[:12]} cannot answer golden picture '{name}': {error}",
+                reason="output" if isinstance(error, OutputError) else "time", kind=getattr(error, "kind", ""),
+            ) from error  # fmt: skip
+        complaint = compare_detections(
+            wanted, found, above=max(0.1, self.contract.output.score_floor + GOLDEN_SCORE),
+            least_iou=GOLDEN_IOU, most_score_difference=GOLDEN_SCORE,
+        )  # fmt: skip
+        if complaint:
+            raise ParityError(f"Golden picture '{name}' is answered differently here: {complaint}.")
 
 
 def _golden(bundle: Bundle) -> dict[str, tuple[bytes, Detections]]:
     """Name to encoded golden picture and its expected answer; StoreError where they do not belong together."""
-    answers = bundle.golden.get("golden/answers.json")
-    if answers is None:
+    if "golden/answers.json" not in bundle.golden:
         return {}
     try:
         return {
             name: (
-                bundle.golden[f"golden/{name}"].read_bytes(),
+                bundle.read_file(f"golden/{name}", most_bytes=MAX_GOLDEN_BYTES),
                 Detections(expected["boxes_xyxy"], expected["score"], expected["class_id"]),
             )
-            for name, expected in json.loads(answers.read_text()).items()
+            for name, expected in json.loads(
+                bundle.read_file("golden/answers.json", most_bytes=MAX_GOLDEN_BYTES)
+            ).items()
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError, BoxError) as error:
         raise StoreError(

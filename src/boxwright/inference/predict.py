@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Bundle, Predictions, detection_table
 from boxwright.detections import DetectionColumns, Detections
-from boxwright.errors import InputError
+from boxwright.errors import InputError, OutputError, TimeExceeded
 from boxwright.images import MEASURES, measure
 from boxwright.inference.detector import Detector
 
@@ -52,6 +52,7 @@ def predict(
 
     Raises:
         PictureError: a picture cannot be read.
+        OutputError, TimeExceeded: the model gave no valid answer to a picture.
     """
     detector = Detector(bundle, threads=threads, check_golden=True)
     found: list[Detections] = []
@@ -75,7 +76,7 @@ def predict(
             if progress:
                 progress(position + 1, len(file_names))
             continue
-        found.append(detector.detect(picture))
+        found.append(_detect(detector, picture, name))
         latency_ms.append((time.perf_counter() - begin) * 1e3)
         kept.append(position)
         for key, value in measure(picture).items():
@@ -101,6 +102,16 @@ def predict(
         measured_on=measured_on(threads),
         made_from={"bundle": bundle.digest, **(made_from or {})},
     )
+
+
+def _detect(detector: Detector, picture: NDArray[np.uint8], name: str) -> Detections:
+    """The detections, or an error that says of which picture."""
+    try:
+        return detector.detect(picture)
+    except OutputError as error:
+        raise OutputError(f"'{name}' has no answer: {error}", kind=error.kind) from error
+    except TimeExceeded as error:
+        raise TimeExceeded(f"'{name}' has no answer: {error}", seconds=error.seconds) from error
 
 
 def measured_on(threads: int) -> dict[str, Any]:

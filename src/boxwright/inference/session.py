@@ -1,63 +1,63 @@
-"""One ONNX model, loaded safely, run with modest threads.
+"""One ONNX model in this process: images in, boxes and scores of every cell out, checked and within a time limit.
 
-Only plain single-file models are loaded: a graph that points to data outside of itself is refused by giving the runtime
-bytes, not a path. Threads do not spin while waiting: on a shared machine spinning costs more than it gains.
+The model was opened in a child process before (`graphs.prove_model`); here the same bytes are loaded to answer.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
-from boxwright.errors import StoreError
-
-MAX_MODEL_BYTES = 2_000_000_000
+from boxwright.errors import OutputError, TimeExceeded
+from boxwright.graphs import Expected, check_outputs, check_signature, open_session
+from boxwright.inference.watchdog import WATCHDOG
 
 
 class Session:
-    """A loaded model: pictures in, boxes and scores of every cell out.
+    """A loaded model.
 
     Args:
-        model: path of the ONNX file.
+        data: the ONNX file, as it was proven.
+        expected: what every output is held against.
         threads: CPU threads of one run.
+
+    Raises:
+        ModelError: onnxruntime refuses it, or it does not take one uint8 input and give two outputs.
     """
 
-    def __init__(self, model: Path, *, threads: int = 1) -> None:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            data = model.read_bytes()
-            if len(data) > MAX_MODEL_BYTES:
-                raise StoreError(f"'{model}' has {len(data)} bytes; at most {MAX_MODEL_BYTES} are loaded.")
-            self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        except (OSError, RuntimeError, ValueError) as error:
-            raise StoreError(f"'{model}' cannot be loaded as an ONNX model: {error}") from error
-        except Exception as error:  # onnxruntime's own exceptions share no public root
-            if type(error).__module__.startswith("onnxruntime"):
-                raise StoreError(f"'{model}' cannot be loaded as an ONNX model: {error}") from error
-            raise
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if len(inputs) != 1 or inputs[0].type != "tensor(uint8)" or len(outputs) != 2:
-            raise StoreError(
-                f"'{model}' is no Boxwright model: expected one uint8 input and two outputs (boxes, scores), "
-                f"found {[i.type for i in inputs]} and {len(outputs)} outputs."
-            )
-        self._input, self._outputs = inputs[0].name, [o.name for o in outputs]
+    def __init__(self, data: bytes, expected: Expected, *, threads: int = 1) -> None:
+        self._session = open_session(data, threads=threads)
+        check_signature(self._session)
+        self._expected = expected
+        self._input = self._session.get_inputs()[0].name
+        self._outputs = [output.name for output in self._session.get_outputs()]
 
-    def run(self, pictures: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def run(self, pictures: NDArray[np.uint8], *, seconds: float) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """Boxes and scores of every cell.
 
         Args:
             pictures: (n, h, w, 3) uint8 RGB, letterboxed.
+            seconds: time limit of the run.
 
         Returns:
             boxes (n, cells, 4) xyxy in input pixels, scores (n, cells, classes) in [0, 1].
+
+        Raises:
+            OutputError: an output breaks the contract, or onnxruntime fails on these images.
+            TimeExceeded: the run was stopped, or there was no time left to begin it.
         """
-        boxes, scores = self._session.run(self._outputs, {self._input: pictures})
-        return np.asarray(boxes), np.asarray(scores)
+        if seconds <= 0:
+            raise TimeExceeded("No time was left to run the model.", seconds=seconds)
+        with WATCHDOG.within(seconds) as watched:
+            try:
+                boxes, scores = self._session.run(self._outputs, {self._input: pictures}, watched.options)
+            except Exception as error:  # onnxruntime's own exceptions share no public root
+                if watched.expired:
+                    raise TimeExceeded(
+                        f"The model had not answered after {seconds:g} s and was stopped.", seconds=seconds
+                    ) from error
+                raise OutputError(
+                    f"The model failed on this image: {type(error).__name__}: {' '.join(str(error).split())[:400]}",
+                    kind="failed",
+                ) from error
+        return check_outputs(boxes, scores, images=len(pictures), expected=self._expected)

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from boxwright.errors import FormatError
 from boxwright.ingestion.reading import PictureRecord, Reading
+from boxwright.plain_text import control_in, printable
 
 PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".mpo", ".jfif", ".jpe"}
 _ANNOTATION_ENDINGS = {".json", ".xml", ".txt"}
@@ -120,9 +121,11 @@ def class_names(names: Iterable[object], where: str, reading: Reading) -> list[s
     found: list[str] = []
     for name in names:
         text = str(name) if isinstance(name, str | int | float) and not isinstance(name, bool) else ""
-        if not text.strip() or len(text) > _LONGEST_NAME or any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in text):
+        control = control_in(text)
+        if not text.strip() or len(text) > _LONGEST_NAME or control:
+            why = f" with the control character {control}" if control else ""
             raise FormatError(
-                f"{where}: a class needs a name of 1 to {_LONGEST_NAME} printable characters; found {name!r:.60}."
+                f"{where}: a class needs a name of 1 to {_LONGEST_NAME} printable characters; found {printable(repr(name))[:60]}{why}."
             )
         if text in found:
             raise FormatError(f"{where}: a class name is listed twice: two are called '{text}'; names must differ.")

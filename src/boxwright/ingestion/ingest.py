@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from boxwright.artifacts import Dataset
+from boxwright.csv_cells import as_meant
 from boxwright.errors import FormatError, InputError
 from boxwright.ingestion.looks import Looks
 from boxwright.ingestion.pictures import Depth, Fetch, Progress, Seen, look
@@ -18,6 +19,7 @@ from boxwright.ingestion.reading import PictureRecord, Reading
 from boxwright.ingestion.rows import Rows
 from boxwright.ingestion.source import read_source
 from boxwright.ingestion.under_spec import UnderSpec
+from boxwright.plain_text import control_in, printable
 from boxwright.spec import Spec
 
 KeepPictures = Callable[[Iterable[bytes]], list[str]]
@@ -163,8 +165,9 @@ def check_reading(
     images, annotations, unlabelled = 0, 0, 0
     for seen in look(reading, depth=depth, fetch=fetch, progress=progress):
         record = under.take(seen.record, seen.data) if under else seen.record
+        found = _conditions(record, extra, seen.measures)
         if under:
-            under.count(_conditions(record, extra, seen.measures))
+            under.count(found)
         images += 1
         annotations += record.box_count
         unlabelled += not record.labelled
@@ -184,7 +187,10 @@ def read_conditions(path: Path) -> dict[str, dict[str, str]]:
             table = pq.read_table(path).to_pylist()
         else:
             with path.open(newline="", encoding="utf-8-sig") as file:
-                table = list(csv.DictReader(file))
+                table = [
+                    {as_meant(k) if k else k: as_meant(v) if isinstance(v, str) else v for k, v in row.items()}
+                    for row in csv.DictReader(file)
+                ]
     except (OSError, ValueError, csv.Error) as error:
         raise FormatError(f"Cannot read conditions from '{path}': {error}.") from error
     if any(None in row for row in table):
@@ -210,7 +216,14 @@ def _conditions(
     record: PictureRecord, extra: Mapping[str, Mapping[str, str]], measures: Mapping[str, float]
 ) -> dict[str, Any]:
     more = extra.get(record.file_name) or extra.get(Path(record.file_name).name) or {}
-    return {**record.conditions, **more, **measures}
+    found = {**record.conditions, **more, **measures}
+    for name, value in found.items():
+        if control := control_in(name) or (control_in(value) if isinstance(value, str) else None):
+            raise FormatError(
+                f"'{printable(record.file_name)}': the condition '{printable(name)}' with the value '{printable(str(value))[:80]}' "
+                f"contains the control character {control}. Conditions name slices on pages and in terminals; correct it in the source."
+            )
+    return found
 
 
 def _declared(bit_depth: int | None, spec: Spec | None) -> int | None:

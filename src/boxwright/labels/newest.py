@@ -18,7 +18,7 @@ from boxwright.artifacts import Corrections, Dataset
 from boxwright.errors import InputError, NameMoved
 from boxwright.labels.correct import correct
 from boxwright.labels.pair_pictures import pair_pictures
-from boxwright.store import Store, differing
+from boxwright.store import NEW_NAME, Store, differing
 
 _TRIES = 50
 _NAMED = 3
@@ -71,7 +71,7 @@ def correct_newest(
         after = correct(before, corrections)
         tell(before, after)
         try:
-            store.put(after, name=name, reason=reason, expected=before.digest if history else None)
+            store.put(after, name=name, reason=reason, expected=before.digest if history else NEW_NAME)
         except NameMoved:
             if attempt == _TRIES - 1:
                 raise

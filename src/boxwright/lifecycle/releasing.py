@@ -1,62 +1,187 @@
-"""The name that servers follow moves only to a bundle that answers.
+"""The name that servers follow moves only on evidence, only to a bundle that answers, and only from where the decision set out.
 
-Before `rollout` stands for another primary, that bundle is read whole (its content must match its digest) and answers its
-golden images as at export. A damaged one is refused, and nothing moves. Whether a bundle deserves it is the verdict's matter.
+Before `rollout` stands for another primary, that bundle is read whole (its content must match its digest), its verdict is decided
+again on what is stored (`evidence`), and the bundle answers its golden images and some of the judged ones again. What the name
+stood for is read first, before anything is decided; if somebody else has moved it by the end, nothing is moved here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
 from boxwright.artifacts import Bundle, Rollout, Verdict
-from boxwright.errors import NotReleasable, ParityError, StoreError
+from boxwright.errors import BoxwrightError, NotReleasable, ParityError, StoreError
 from boxwright.inference import Detector
+from boxwright.lifecycle.evidence import Evidence, answer_again, gather, measure_again
 from boxwright.lifecycle.stages import ROLLOUT, current_rollout
 from boxwright.serving import promote, rollback
-from boxwright.store import Store
+from boxwright.store import NEW_NAME, Store, moved
+
+UNREAD = object()  # nobody has read the rollout yet
 
 
-def release(store: Store, verdict: Verdict, *, reason: str) -> Rollout:
+def release(store: Store, verdict: Verdict, *, reason: str, current: Rollout | object | None = UNREAD) -> Rollout:
     """Make the bundle of a passing verdict the primary.
 
+    Args:
+        store: that holds the bundle and everything the verdict rests on; the verdict is kept there when it holds.
+        verdict: names the bundle.
+        reason: for the history.
+        current: the rollout that the decision set out from, as `current_rollout` gave it; read now where it is not given.
+
     Raises:
-        NotReleasable: the verdict does not pass, or names no bundle.
+        NotReleasable: the verdict does not pass, names no bundle, does not follow from what is stored, or compares with another
+            bundle than the one in service.
+        NameMoved: somebody else moved the rollout since it was read.
         StoreError: the bundle is not in the store, or is damaged.
         ParityError: it answers its golden images differently.
     """
-    current = current_rollout(store)
-    return _move(store, promote(verdict, current=current), current, reason)
+    before = current_rollout(store) if not isinstance(current, Rollout | None) else current
+    wanted = promote(verdict, current=before)
+    with _refused(wanted, before):
+        check_verdict(store, verdict, in_service=before.primary if before else None)
+    store.put(verdict)
+    return _move(store, wanted, before, reason)
 
 
 def take_back(store: Store, *, reason: str) -> Rollout:
     """Make the previous bundle the primary again.
 
     Raises:
-        NotReleasable: nothing was promoted, or nothing before it.
-        StoreError, ParityError: the previous bundle cannot answer; see `release`.
+        NotReleasable: nothing was promoted, nothing before it, or the verdict on the previous bundle does not follow from what
+            is stored.
+        NameMoved, StoreError, ParityError: see `release`.
     """
-    current = current_rollout(store)
-    if current is None:
+    before = current_rollout(store)
+    if before is None:
         raise NotReleasable("Nothing was ever promoted in this store; there is nothing to roll back.")
-    return _move(store, rollback(current), current, reason)
+    wanted = rollback(before)
+    with _refused(wanted, before):
+        check_verdict(store, verdict_of(store, wanted))
+    return _move(store, wanted, before, reason)
 
 
-def _move(store: Store, wanted: Rollout, current: Rollout | None, reason: str) -> Rollout:
-    stays = f"bundle {current.primary[:12]} stays the primary" if current else "no bundle is the primary"
+def check_verdict(store: Store, verdict: Verdict, *, in_service: str | None = None) -> None:
+    """Refuse a verdict unless everything holds: the evidence, the bundle's golden images, some of the judged images.
+
+    Args:
+        store: with the evidence.
+        verdict: about the bundle.
+        in_service: digest of the bundle that the verdict must compare with, where the promise compares; None where nobody asks.
+
+    Raises:
+        NotReleasable, StoreError, ParityError: see `release`.
+    """
+    store.get(
+        verdict.bundle, Bundle
+    )  # first and by itself: a damaged bundle is another fault than a verdict that does not hold
+    evidence = gather(store, verdict)
+    _refuse_other_baseline(evidence, in_service)
+    measure_again(store, evidence)
+    answer_again(store, evidence, _answering(evidence.judged[0].bundle))
+    _sample_baseline(store, evidence)
+
+
+def verdict_of(store: Store, rollout: Rollout) -> Verdict:
+    """The verdict on the primary of a rollout.
+
+    Raises:
+        NotReleasable: it is not in the store or is damaged, or is about another bundle: this rollout was made by hand.
+    """
     try:
-        _answer_golden(store, wanted.primary)
-    except (StoreError, ParityError) as error:
-        raise type(error)(
-            f"Bundle {wanted.primary[:12]} cannot become the primary: {error} Nothing was moved, {stays}; export the bundle again, or "
-            "promote another with `boxwright promote VERDICT`."
+        verdict = store.get(rollout.verdict, Verdict)
+    except StoreError as error:
+        raise NotReleasable(
+            f"The verdict {rollout.verdict[:12]} on bundle {rollout.primary[:12]} cannot be read: {error} Judge the bundle again and "
+            "promote it: `boxwright gate`, `boxwright promote VERDICT`."
         ) from error
-    store.put(wanted, name=ROLLOUT, reason=reason, expected=current.digest if current else None)
+    if verdict.digest != rollout.verdict or verdict.bundle != rollout.primary:
+        raise NotReleasable(
+            f"Rollout {rollout.digest[:12]} names bundle {rollout.primary[:12]}, and its verdict {verdict.digest[:12]} is about "
+            f"{verdict.bundle[:12] or 'no bundle'}: it was not made by `boxwright promote`. Promote a judged bundle: `boxwright "
+            "promote VERDICT`."
+        )
+    return verdict
+
+
+def promoted(store: Store) -> str:
+    """Digest of the primary, whose verdict is whole and follows from the stored reports; what a server asks before it loads.
+
+    Figures are not made again here: that needs images, Lance and compiled kernels, which a server does without, and was done when
+    the name was moved.
+
+    Raises:
+        NotReleasable: nothing is promoted, the rollout was made by hand, or its verdict does not follow from the stored reports.
+    """
+    rollout = _promoted_rollout(store)
+    gather(store, verdict_of(store, rollout))
+    return rollout.primary
+
+
+def following(store: Store) -> Callable[[], str]:
+    """`promoted`, to be asked again and again: a verdict that held once is not read again by this process."""
+    held: set[tuple[str, str]] = set()
+
+    def ask() -> str:
+        rollout = _promoted_rollout(store)
+        if (rollout.primary, rollout.verdict) not in held:
+            gather(store, verdict_of(store, rollout))
+            held.add((rollout.primary, rollout.verdict))
+        return rollout.primary
+
+    return ask
+
+
+def _promoted_rollout(store: Store) -> Rollout:
+    rollout = current_rollout(store)
+    if rollout is None:
+        raise NotReleasable(
+            "Nothing is promoted in this store: a bundle is served once its verdict passes. `boxwright turn` promotes it then and "
+            "says what is not met otherwise; `boxwright promote VERDICT` does it by hand."
+        )
+    return rollout
+
+
+@contextmanager
+def _refused(wanted: Rollout, before: Rollout | None) -> Iterator[None]:
+    """What is refused inside is said with what stays in service."""
+    stays = f"bundle {before.primary[:12]} stays the primary" if before else "no bundle is the primary"
+    try:
+        yield
+    except (NotReleasable, StoreError, ParityError) as error:
+        of_bundle = not isinstance(error, NotReleasable)
+        hint = "; export the bundle again, or promote another with `boxwright promote VERDICT`" if of_bundle else ""
+        raise type(error)(
+            f"Bundle {wanted.primary[:12]} cannot become the primary: {error} Nothing was moved, {stays}{hint}."
+        ) from error
+
+
+def _refuse_other_baseline(evidence: Evidence, in_service: str | None) -> None:
+    """NotReleasable where the promise compares with what is in service, and the verdict compared with something else."""
+    compares = any(requirement.against_baseline for requirement in evidence.spec.requirements)
+    if not compares or in_service in (None, evidence.baseline, evidence.verdict.bundle):
+        return
+    compared = f"bundle {evidence.baseline[:12]}" if evidence.baseline else "nothing (a first release)"
+    raise NotReleasable(
+        f"Its verdict {evidence.verdict.digest[:12]} compares with {compared}, and {str(in_service)[:12]} is in service. Judge it against "
+        "that one: `boxwright turn`, or `boxwright gate REPORT --baseline REPORT`; the way back to the bundle before is `boxwright rollback`."
+    )
+
+
+def _move(store: Store, wanted: Rollout, before: Rollout | None, reason: str) -> Rollout:
+    """Point the name to a rollout made from the one before; the same move by somebody else at the same time is theirs."""
+    store.put(wanted)
+    expected = before.digest if before else NEW_NAME
+    if not store.point(ROLLOUT, wanted.digest, reason=reason, expected=expected) and wanted.digest != expected:
+        raise moved(ROLLOUT, store.history(ROLLOUT)[-1], expected, wanted.digest)
     return wanted
 
 
-def _answer_golden(store: Store, digest: str) -> None:
-    """Read the bundle from the store and let it answer its golden images."""
-    bundle = store.get(digest, Bundle)
+def _answering(bundle: Bundle) -> Detector:
+    """A detector that has answered its golden images, and an empty one."""
     try:
         detector = Detector(bundle, check_golden=True)
         detector.detect(np.zeros((*detector.contract.input_hw, 3), np.uint8))
@@ -64,3 +189,16 @@ def _answer_golden(store: Store, digest: str) -> None:
         raise
     except Exception as error:  # whatever stops it here would stop the server
         raise StoreError(f"it cannot answer its golden images ({type(error).__name__}: {error}).") from error
+    return detector
+
+
+def _sample_baseline(store: Store, evidence: Evidence) -> None:
+    """The bundle compared with answers some images too: a baseline made bad makes any candidate good."""
+    before = next((one.bundle for one in evidence.judged if one.role.startswith("baseline")), None)
+    if before is None or not any(requirement.against_baseline for requirement in evidence.spec.requirements):
+        return
+    try:
+        detector = Detector(before)
+    except BoxwrightError as error:
+        raise NotReleasable(f"The baseline's bundle {before.digest[:12]} cannot answer: {error}") from error
+    answer_again(store, evidence, detector)

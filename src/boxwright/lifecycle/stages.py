@@ -168,6 +168,15 @@ class Stages:
         side: str = "test",
     ) -> Report:
         """The report of a bundle at its thresholds on one side; on a golden set this counts as a look."""
+        report = self.report(matches, predictions, bundle, dataset, parts, side)
+        if parts.kind_of_set(side) == "golden":
+            count_look(self._store, self._spec.name, side, bundle.digest)
+        return report
+
+    def report(
+        self, matches: Matches, predictions: Predictions, bundle: Bundle, dataset: Dataset, parts: Split, side: str
+    ) -> Report:
+        """The same, and nobody looks: for those who make a stored report again."""
         report = evaluate(
             matches,
             title=f"{self._spec.name}: bundle {bundle.digest[:12]}" + ("" if side == "test" else f" on {side}"),
@@ -178,8 +187,6 @@ class Stages:
             bundle=bundle,
             covered=coverage(dataset, parts, self._spec),
         )
-        if parts.kind_of_set(side) == "golden":
-            count_look(self._store, self._spec.name, side, bundle.digest)
         return replace(
             report,
             measured={**report.measured, "side": side},
@@ -235,14 +242,18 @@ class Stages:
             Report, f"evaluate {marked}", self.evaluate, met, found, bundle, dataset, parts, side, also=self._spec
         )
 
-    def baseline(self, do: Steps, candidate: Bundle, dataset: Dataset, parts: Split) -> Report | None:
+    def baseline(
+        self, do: Steps, candidate: Bundle, dataset: Dataset, parts: Split, rollout: Rollout | None
+    ) -> Report | None:
         """What is in service beside the candidate does on the pictures that judge it; None at a first release."""
-        bundle = self._in_service_beside(candidate)
+        bundle = self._in_service_beside(candidate, rollout)
         return None if bundle is None else self.judge(do, bundle, dataset, parts, "test", "baseline")
 
-    def sets(self, do: Steps, candidate: Bundle, dataset: Dataset, parts: Split) -> list[OnSet]:
+    def sets(
+        self, do: Steps, candidate: Bundle, dataset: Dataset, parts: Split, rollout: Rollout | None
+    ) -> list[OnSet]:
         """What the candidate does on each set that a clause asks for, and what is in service where that is compared."""
-        before = self._in_service_beside(candidate)
+        before = self._in_service_beside(candidate, rollout)
         return [
             self._on_set(do, name, candidate, before, dataset, parts)
             for name in sorted({r.on_set for r in self._spec.requirements if r.on_set})
@@ -280,9 +291,8 @@ class Stages:
         looks = looks_at(self._store, self._spec.name, name) if golden else ()
         return OnSet(name, "golden" if golden else "challenge", report, baseline, looks)
 
-    def _in_service_beside(self, candidate: Bundle) -> Bundle | None:
+    def _in_service_beside(self, candidate: Bundle, rollout: Rollout | None) -> Bundle | None:
         """The bundle in service; when that is the candidate itself, the one before it."""
-        rollout = current_rollout(self._store)
         if rollout is None:
             return None
         digest = rollout.previous if rollout.primary == candidate.digest else rollout.primary

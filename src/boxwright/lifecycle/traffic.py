@@ -19,7 +19,7 @@ from boxwright.lifecycle.review_log import asked_pictures, counting_corrections
 from boxwright.lifecycle.stages import ROLLOUT, current_rollout
 from boxwright.monitoring import Features, features_of_events, features_of_predictions, watch
 from boxwright.review import select
-from boxwright.serving import Reading, kept_picture, read_stretch
+from boxwright.serving import Reading, kept_digests, read_stretch
 from boxwright.spec import Spec
 from boxwright.spec.spec import seconds_from
 from boxwright.store import Store
@@ -88,7 +88,6 @@ def select_for_review(
         again: also take images that were answered or lie in an open queue.
     """
     watched = watch_traffic(store, spec, journal, since=since)
-    pictures = {d for d in watched.events.events.column("picture").to_pylist() if kept_picture(journal, d).is_file()}
     store.put(watched.drift)
     contract = watched.bundle.contract
     queue = select(
@@ -99,7 +98,7 @@ def select_for_review(
         thresholds=contract.score_thresholds or {},
         camera_thresholds=contract.condition_thresholds.get("camera"),
         lowest=_lowest(contract.condition_thresholds),
-        at_hand=pictures,
+        at_hand=kept_digests(journal),
         asked={} if again else asked_pictures(store),
         drift=watched.drift,
     )

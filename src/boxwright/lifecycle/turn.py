@@ -27,7 +27,7 @@ from boxwright.artifacts import (
 from boxwright.gate import OnSet
 from boxwright.labels import correct
 from boxwright.lifecycle.releasing import release
-from boxwright.lifecycle.stages import Progress, Stages
+from boxwright.lifecycle.stages import Progress, Stages, current_rollout
 from boxwright.spec import Spec
 from boxwright.store import Steps, Store, Waiting, quietly
 
@@ -93,20 +93,21 @@ def turn(
     on_test = do(Predictions, "predict test", now.predict, candidate, dataset, parts, "test")
     matches = do(Matches, "match test", now.match, on_test, dataset, parts, "test", also=now.of_match)
     report = do(Report, "evaluate test", now.evaluate, matches, on_test, candidate, dataset, parts, "test", also=spec)
-    baseline = now.baseline(do, candidate, dataset, parts)
-    sets = now.sets(do, candidate, dataset, parts)
+    in_service = current_rollout(store)  # what the decision sets out from; a release is refused if it moves meanwhile
+    baseline = now.baseline(do, candidate, dataset, parts, in_service)
+    sets = now.sets(do, candidate, dataset, parts, in_service)
     compared = now.comparisons(do, report, baseline, sets)
     verdict = do(Verdict, "decide", now.decide, report, baseline, sets, compared, also=spec)
-    rollout = release_if_passing(store, verdict, say) if release else None
+    rollout = release_if_passing(store, verdict, say, in_service) if release else None
     return Turned(dataset, parts, checkpoint, candidate, on_test, matches, report, sets, verdict, rollout)
 
 
-def release_if_passing(store: Store, verdict: Verdict, say: Say) -> Rollout | None:
-    """Promote the bundle of a passing verdict; None, and a sentence, otherwise."""
+def release_if_passing(store: Store, verdict: Verdict, say: Say, in_service: Rollout | None) -> Rollout | None:
+    """Promote the bundle of a passing verdict in place of what is in service; None, and a sentence, otherwise."""
     if verdict.verdict != "pass":
         failing = [check for check in verdict.checks if check.status != "met"]
         say(f"not promoted: {len(failing)} of {len(verdict.checks)} requirements are not met or lack evidence")
         return None
-    rollout = release(store, verdict, reason=f"verdict {verdict.digest[:12]}")
+    rollout = release(store, verdict, reason=f"verdict {verdict.digest[:12]}", current=in_service)
     say(f"promoted bundle {rollout.primary[:12]} (rollout {rollout.number})")
     return rollout

@@ -37,6 +37,15 @@ class Features:
         return Features(values, self.latency_ms[rows], [self.slices[int(i)] for i in rows])
 
 
+def rows_by_value(slices: Sequence[str]) -> dict[str, NDArray[np.int64]]:
+    """Each value that is known, in the order met, to the rows that have it; one pass, however many values there are."""
+    rows: dict[str, list[int]] = {}
+    for row, value in enumerate(slices):
+        if value:
+            rows.setdefault(value, []).append(row)
+    return {value: np.array(of, np.int64) for value, of in rows.items()}
+
+
 def features_of_predictions(
     predictions: Predictions, thresholds: Mapping[str, float], *, near: float, slices: Sequence[str] | None = None
 ) -> Features:

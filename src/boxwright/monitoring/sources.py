@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from boxwright.spec import Spec
 
 LEAST = 20  # images that a slice needs on both sides, and events without a camera before it is called silent
+_MOST_NEAR = 50  # unknown values, those with most events, for which a known one of a like spelling is looked for
 _PRIOR = 20.0  # events that the reference's share counts for
 
 
@@ -90,13 +91,16 @@ def sources(values: Sequence[str], at: NDArray, reference: Sequence[str], spec: 
     for place, i in enumerate(named):
         rows.setdefault(values[int(i)], []).append(place)
     declared = declared_values(spec)
+    strange = {value: places for value, places in sorted(rows.items()) if value not in known and value not in declared}
+    near = {
+        value: _near(value, known) for value in sorted(strange, key=lambda value: -len(strange[value]))[:_MOST_NEAR]
+    }
     unknown = [
         {
             "slice": f"{by}={value}", "events": len(places), "first_at": float(at[named[places[0]]]),
-            "last_at": float(at[named[places[-1]]]), "near": _near(value, known),
+            "last_at": float(at[named[places[-1]]]), "near": near.get(value, ""),
         }
-        for value, places in sorted(rows.items())
-        if value not in known and value not in declared
+        for value, places in strange.items()
     ]  # fmt: skip
     level = spec.monitoring.false_alarm / len(known)
     silent = []

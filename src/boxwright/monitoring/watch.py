@@ -18,7 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from boxwright.artifacts import DRIFT_SCHEMA, Drift, Events
-from boxwright.monitoring.features import Features
+from boxwright.monitoring.features import Features, rows_by_value
 from boxwright.monitoring.sources import LEAST, declared_values, sources
 from boxwright.monitoring.statistics import effect, holm, ks_p_value, ks_statistic
 from boxwright.spec import Spec
@@ -67,12 +67,13 @@ def watch(
     size = spec.monitoring.window
     rows: list[dict[str, Any]] = []
     too_few: list[tuple[int, _TooFew]] = []
+    of_reference = rows_by_value(reference.slices)
     starts = range(0, max(len(events) - size // 2, min(1, len(events))), size)
     for window, start in enumerate(starts):
         last = start + size + size // 2 >= len(events) and len(events) - start < 2 * size
         inside = np.arange(start, len(events) if last and window == len(starts) - 1 else min(start + size, len(events)))
         stamp = {"window": window, "begins": float(at[inside[0]]), "ends": float(at[inside[-1]])}
-        found, lacking = _compare(features.take(inside), reference, spec)
+        found, lacking = _compare(features.take(inside), reference, of_reference, spec)
         rows += [{**stamp, **row} for row in found]
         too_few += [(window, one) for one in lacking]
     drift_rows = pa.Table.from_pylist(rows, schema=DRIFT_SCHEMA)
@@ -107,11 +108,13 @@ def watch(
     return Drift(rows=drift_rows, summary=summary, made_from=made_from)
 
 
-def _compare(window: Features, reference: Features, spec: Spec) -> tuple[list[dict[str, Any]], list[_TooFew]]:
+def _compare(
+    window: Features, reference: Features, of_reference: Mapping[str, NDArray[np.int64]], spec: Spec
+) -> tuple[list[dict[str, Any]], list[_TooFew]]:
     """All rows of one window, and what it could not compare."""
     rows: list[dict[str, Any]] = []
     p_values: list[float] = []
-    slices, too_few = _slices(window, reference, spec)
+    slices, too_few = _slices(window, reference, of_reference, spec)
     for name, inside, against in slices:
         for feature in (name for name in window.values if name in reference.values):
             value, base = _known(window.values[feature][inside]), _known(reference.values[feature][against])
@@ -135,7 +138,7 @@ def _compare(window: Features, reference: Features, spec: Spec) -> tuple[list[di
 
 
 def _slices(
-    window: Features, reference: Features, spec: Spec
+    window: Features, reference: Features, of_reference: Mapping[str, NDArray[np.int64]], spec: Spec
 ) -> tuple[list[tuple[str, NDArray, NDArray]], list[_TooFew]]:
     """(name, rows of the window, rows of the reference to compare with), and the slices that are too small.
 
@@ -146,10 +149,10 @@ def _slices(
         ("all", np.arange(len(window)), np.arange(len(reference)), min(LEAST, spec.monitoring.window), _LEAST_VALUES)
     ]
     if by is not None:
-        of_window, of_reference = (np.array(side.slices, dtype=object) for side in (window, reference))
+        nowhere = np.zeros(0, np.int64)
         wanted += [
-            (f"{by}={value}", np.flatnonzero(of_window == value), np.flatnonzero(of_reference == value), LEAST, LEAST)
-            for value in sorted({v for v in window.slices if v})
+            (f"{by}={value}", inside, of_reference.get(value, nowhere), LEAST, LEAST)
+            for value, inside in sorted(rows_by_value(window.slices).items())
         ]
     declared = {f"{by}={value}" for value in declared_values(spec)}
     found, too_few = [], []

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from boxwright.artifacts import Report
 from boxwright.pages import svg
+from boxwright.pages.inlined import shade
 
 MOST_IN_TABLE = 15
 _SQUARE = 11.0
@@ -56,8 +57,7 @@ def squares(report: Report) -> Markup:
             y=1 + i * _SQUARE,
             width=_SQUARE - 1,
             height=_SQUARE - 1,
-            class_=f"heat {cell.kind}",
-            style=f"--depth:{cell.depth:.3f}",
+            class_=f"heat {cell.kind} {shade(cell.depth)}",
         )
         for i, row in enumerate(cells)
         for j, cell in enumerate(row)

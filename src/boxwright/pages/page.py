@@ -11,14 +11,16 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from boxwright.pages import figures, intervals
-
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+from boxwright.pages import figures, inlined, intervals
 
 
 def render(template: str, **shown: Any) -> str:
     """The page a template makes of what it is shown."""
-    return _environment().get_template(template).render(policy=POLICY, dash=figures.DASH, **shown)
+    return (
+        _environment()
+        .get_template(template)
+        .render(policy=inlined.policy(), style=inlined.style(), script=inlined.script(), dash=figures.DASH, **shown)
+    )
 
 
 @cache
@@ -44,6 +46,7 @@ def _environment() -> Environment:
         moment=figures.moment,
         duration=figures.duration,
         short_digest=figures.short_digest,
+        shade=inlined.shade,
     )
     environment.globals.update(
         span=intervals.span, signed_span=intervals.signed_span, points_span=intervals.points_span

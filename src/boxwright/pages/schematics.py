@@ -133,6 +133,6 @@ def _doubtful(*, kind: str) -> Markup:
     mark = _box(70, 25, 150, 85) if kind != "none" else Markup("")
     words = "drawn and marked" if kind != "none" else "not drawn on one's own"
     return _picture(
-        blob, mark, svg.element("text", "?", x=110, y=64, text_anchor="middle", style="font-size:28px"),
+        blob, mark, svg.element("text", "?", x=110, y=64, text_anchor="middle", class_="big"),
         svg.text(110, 122, words, anchor="middle"), label=f"Hardly recognised: {words}",
     )  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -63,13 +63,13 @@ def select(
     Raises:
         InputError: no picture was kept.
     """
-    rows = events.events.to_pylist()
-    kept = _first_of_each_picture(rows, at_hand)
+    pictures, cameras = (events.events.column(name).to_pylist() for name in ("picture", "camera"))
+    kept = _first_of_each_picture(pictures, at_hand)
     if not kept:
-        raise InputError(f"None of the {len(rows)} events has a kept picture; serve with a larger --keep-pictures.")
+        raise InputError(f"None of the {len(events)} events has a kept picture; serve with a larger --keep-pictures.")
     asked = asked or {}
-    able = [i for i in kept if rows[i]["picture"] not in asked]
-    left_out = Counter(asked[rows[i]["picture"]] for i in kept if rows[i]["picture"] in asked)
+    able = [i for i in kept if pictures[i] not in asked]
+    left_out = Counter(asked[pictures[i]] for i in kept if pictures[i] in asked)
     now = time.time() if now is None else now
     by_camera = {"": {name: thresholds.get(name, _UNSAID) for name in events.class_names}}
     for camera, of_class in (camera_thresholds or {}).items():
@@ -84,16 +84,17 @@ def select(
     wanted += [("uncertain", uncertain)] if spec.failure_modes.low_score == "review" else []
     for share, (reason, value) in enumerate(wanted, start=1):
         room = (budget - len(chosen)) // (len(wanted) - share + 1)
-        for i in _in_turn([i for i in able if i not in chosen and value[i] > 0], value, rows)[:room]:
+        for i in _in_turn([i for i in able if i not in chosen and value[i] > 0], value, cameras)[:room]:
             chosen[i] = (reason, float(value[i]))
-    items = [_item(rows[i], events, i, reason, value, drift, spec, now) for i, (reason, value) in chosen.items()]
+    ringing = drift is not None and bool(drift.alarms)
+    items = [_item(events, i, reason, value, spec, now, ringing=ringing) for i, (reason, value) in chosen.items()]
     items.sort(key=lambda item: (item["due_at"], -item["value"], item["item"]))
     counts = {name: sum(item["reason"] == name for item in items) for name in ("novel", "uncertain", "random")}
     return ReviewQueue(
         class_names=events.class_names,
         items=pa.Table.from_pylist(items, schema=QUEUE_SCHEMA),
         summary={
-            "events": len(rows), "pictures_at_hand": len(kept), "left_out": dict(sorted(left_out.items())),
+            "events": len(events), "pictures_at_hand": len(kept), "left_out": dict(sorted(left_out.items())),
             "chosen": counts, "margin": spec.failure_modes.low_score_margin, "seed": seed,
         },
         least_scores=_least_scores(by_camera, lowest or {}, spec.failure_modes.low_score_margin),
@@ -101,12 +102,12 @@ def select(
     )  # fmt: skip
 
 
-def _first_of_each_picture(rows: Sequence[Mapping[str, Any]], at_hand: Collection[str]) -> list[int]:
+def _first_of_each_picture(pictures: Sequence[str], at_hand: Collection[str]) -> list[int]:
     """Rows of the events whose picture was kept, the first of each picture."""
     first: dict[str, int] = {}
-    for i, row in enumerate(rows):
-        if row["picture"] in at_hand:
-            first.setdefault(row["picture"], i)
+    for i, picture in enumerate(pictures):
+        if picture in at_hand:
+            first.setdefault(picture, i)
     return list(first.values())
 
 
@@ -165,20 +166,22 @@ def _distance(points: NDArray, base: NDArray, *, skip_self: bool) -> NDArray[np.
     return out
 
 
-def _in_turn(candidates: list[int], value: NDArray, rows: list[dict[str, Any]]) -> list[int]:
+def _in_turn(candidates: Sequence[int], value: NDArray, cameras: Sequence[str]) -> list[int]:
     """The candidates by falling value, cameras taking turns."""
-    by_camera: dict[str, list[int]] = defaultdict(list)
+    taken: dict[str, int] = {}  # in the order in which a camera first comes
+    placed: list[tuple[int, str, int]] = []
     for i in sorted(candidates, key=lambda i: (-value[i], i)):
-        by_camera[rows[i]["camera"]].append(i)
-    queues = list(by_camera.values())
-    longest = max((len(q) for q in queues), default=0)
-    return [q[turn] for turn in range(longest) for q in queues if turn < len(q)]
+        turn = taken.get(cameras[i], 0)
+        placed.append((turn, cameras[i], i))
+        taken[cameras[i]] = turn + 1
+    order = {camera: number for number, camera in enumerate(taken)}
+    return [i for _, _, i in sorted(placed, key=lambda p: (p[0], order[p[1]]))]
 
 
 def _item(
-    row: dict[str, Any], events: Events, i: int, reason: str, value: float, drift: Drift | None, spec: Spec, now: float
+    events: Events, i: int, reason: str, value: float, spec: Spec, now: float, *, ringing: bool
 ) -> dict[str, Any]:
-    ringing = drift is not None and bool(drift.alarms)
+    row = events.events.slice(i, 1).to_pylist()[0]
     priority = {"novel": "P1" if ringing else "P2", "uncertain": "P2", "random": "P3"}[reason]
     columns = events.columns
     span = slice(columns.offsets[i], columns.offsets[i + 1])

@@ -5,6 +5,7 @@ its record is written, that work is bounded (429, not a growing queue), and that
 """
 
 from boxwright.serving.journal import Journal, Reading, kept_picture, read_records
+from boxwright.serving.kept import kept_digests
 from boxwright.serving.rollout import promote, rollback
 from boxwright.serving.stretch import Stretch, read_events, read_stretch
 
@@ -12,6 +13,7 @@ __all__ = [
     "Journal",
     "Reading",
     "Stretch",
+    "kept_digests",
     "kept_picture",
     "promote",
     "read_events",

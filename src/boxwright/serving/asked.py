@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
+from boxwright.plain_text import printable
 from boxwright.serving.refusal import Refusal
 
 _LONGEST = 200  # characters of a name
@@ -59,11 +60,11 @@ def read_asked(request: Request, thresholds: Mapping[str, Mapping[str, Any]], *,
     headers = _headers(request)
     query = [(_text(k), _text(v)) for k, v in _pairs(request.scope["query_string"])]
     _check_content(headers)
-    _check_headers(headers, ("file-name", *conditions))
+    _check_headers(headers, ("file-name", "request-timeout-ms", *conditions))
     _check_query(query, sorted({"min_score", "name", *conditions, *known}))
     said = {name: _condition(name, headers, query, thresholds.get(name, {})) for name in conditions}
     file_name = _one("the file name", [*_of(headers, "x-file-name"), *_of(query, "name")])
-    return Asked(said, _printable(file_name)[:_LONGEST], _least_score(_of(query, "min_score")))
+    return Asked(said, printable(file_name)[:_LONGEST], _least_score(_of(query, "min_score")))
 
 
 def header_text(request: Request, name: str) -> str:
@@ -99,7 +100,7 @@ def _one(what: str, values: list[str]) -> str:
     """The one value that was said; a repeated one counts once."""
     told = sorted({value.strip() for value in values if value.strip()})
     if len(told) > 1:
-        both = " and ".join(f"'{_printable(value)[:40]}'" for value in told[:2])
+        both = " and ".join(f"'{printable(value)[:40]}'" for value in told[:2])
         raise Refusal(400, f"{what} is given as {both}; send one value, as a header or as a query parameter")
     return told[0] if told else ""
 
@@ -112,7 +113,7 @@ def _condition(
     if value in known:
         return value
     value = unicodedata.normalize("NFC", value)
-    value = next((other for other in known if unicodedata.normalize("NFC", other) == value), _printable(value))
+    value = next((other for other in known if unicodedata.normalize("NFC", other) == value), printable(value))
     if len(value) > _LONGEST:
         raise Refusal(400, f"{name} must have at most {_LONGEST} characters, found {len(value)}")
     return value
@@ -120,13 +121,6 @@ def _condition(
 
 def _header_of(name: str) -> str:
     return f"x-{name.replace('_', '-')}".lower()
-
-
-def _printable(text: str) -> str:
-    """The text with what cannot be printed written out (`\\x07`), so that two names stay two names."""
-    return "".join(
-        c if c.isprintable() or unicodedata.category(c) == "Zs" else c.encode("unicode_escape").decode() for c in text
-    )
 
 
 def _least_score(values: list[str]) -> float | None:
@@ -138,7 +132,7 @@ def _least_score(values: list[str]) -> float | None:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise Refusal(400, f"min_score must be a number in [0, 1], found '{_printable(text)[:40]}'")
+        raise Refusal(400, f"min_score must be a number in [0, 1], found '{printable(text)[:40]}'")
     return value
 
 
@@ -149,13 +143,13 @@ def _check_content(headers: list[tuple[str, str]]) -> None:
         if kind and not kind.startswith("image/") and kind not in _OF_A_FILE:
             raise Refusal(
                 415,
-                f"the content type is '{_printable(kind)[:60]}', but the body must be the image file itself, sent as image/jpeg, "
+                f"the content type is '{printable(kind)[:60]}', but the body must be the image file itself, sent as image/jpeg, "
                 "image/png or application/octet-stream (curl --data-binary @image.jpg, not a form and not JSON)",
             )
     for coding in _of(headers, "content-encoding"):
         if coding.strip().lower() not in ("", "identity"):
             raise Refusal(
-                415, f"the content encoding '{_printable(coding)[:40]}' is not supported; send the file as it is"
+                415, f"the content encoding '{printable(coding)[:40]}' is not supported; send the file as it is"
             )
 
 
@@ -187,4 +181,4 @@ def _check_query(query: list[tuple[str, str]], known: list[str]) -> None:
             continue
         near = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1, cutoff=_NEAR_QUERY)
         advice = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
-        raise Refusal(400, f"the query parameter '{_printable(name)[:60]}' is unknown; {advice}")
+        raise Refusal(400, f"the query parameter '{printable(name)[:60]}' is unknown; {advice}")

@@ -15,7 +15,12 @@ def promote(verdict: Verdict, *, current: Rollout | None = None) -> Rollout:
     if not verdict.bundle:
         raise NotReleasable("This verdict is about predictions from elsewhere, not about a bundle; nothing to promote.")
     if verdict.verdict != "pass":
-        failing = next(check for check in verdict.checks if check.status != "met")
+        failing = next((check for check in verdict.checks if check.status != "met"), None)
+        if failing is None:
+            raise NotReleasable(
+                f"Bundle {verdict.bundle[:12]} has no passing verdict: {verdict.digest[:12]} has no checks, so nothing was judged. "
+                "Nothing was promoted; judge the bundle with `boxwright gate` or `boxwright turn`."
+            )
         raise NotReleasable(
             f"Bundle {verdict.bundle[:12]} has no passing verdict: '{failing.requirement}' is {failing.status} "
             f"(observed {failing.observed}). Nothing was promoted."

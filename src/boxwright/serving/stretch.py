@@ -6,19 +6,20 @@ detections of several bundles are joined by the name of their class, never by it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from boxwright.artifacts import EVENT_SCHEMA, Events
+from boxwright.artifacts import Events
 from boxwright.artifacts.predictions import detection_table
-from boxwright.detections import DetectionColumns, offsets_from_counts
 from boxwright.errors import ServingError
+from boxwright.serving.event_columns import EventColumns, columns_of
 from boxwright.serving.journal import Reading, read_records
 
 
@@ -39,27 +40,39 @@ class Answering:
 
 @dataclass(frozen=True)
 class Stretch:
-    """Records of the journal, in the order of answering.
+    """Events of the journal, in the order of answering.
 
     Attributes:
-        records: as the server wrote them.
+        columns: what the records say.
         reading: what the journal does not have, or has damaged.
     """
 
-    records: Sequence[dict[str, Any]]
+    columns: EventColumns
     reading: Reading = field(default_factory=Reading)
+
+    @classmethod
+    def of(cls, records: Iterable[dict[str, Any]]) -> Stretch:
+        """The events among some records, in their order."""
+        return cls(columns_of(records))
+
+    def __len__(self) -> int:
+        return len(self.columns)
 
     def answering(self) -> list[Answering]:
         """The bundles that answered, in the order in which they first did."""
-        counts: dict[tuple[str, tuple[str, ...]], int] = {}
-        for record in self.records:
-            key = (record["bundle"], tuple(record["class_names"]))
-            counts[key] = counts.get(key, 0) + 1
-        return [Answering(bundle, names, count) for (bundle, names), count in counts.items()]
+        lists = self.columns.class_lists
+        encoded = self._bundles().dictionary_encode()
+        key = encoded.indices.to_numpy().astype(np.int64) * max(len(lists), 1) + self.columns.list_of
+        _, first, counts = np.unique(key, return_index=True, return_counts=True)
+        return [
+            Answering(encoded.dictionary[key[i] // len(lists)].as_py(), lists[key[i] % len(lists)], int(count))
+            for i, count in sorted(zip(first.tolist(), counts.tolist(), strict=True))
+        ]
 
     def of_bundle(self, bundle: str) -> Stretch:
         """Only what this bundle answered."""
-        return replace(self, records=[record for record in self.records if record["bundle"] == bundle])
+        mine = pc.equal(self._bundles(), bundle).to_numpy(zero_copy_only=False)  # pyright: ignore
+        return replace(self, columns=self.columns.take(np.flatnonzero(mine)))
 
     def events(self, class_names: Sequence[str] | None = None) -> Events:
         """The records as tables.
@@ -70,19 +83,23 @@ class Stretch:
         Raises:
             ServingError: a bundle answers with a class that is not among these.
         """
-        of_bundles = {tuple(record["class_names"]) for record in self.records}
-        met = (tuple(record["class_names"]) for record in self.records)
-        names = tuple(class_names) if class_names is not None else tuple(dict.fromkeys(n for of in met for n in of))
-        position = {of: _positions(of, names) for of in of_bundles}
-        columns = DetectionColumns(
-            offsets=offsets_from_counts([len(r["score"]) for r in self.records]),
-            boxes_xyxy=np.array([b for r in self.records for b in r["boxes_xyxy"]], np.float64).reshape(-1, 4),
-            score=np.array([s for r in self.records for s in r["score"]], np.float64),
-            class_id=np.concatenate([np.zeros(0, np.int32), *(position[tuple(r["class_names"])][r["class_id"]] for r in self.records)]),
-        )  # fmt: skip
-        rows = [{**{f.name: r.get(f.name) for f in EVENT_SCHEMA}, "detections": len(r["score"])} for r in self.records]
-        events = pa.Table.from_pylist(rows, schema=EVENT_SCHEMA)
-        return Events(class_names=names, events=events, detections=detection_table(columns))
+        columns, used = self.columns, list(dict.fromkeys(self.columns.list_of.tolist()))
+        met = dict.fromkeys(name for one in used for name in columns.class_lists[one])
+        names = tuple(class_names) if class_names is not None else tuple(met)
+        of_list = {one: _positions(columns.class_lists[one], names) for one in used}
+        start, flat = {}, [np.zeros(0, np.int32)]
+        for one, positions in of_list.items():
+            start[one] = sum(map(len, flat))
+            flat.append(positions)
+        begins = np.array([start.get(one, 0) for one in range(len(columns.class_lists))], np.int64)
+        detections = columns.detections
+        own = begins[columns.list_of][detections.image_index] + detections.class_id
+        joined = replace(detections, class_id=np.concatenate(flat)[own])
+        return Events(class_names=names, events=columns.events, detections=detection_table(joined))
+
+    def _bundles(self) -> pa.Array:
+        """(n,) digest of the bundle that answered each."""
+        return pa.concat_arrays([pa.array([], pa.string()), *self.columns.events.column("bundle").chunks])
 
 
 def read_stretch(folder: Path, *, since: float = 0.0, until: float = float("inf")) -> Stretch:
@@ -98,7 +115,7 @@ def read_stretch(folder: Path, *, since: float = 0.0, until: float = float("inf"
     if not folder.is_dir():
         raise ServingError(f"There is no journal in '{folder}'; serve with `--journal` first.")
     reading = Reading()
-    return Stretch(list(read_records(folder, since=since, until=until, reading=reading)), reading)
+    return Stretch(columns_of(read_records(folder, since=since, until=until, reading=reading)), reading)
 
 
 def read_events(

@@ -5,24 +5,33 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
+from boxwright.plain_text import printable
 from boxwright.spec.document import Section
+from boxwright.spec.sane import MOST, MOST_CHARACTERS, SEED_MOST, one_line
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Name = Annotated[str, Field(min_length=1, max_length=100)]
+Positive = Annotated[float, Field(gt=0, ge=1e-9, le=MOST)]
+Count = Annotated[int, Field(ge=0, le=int(MOST))]
+Seed = Annotated[int, Field(ge=0, le=SEED_MOST)]
+Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(one_line)]
+Value = Annotated[str, Field(max_length=MOST_CHARACTERS), AfterValidator(one_line)]  # of a condition
 
-_DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*(s|min|h|d)$")
+_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)\s*(s|min|h|d)", re.ASCII)
+_LONGEST_S = 100 * 366 * 86400.0
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def seconds_from(text: str) -> float:
     """Seconds of a duration such as `15min`, `8h`, `3d`."""
-    match = _DURATION.match(text)
+    match = _DURATION.fullmatch(text)
     if not match:
-        raise ValueError(f"'{text}' is no duration; write a number and s, min, h or d, such as 8h")
-    return float(match[1]) * _SECONDS[match[2]]
+        raise ValueError(f"'{printable(text[:80])}' is no duration; write a number and s, min, h or d, such as 8h")
+    seconds = float(match[1]) * _SECONDS[match[2]]
+    if seconds > _LONGEST_S:
+        raise ValueError(f"'{text}' is longer than 100 years; write a duration such as 30d")
+    return seconds
 
 
 class GrownSection(Section):

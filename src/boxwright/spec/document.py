@@ -16,7 +16,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from boxwright.errors import SpecError
+from boxwright.plain_text import printable
 from boxwright.spec.overrides import Override, apply
+from boxwright.spec.sane import MOST_ENTRIES, refuse_odd, shown
 from boxwright.spec.yaml_text import parse_yaml
 
 
@@ -27,12 +29,23 @@ class Section(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_bool_as_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """YAML reads yes, no, on and off as true and false, and pydantic would read these as 1 and 0."""
-        kinds = _kinds(cls.model_fields[str(info.field_name)].annotation)
+    def _plain_values(cls, value: Any, info: ValidationInfo) -> Any:
+        """YAML reads yes, no, on and off as true and false, and pydantic would read these as 1 and 0; see also `sane.py`."""
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        kinds = _kinds(annotation)
         if isinstance(value, bool) and kinds & {int, float} and not kinds - {int, float, type(None)}:
             raise ValueError("input should be a number; YAML reads yes, no, on, off, true and false as yes or no")
+        if isinstance(value, dict | list | tuple) and len(value) > MOST_ENTRIES:
+            raise ValueError(f"input should have at most {MOST_ENTRIES} entries, found {len(value)}")
+        if not _holds_sections(annotation):  # their own fields are looked at with their own paths
+            refuse_odd(value)
         return value
+
+
+def _holds_sections(annotation: Any) -> bool:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return True
+    return any(_holds_sections(one) for one in typing.get_args(annotation))
 
 
 def _kinds(annotation: Any) -> set[Any]:
@@ -45,6 +58,7 @@ def _kinds(annotation: Any) -> set[Any]:
     return {typing.get_args(one)[0] if typing.get_origin(one) is typing.Annotated else one for one in options}
 
 
+_LONGEST_PATH = 300  # characters of a key path in a sentence
 D = TypeVar("D", bound=Section)
 
 
@@ -105,9 +119,9 @@ def _first_complaint(error: ValidationError, model: type[Section], name: str) ->
     message = first["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     found = first.get("input")
-    shown = "" if isinstance(found, dict | list) else f", found {found!r}"
+    what = "" if isinstance(found, dict | list | tuple | Section) else f", found {shown(found)}"
     return SpecError(
-        f"{name}: '{key_path}': {message}{shown}.{more}".replace("..", ".").replace("?.", "?"), key_path=key_path
+        f"{name}: '{key_path}': {message}{what}.{more}".replace("..", ".").replace("?.", "?"), key_path=key_path
     )
 
 
@@ -115,7 +129,7 @@ def _key_path(loc: tuple[int | str, ...]) -> str:
     path = ""
     for part in loc:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-    return path or "(document)"
+    return printable(path[:_LONGEST_PATH]) or "(document)"
 
 
 def _known_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from boxwright.spec.clause import Name
+from boxwright.spec.clause import Name, Value
 from boxwright.spec.document import Section
 
 
@@ -22,7 +22,7 @@ class MetadataClause(Section):
 
     name: Name  # of the condition
     source: Literal["file_name", "exif_camera", "exif_time"] = "file_name"  # maker and model; when it was taken
-    pattern: str | None = None  # with file_name: regular expression searched in the path without its ending
+    pattern: Value | None = None  # with file_name: regular expression searched in the path without its ending
 
     @model_validator(mode="after")
     def _pattern_fits(self) -> MetadataClause:

@@ -11,11 +11,11 @@ Quote names that hold other signs than letters, digits, `_`, `-`, `.` and blanks
 from __future__ import annotations
 
 import difflib
-import math
 import re
 from dataclasses import dataclass
 
 from boxwright.errors import SpecError
+from boxwright.spec.sane import MOST
 
 METRICS = {
     "ap": "mean AP over IoU 0.50 to 0.95",
@@ -38,6 +38,7 @@ METRICS = {
     "parity_iou": "least IoU between boxes of checkpoint and bundle",
     "parity_score": "largest score difference between checkpoint and bundle",
 }
+UNBOUNDED = frozenset({"false_alarms_per_image", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "memory_mb"})
 SLICEABLE = frozenset({"ap", "ap50", "ap75", "precision", "recall", "f1", "false_alarms_per_image"})
 SET = "set"  # the selector that names a set of pictures of the spec; no condition can be called so
 
@@ -123,6 +124,15 @@ class Requirement:
             return value >= required if self.comparison == ">=" else value > required
         return value <= required if self.comparison == "<=" else value < required
 
+    def check_range(self) -> None:
+        """SpecError where the bound is one that the metric can never reach, or never miss."""
+        if self.against_baseline:
+            return
+        most = MOST if self.metric in UNBOUNDED else 1.0
+        if not 0 <= self.bound <= most:
+            said = "at least 0" if self.metric in UNBOUNDED else "a share from 0 to 1, such as 0.9 for 90 %"
+            raise SpecError(f"'{self.text}': {self.metric} is {said}; found the bound {self.bound:g}.")
+
 
 def figure_key(metric: str, class_name: str | None = None, conditions: tuple[tuple[str, str], ...] = ()) -> str:
     """The one spelling of a figure: metric, then class and conditions in brackets."""
@@ -147,8 +157,8 @@ def parse_requirement(text: str) -> Requirement:
     bound = _BOUND.match(match["bound"])
     if not bound:
         raise SpecError(f"'{text}': the right side must be a number or 'baseline - 0.01', found '{match['bound']}'.")
-    if bound["number"] and not math.isfinite(float(bound["number"])):
-        raise SpecError(f"'{text}': the right side must be a finite number.")
+    if not abs(float(bound["number"] or bound["margin"] or 0)) <= MOST:
+        raise SpecError(f"'{text}': the right side must be a finite number of at most {MOST:.0e}.")
     class_name, selected = _parse_selectors(match["selectors"] or "", text)
     sets = [value for name, value in selected if name == SET]
     if len(sets) > 1:

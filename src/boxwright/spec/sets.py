@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from boxwright.spec.clause import Name, Value
 from boxwright.spec.document import Section
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class SetClause(Section):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
     kind: Literal["golden", "challenge"]  # looked at sparingly and each look counted; or hard cases, looked at freely
     where: dict[
-        str, str
+        Name, Value
     ] = {}  # conditions to values, all must hold; empty: `boxwright split --set NAME=FILE` lists them
     straddling: Literal["refuse", "take"] = "refuse"  # groups of which only a part belongs: refuse, or take them whole
 

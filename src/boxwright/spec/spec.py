@@ -16,19 +16,21 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from boxwright.errors import SpecError
-from boxwright.spec.clause import GrownSection, Name, Positive, Share, seconds_from
+from boxwright.spec.clause import Count, GrownSection, Name, Positive, Share, Value, seconds_from
 from boxwright.spec.document import Section, parse_document, read_document
 from boxwright.spec.images import ImageClause
 from boxwright.spec.labels import LabelClause
 from boxwright.spec.metadata import MetadataClause
 from boxwright.spec.overrides import Override
 from boxwright.spec.requirement import SET, Requirement, parse_requirement
+from boxwright.spec.sane import MOST, MOST_CHARACTERS, one_line
 from boxwright.spec.sets import SetClause, check_named, check_sets
 from boxwright.spec.split import SplitClause
 
 _PRIORITIES = ("P0", "P1", "P2", "P3")
 OF_OBJECTS = ("box_size", "crowding", "border")  # conditions of an object, not of its picture
 MEASURED = ("box_size", "brightness", "contrast", "sharpness", "resolution", "crowding", "border")
+MOST_SIDE_PX = 16_384  # of a model's input
 _OPEN = 100_000  # an upper edge from here on means "and more"
 
 
@@ -39,7 +41,7 @@ class ClassClause(Section):
     includes: tuple[str, ...] = ()  # what counts as this class
     excludes: tuple[str, ...] = ()  # what looks like it and is not
     least_visible: Share = 0.0  # share of an object that must be visible for it to be annotated
-    least_size_px: Annotated[float, Field(ge=0)] = 0.0  # shorter side under which an object is not judged
+    least_size_px: Annotated[float, Field(ge=0, le=100_000)] = 0.0  # shorter side under which an object is not judged
 
 
 class ConditionClause(Section):
@@ -58,7 +60,15 @@ class ConditionClause(Section):
         if any(isinstance(b, bool) for b in value["bins"]):
             raise ValueError("a bin is read as true or false; quote it ('yes', 'no')")
         if value.get("source", "metadata") == "metadata":
-            return {**value, "bins": [str(b) if isinstance(b, int | float) else b for b in value["bins"]]}
+            return {**value, "bins": [str(b) if _is_sane(b) else b for b in value["bins"]]}
+        return value
+
+    @field_validator("bins", mode="after")
+    @classmethod
+    def _bins_are_names(cls, value: tuple[float | str, ...]) -> tuple[float | str, ...]:
+        for label in value:
+            if isinstance(label, str) and len(one_line(label)) > MOST_CHARACTERS:
+                raise ValueError(f"a bin must have at most {MOST_CHARACTERS} characters, found {len(label)}")
         return value
 
     @model_validator(mode="after")
@@ -71,6 +81,8 @@ class ConditionClause(Section):
             edges = [b for b in self.bins if isinstance(b, int | float) and math.isfinite(b)]
             if len(edges) < 2 or len(edges) != len(self.bins) or sorted(set(edges)) != edges:
                 raise ValueError(f"bins of '{self.name}' must be at least two rising numbers, the edges of the bins")
+            if edges[0] < -MOST or edges[-1] > MOST:
+                raise ValueError(f"bins of '{self.name}' must lie between -{MOST:.0e} and {MOST:.0e}")
         return self
 
     @property
@@ -89,7 +101,7 @@ class ConstraintClause(Section):
 
     input_hw: tuple[int, int] | None = None  # height, width of the model's input; None leaves it to the recipe
     latency_p95_ms: Positive | None = None  # from encoded picture to boxes, one picture at a time
-    hardware: str | None = None  # part of the processor's name the latency is promised for; None: any
+    hardware: Value | None = None  # part of the processor's name the latency is promised for; None: any
     memory_mb: Positive | None = None  # peak of the predicting process
 
     @field_validator("input_hw")
@@ -97,6 +109,8 @@ class ConstraintClause(Section):
     def _multiples(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
         if value is not None and any(side <= 0 or side % 32 for side in value):
             raise ValueError("height and width must be positive multiples of 32")
+        if value is not None and max(value) > MOST_SIDE_PX:
+            raise ValueError(f"height and width must be at most {MOST_SIDE_PX} px")
         return value
 
 
@@ -152,10 +166,10 @@ class FailureClause(Section):
 class CoverageClause(Section):
     """Data the promise rests on."""
 
-    where: dict[str, str] = {}  # `class: open`, `lighting: dim`, ...; empty: everything
+    where: dict[Name, Value] = {}  # `class: open`, `lighting: dim`, ...; empty: everything
     split: Name = "any"  # train, val, test, the name of a set, or any
-    least_objects: Annotated[int, Field(ge=0)] = 0
-    least_images: Annotated[int, Field(ge=0)] = 0
+    least_objects: Count = 0
+    least_images: Count = 0
 
     @property
     def figures(self) -> tuple[CoverageFigure, ...]:
@@ -186,7 +200,7 @@ class AcceptanceClause(Section):
     def _parse(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for clause in value:
             try:
-                parse_requirement(clause)
+                parse_requirement(one_line(clause)).check_range()
             except SpecError as error:
                 raise ValueError(str(error).rstrip(".")) from error
         return value
@@ -195,8 +209,8 @@ class AcceptanceClause(Section):
 class MonitoringClause(Section):
     """When to ring."""
 
-    window: Annotated[int, Field(ge=10)] = 100  # events looked at together
-    false_alarm: Annotated[float, Field(gt=0, lt=0.5)] = (
+    window: Annotated[int, Field(ge=10, le=10_000_000)] = 100  # events looked at together
+    false_alarm: Annotated[float, Field(gt=0, ge=1e-9, lt=0.5)] = (
         0.01  # chance of any statistical alarm in a window without change
     )
     least_effect: Positive = 0.3  # shift of the mean, in reference standard deviations, worth an alarm
@@ -208,7 +222,7 @@ class ReviewClause(Section):
     """By when people look."""
 
     due: dict[str, str] = {"P0": "1h", "P1": "8h", "P2": "3d", "P3": "14d"}
-    budget: Annotated[int, Field(ge=1)] = 50  # items a selection may ask for
+    budget: Annotated[int, Field(ge=1, le=1_000_000)] = 50  # items a selection may ask for
     random_share: Share = 0.2  # of the items, drawn uniformly: the part that figures may rest on
 
     @field_validator("due")
@@ -225,7 +239,7 @@ class RetrainingClause(Section):
     """When a new round is due."""
 
     every: str = "30d"  # at the latest
-    least_corrections: Annotated[int, Field(ge=1)] = 20  # reviewed pictures that make a round worthwhile
+    least_corrections: Annotated[int, Field(ge=1, le=int(MOST))] = 20  # reviewed pictures that make a round worthwhile
 
     @field_validator("every")
     @classmethod
@@ -340,6 +354,11 @@ def load_spec(path: str | Path, overrides: Sequence[Override] = ()) -> Spec:
 def parse_spec(text: str, *, name: str = "spec.yaml") -> Spec:
     """The spec in YAML text."""
     return parse_document(text.encode(), Spec, name=name)
+
+
+def _is_sane(value: object) -> bool:
+    """Whether a number may be written out; any other is told with its place when the field is checked."""
+    return isinstance(value, int | float) and abs(value) < 1 << 63
 
 
 def _exact(value: float) -> str:

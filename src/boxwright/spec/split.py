@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
-from boxwright.spec.clause import GrownSection, Name, Share, seconds_from
+from boxwright.spec.clause import GrownSection, Name, Seed, Share, seconds_from
 
 
 class SplitClause(GrownSection):
@@ -20,7 +20,7 @@ class SplitClause(GrownSection):
     test: Share = 0.15
     straddling: Literal["refuse", "report"] = "refuse"  # groups that the source files themselves put on two sides
     stratify_by: Name | tuple[Name, ...] | None = None  # conditions that each side should hold in like shares
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     deal: Literal["largest_first", "balanced"] = "largest_first"  # balanced also searches, for class by condition
     near_duplicates: Literal["off", "report", "together"] = "off"  # look at the pictures; together: one group
     overlaps: Literal["off", "report", "together"] = "off"  # images that share a part at another place; the same

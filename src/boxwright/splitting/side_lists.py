@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from boxwright.artifacts import SIDES
+from boxwright.csv_cells import as_meant
 from boxwright.errors import FormatError
 
 _ALIASES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
@@ -255,7 +256,9 @@ def _read_table(text: str, path: Path, lists: SideLists, side: str | None) -> No
     """A table with a header: file name first, and a column for the side unless it is told."""
     delimiter = "\t" if path.suffix.lower() == ".tsv" else next((d for d in ",;\t" if d in text.split("\n", 1)[0]), ",")
     try:
-        rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(row)]
+        rows = [
+            [as_meant(cell) for cell in row] for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(row)
+        ]
     except csv.Error as error:
         raise FormatError(f"'{path}' is no CSV: {error}.") from error
     header = [cell.strip().lower() for cell in rows[0]] if rows else []

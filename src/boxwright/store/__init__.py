@@ -11,10 +11,12 @@ from boxwright.store.digest import canonical_json, digest_of_bytes, digest_of_fi
 from boxwright.store.fs import Fs, using
 from boxwright.store.ledger import Steps, Waiting, identity_of, quietly
 from boxwright.store.place import Folder, Place
+from boxwright.store.plain_file import read_plain_file
 from boxwright.store.rows import differing, flat_rows, pair_rows
-from boxwright.store.store import NameEvent, Store, actor, check_name
+from boxwright.store.store import NEW_NAME, NameEvent, Store, actor, check_name, moved
 
 __all__ = [
+    "NEW_NAME",
     "Clock",
     "Folder",
     "Fs",
@@ -32,8 +34,10 @@ __all__ = [
     "digest_of_file",
     "flat_rows",
     "identity_of",
+    "moved",
     "pair_rows",
     "quietly",
+    "read_plain_file",
     "using",
     "write_bytes",
     "write_json",

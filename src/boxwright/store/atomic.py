@@ -124,7 +124,8 @@ def append_line(path: str | Path, line: str, *, after: Callable[[str | None], bo
 
 def _not_written(path: Path, error: OSError) -> StoreError:
     why = error.strerror or error
-    other = f" ('{error.filename}')" if error.filename and Path(os.fsdecode(error.filename)) != path else ""
+    above = Path(os.fsdecode(error.filename)) if error.filename else path
+    other = f" ('{above}')" if above in path.parents else ""
     return StoreError(f"'{path}' cannot be written: {why}{other}.")
 
 

@@ -63,7 +63,7 @@ def look_over(root: Path, *, seconds: float = 1.0) -> Health:
         damaged += _of_artifact(store, root, kind, digest)
         read += 1
     return Health(
-        len(names), read, len(artifacts) - read, tuple(damaged), tuple(sorted(_left_over(root))), tuple(_busy(root))
+        len(names), read, len(artifacts) - read, tuple(damaged), tuple(sorted(left_over(root))), tuple(_busy(root))
     )
 
 
@@ -117,7 +117,7 @@ def _of_artifact(store: Store, root: Path, kind: str, digest: str) -> Iterator[s
         yield f"the {kind} {digest[:12]} is damaged: '{missing}' is missing"
 
 
-def _left_over(root: Path) -> Iterator[Path]:
+def left_over(root: Path) -> Iterator[Path]:
     """Folders that a stopped write of an artifact left, and retired artifacts; nothing else that begins with a dot."""
     kinds = root / "artifacts"
     for kind in kinds.iterdir() if kinds.is_dir() else ():

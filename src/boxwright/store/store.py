@@ -6,6 +6,7 @@ tables/pictures.lance         picture bytes by digest
 names/<name>.jsonl            what the name pointed to, when, by whom and why; only ever appended to
 reviews.jsonl                 which queues were exported, which answers were withdrawn; `lifecycle.review_log` reads it
 ledger.jsonl                  which step made which output from which inputs; `lifecycle` skips by it
+copy.json                     in a copy: of which store, and whether it is finished (`copied.py`)
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any, ClassVar, Protocol, Self, TypeVar
 import pyarrow as pa
 
 from boxwright.errors import NameMoved, StoreError
+from boxwright.store.copied import refuse_unfinished
 from boxwright.store.place import Folder, Place
 from boxwright.store.tables import Pictures, RowTables
 
@@ -30,6 +32,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}(/[a-z0-9][a-z0-9._-]{0,99})*")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SHORT = re.compile(r"[0-9a-f]{6,64}")
 _ROWS = "rows"
+NEW_NAME = ""  # as `expected`: the name must stand for nothing yet
 _VERSION = re.compile(r"(?P<name>[^@~]+)(?P<sign>[@~])(?P<number>[0-9]{1,6})")  # NAME@2, NAME~1
 
 
@@ -85,9 +88,14 @@ class Store:
 
     Args:
         place: a folder's path, or anything that keeps the verbs of `Place`.
+
+    Raises:
+        StoreError: the folder is a copy that is not finished.
     """
 
     def __init__(self, place: str | Path | Place) -> None:
+        if isinstance(place, str | Path):
+            refuse_unfinished(Path(place))
         self.place: Place = Folder(place) if isinstance(place, str | Path) else place
 
     @cached_property
@@ -119,11 +127,25 @@ class Store:
             StoreError: nothing, or something of another kind, is found; or the content does not match the digest.
         """
         digest = self.resolve(reference, kind=kind.kind)
-        folder = self.folder(digest, kind=kind.kind)
+        return self.load(self.folder(digest, kind=kind.kind), kind, digest=digest)
+
+    def load(self, folder: Path, kind: type[A], *, digest: str) -> A:
+        """The artifact in a folder, with rows from this store's tables where its kind keeps them there.
+
+        Raises:
+            StoreError: there is none of this kind that can be read, or its content has another digest.
+        """
+        given = None
         if kind.rows_in_table:
-            rows = self._tables.read(str(self._manifest(digest, kind.kind).get("name")), tag=digest)
-            return kind.load(folder, given={_ROWS: rows})
-        return kind.load(folder)
+            given = {
+                _ROWS: self._tables.read(str(_manifest(folder, f"{kind.kind} {digest[:12]}").get("name")), tag=digest)
+            }
+        artifact = kind.load(folder, given=given)
+        if artifact.digest != digest:
+            raise StoreError(
+                f"The {kind.kind} {digest[:12]} is damaged: its folder contains the {kind.kind} {artifact.digest[:12]}."
+            )
+        return artifact
 
     def folder(self, digest: str, *, kind: str) -> Path:
         """Local path of a stored artifact, to be read only."""
@@ -147,7 +169,10 @@ class Store:
     def resolve(self, reference: str, *, kind: str | None = None) -> str:
         """The full digest that a digest, a unique beginning of one, or a name stands for."""
         kinds = [kind] if kind else self.kinds()
-        if _VERSION.fullmatch(reference) or (_NAME.fullmatch(reference) and self.history(reference)):
+        named = _NAME.fullmatch(reference) and not _DIGEST.fullmatch(
+            reference
+        )  # no file of a name can stand in for a digest
+        if _VERSION.fullmatch(reference) or (named and self.history(reference)):
             _, history, position = self.versions(reference)
             meant = history[position]
             if kind and meant.kind != kind:
@@ -163,33 +188,36 @@ class Store:
         known = ", ".join(n for n in self.names() if not kind or self.history(n)[-1].kind == kind) or "none"
         raise StoreError(f"No {wanted} is called '{reference}' in the store (names known: {known}).")
 
-    def point(self, name: str, digest: str, *, reason: str = "", expected: str | None = None) -> None:
+    def point(self, name: str, digest: str, *, reason: str = "", expected: str | None = None) -> bool:
         """From now on `name` stands for `digest`; what it stood for before stays in its history.
 
         Args:
             name: of the artifact.
             digest: of something stored.
             reason: why, for those who read the history.
-            expected: digest the name must stand for until now. Two who set out from the same version cannot both move
-                the name: the second is told, and nothing is lost.
+            expected: digest the name must stand for until now, NEW_NAME where it must not exist yet, None for whatever it
+                stands for. Two who set out from the same version cannot both move the name: the second is told who was
+                faster, and nothing is lost. A name that stands for `digest` already is left alone.
+
+        Returns:
+            whether the history has one more entry.
 
         Raises:
-            NameMoved: the name stands for something else than expected.
+            NameMoved: the name stands for something else than expected, and not for `digest`.
             StoreError: no name can be written so, or nothing stored has the digest.
         """
         check_name(name)
         event = NameEvent(time.time(), digest, self.kind_of(digest), actor(), reason)
 
         def news(last: str | None) -> bool:
-            now = self._event(name, last).digest if last else None
-            if expected is not None and now not in (expected, digest):
-                raise NameMoved(
-                    f"'{name}' stands for {(now or 'nothing')[:12]} by now, and not for {expected[:12]}: someone else was "
-                    f"faster. {digest[:12]} is kept; make it again from '{name}', or point to it by its digest."
-                )
-            return now != digest
+            now = self._event(name, last) if last else None
+            if now is not None and now.digest == digest:
+                return False
+            if expected is not None and (now.digest if now else NEW_NAME) != expected:
+                raise moved(name, now, expected, digest)
+            return True
 
-        self.place.append(f"names/{name}.jsonl", json.dumps(asdict(event)), after=news)
+        return self.place.append(f"names/{name}.jsonl", json.dumps(asdict(event)), after=news)
 
     def history(self, name: str) -> list[NameEvent]:
         """What a name stood for, oldest first; empty for an unknown name."""
@@ -261,14 +289,31 @@ class Store:
         self.place.retire(f"artifacts/{kind}/{digest}")
 
     def _manifest(self, digest: str, kind: str) -> dict[str, Any]:
-        path = self.folder(digest, kind=kind) / "manifest.json"
-        try:
-            manifest = json.loads(path.read_text())
-            if not isinstance(manifest["made_from"], dict):
-                raise TypeError("made_from is no object")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"The {kind} {digest[:12]} is damaged: its manifest cannot be read ({error}).") from error
-        return manifest
+        return _manifest(self.folder(digest, kind=kind), f"{kind} {digest[:12]}")
+
+
+def _manifest(folder: Path, called: str) -> dict[str, Any]:
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        if not isinstance(manifest["made_from"], dict):
+            raise TypeError("made_from is no object")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"The {called} is damaged: its manifest cannot be read ({error}).") from error
+    return manifest
+
+
+def moved(name: str, now: NameEvent | None, expected: str, wanted: str) -> NameMoved:
+    """What a writer is told who set out from another version than the one a name stands for: who was faster, when and why."""
+    stood = f"stood for {expected[:12]}" if expected else "did not exist"
+    if now is None:
+        by = "it stands for nothing now"
+    else:
+        at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now.at))
+        by = f"{now.actor} pointed it to {now.digest[:12]} at {at} UTC" + (f" ({now.reason})" if now.reason else "")
+    return NameMoved(
+        f"'{name}' {stood} when this began, and someone else was faster: {by}. Nothing was moved here, and {wanted[:12]} is kept. "
+        f"Look at what '{name}' stands for now (`boxwright show {name}`), then begin again from there."
+    )
 
 
 def check_name(name: str) -> str:

@@ -1,7 +1,8 @@
 """Lance tables behind a narrow interface: rows with versions and tags, and the bytes of pictures.
 
 Only this file imports Lance. A table's version and tag are how a snapshot is found; its identity is our content digest,
-which is the tag. The storage version is written explicitly, because readers older than a file's encoding fail on it.
+which is the tag. The storage version is written explicitly, because readers older than a file's encoding fail on it. Everything
+Lance wrote is flushed to the disk before the tag, and the tag before the call returns.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 
 from boxwright.errors import InputError, StoreError
 from boxwright.store.digest import digest_of_bytes
+from boxwright.store.flush import flushing
+from boxwright.store.fs import make_folders, present_fs
 from boxwright.store.rows import differing, pair_rows
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ STORAGE_VERSION = "2.2"
 _PICTURE_SCHEMA = pa.schema([("digest", pa.string()), ("data", pa.large_binary())])
 _ADD_BYTES = 64 << 20
 _DELETE_AT_ONCE = 10_000  # keys named in one filter
+_LOOK_AT_ONCE = 16  # pictures in memory
 
 
 def _lance() -> Any:
@@ -52,12 +56,12 @@ class RowTables:
         """Make `rows` the newest version of the table and tag it; rows that did not change are not written again.
 
         A process that dies here leaves at most a version without a tag: nothing refers to it, and the next snapshot is
-        compared with whatever the newest version holds.
+        compared with whatever the newest version holds. When this returns, rows and tag are on the disk.
         """
         lance = _lance()
         address = self._locate(name)
-        address.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(address.with_suffix(".lock")):
+        make_folders(present_fs(), address.parent)
+        with _alone(address.with_suffix(".lock")), flushing(address) as flush:
             if not _is_table(address):
                 table = lance.write_dataset(rows, str(address), data_storage_version=STORAGE_VERSION)
             else:
@@ -68,6 +72,7 @@ class RowTables:
                 table = self._replace(lance, table, rows, key)
                 if tagged:
                     table.tags.delete(tag)
+            flush()
             table.tags.create(tag, table.version)
 
     def _replace(self, lance: Any, table: lance.LanceDataset, rows: pa.Table, key: str) -> lance.LanceDataset:
@@ -90,8 +95,11 @@ class RowTables:
             raise StoreError(f"The rows of dataset '{name}' are not in the store: there is no table at '{address}'.")
         try:
             return _lance().dataset(str(address), version=tag).to_table()
+        except pa.ArrowException as error:
+            message = f"Rows of dataset '{name}' (snapshot {tag[:12]}) cannot be read: {_first_line(error)}"
+            raise StoreError(message) from error
         except (ValueError, OSError) as error:
-            raise StoreError(f"Dataset '{name}' has no snapshot tagged {tag[:12]}: {error}") from error
+            raise StoreError(f"Dataset '{name}' has no snapshot tagged {tag[:12]}: {_first_line(error)}") from error
 
 
 @contextmanager
@@ -105,6 +113,19 @@ def _alone(path: Path) -> Iterator[None]:
 def _is_table(address: Path) -> bool:
     """Whether a table was ever committed there; a folder without a version is what a killed first write leaves."""
     return (address / "_versions").is_dir() and any((address / "_versions").iterdir())
+
+
+def _one(table: lance.LanceDataset, row: int) -> bytes | None:
+    """The bytes of one picture, where they can be read."""
+    try:
+        return table.take([row], columns=["data"]).column("data")[0].as_py()
+    except (ValueError, OSError, pa.ArrowException):
+        return None
+
+
+def _first_line(error: Exception) -> str:
+    """What Lance complains of, without the places in its own source."""
+    return str(error).split("\n")[0].split(", /")[0]
 
 
 def _changes(before: pa.Table, after: pa.Table, key: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -174,6 +195,39 @@ class Pictures:
     def __contains__(self, digest: str) -> bool:
         return digest in self._index()
 
+    def digests(self) -> pa.Array:
+        """The digests of all pictures that are kept, as text, in the order in which they came.
+
+        Raises:
+            StoreError: the table cannot be read.
+        """
+        if not _is_table(self._address):
+            return pa.array([], pa.string())
+        try:
+            table = _lance().dataset(str(self._address))
+            column = table.to_table(columns=["digest"]).column("digest").combine_chunks()
+        except (ValueError, OSError, pa.ArrowException) as error:
+            raise StoreError(f"The table of pictures '{self._address}' cannot be read: {_first_line(error)}") from error
+        return pa.chunked_array(column).combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+    def look_at(self, begin: int) -> Iterator[list[tuple[int, bytes | None]]]:
+        """The stored bytes of every picture from a position on, a few pictures at a time.
+
+        Args:
+            begin: position of the first, in the order of `digests`.
+
+        Yields:
+            position and bytes of some pictures; None where they cannot be read.
+        """
+        table = _lance().dataset(str(self._address))
+        for first in range(begin, table.count_rows(), _LOOK_AT_ONCE):
+            some = list(range(first, min(first + _LOOK_AT_ONCE, table.count_rows())))
+            try:
+                found = table.take(some, columns=["data"]).column("data").to_pylist()
+                yield list(zip(some, found, strict=True))
+            except (ValueError, OSError, pa.ArrowException):
+                yield [(row, _one(table, row)) for row in some]
+
     def _index(self) -> dict[str, int]:
         if self._rows is None:
             if not _is_table(self._address):
@@ -187,8 +241,8 @@ class Pictures:
     def _write(self, waiting: dict[str, bytes]) -> None:
         if not waiting:
             return
-        self._address.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(self._address.with_suffix(".lock")):
+        make_folders(present_fs(), self._address.parent)
+        with _alone(self._address.with_suffix(".lock")), flushing(self._address):
             if self._table is not None and _lance().dataset(str(self._address)).version != self._table.version:
                 self._rows = None  # another process has written since the index was read
             known = self._index()

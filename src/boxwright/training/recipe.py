@@ -12,9 +12,9 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from boxwright.spec import Override
+from boxwright.spec.clause import Seed, Share
 from boxwright.spec.document import Section, read_document
-
-Share = Annotated[float, Field(ge=0, le=1)]
+from boxwright.spec.spec import MOST_SIDE_PX
 
 
 class ModelSection(Section):
@@ -29,6 +29,8 @@ class ModelSection(Section):
     def _multiples(cls, value: tuple[int, int]) -> tuple[int, int]:
         if any(side % 32 or side <= 0 for side in value):
             raise ValueError("height and width must be positive multiples of 32")
+        if max(value) > MOST_SIDE_PX:
+            raise ValueError(f"height and width must be at most {MOST_SIDE_PX} px")
         return value
 
     @field_validator("strides")
@@ -42,18 +44,20 @@ class ModelSection(Section):
 class TrainingSection(Section):
     """The optimisation."""
 
-    steps: Annotated[int, Field(ge=1)] = 3000  # batches in all
+    steps: Annotated[int, Field(ge=1, le=100_000_000)] = 3000  # batches in all
     batch: Annotated[int, Field(ge=1, le=1024)] = 16  # pictures per batch
-    crop: Annotated[int, Field(ge=64)] = 320  # side of a training cut, multiple of 32
+    crop: Annotated[int, Field(ge=64, le=MOST_SIDE_PX)] = 320  # side of a training cut, multiple of 32
     aim: Share = 0.85  # share of cuts placed about an annotation
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-3  # after warm-up; of AdamW, Muon's follows from it
-    weight_decay: Annotated[float, Field(ge=0)] = 0.02
-    warmup_steps: Annotated[int, Field(ge=0)] = 150
+    learning_rate: Annotated[float, Field(gt=0, ge=1e-12, le=100)] = (
+        2e-3  # after warm-up; of AdamW, Muon's follows from it
+    )
+    weight_decay: Annotated[float, Field(ge=0, le=100)] = 0.02
+    warmup_steps: Annotated[int, Field(ge=0, le=100_000_000)] = 150
     flat: Share = 0.45  # share of the steps before the rate starts to fall (cosine to 2 %)
-    validate_every: Annotated[int, Field(ge=1)] = 300  # steps between looks at val
-    patience: Annotated[int, Field(ge=1)] = 8  # looks without a better val mAP before stopping early
+    validate_every: Annotated[int, Field(ge=1, le=100_000_000)] = 300  # steps between looks at val
+    patience: Annotated[int, Field(ge=1, le=1_000_000)] = 8  # looks without a better val mAP before stopping early
     overfit_check: bool = True  # first show that a handful of pictures can be learnt
-    threads: Annotated[int, Field(ge=0)] = 0  # CPU threads; 0 is one per core
+    threads: Annotated[int, Field(ge=0, le=4096)] = 0  # CPU threads; 0 is one per core
 
 
 class AugmentSection(Section):
@@ -70,8 +74,8 @@ class AugmentSection(Section):
     @field_validator("scale")
     @classmethod
     def _range(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if not 0 < value[0] <= value[1]:
-            raise ValueError("scale must be two positive numbers, the smaller first")
+        if not 0.01 <= value[0] <= value[1] <= 100:
+            raise ValueError("scale must be two numbers from 0.01 to 100, the smaller first")
         return value
 
 
@@ -81,7 +85,7 @@ class Recipe(Section):
     model: ModelSection = ModelSection()
     training: TrainingSection = TrainingSection()
     augment: AugmentSection = AugmentSection()
-    seed: Annotated[int, Field(ge=0)] = 0  # of every random draw
+    seed: Seed = 0  # of every random draw
 
     @model_validator(mode="after")
     def _crop_fits(self) -> Recipe:

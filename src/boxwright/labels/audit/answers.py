@@ -20,6 +20,7 @@ from typing import Any
 
 from boxwright.artifacts import Suspects
 from boxwright.artifacts.suspects import SUSPECT_KINDS
+from boxwright.csv_cells import as_meant, harmless
 from boxwright.errors import FormatError, InputError
 
 COLUMNS = (
@@ -65,11 +66,13 @@ def sheet_text(sheet: Sequence[Mapping[str, Any]], *, as_csv: bool) -> str:
     if not as_csv:
         return json.dumps(list(sheet), indent=1, ensure_ascii=False) + "\n"
     out = io.StringIO()
-    writer: csv.DictWriter[str] = csv.DictWriter(out, list(COLUMNS), lineterminator="\n")
+    writer: csv.DictWriter[str] = csv.DictWriter(
+        out, list(COLUMNS), lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
+    )  # with quotes a `;` in a name begins no cell where cells are parted there
     writer.writeheader()
     for row in sheet:
         boxes = {key: " ".join(map(repr, row[key])) if row[key] else "" for key in ("box_xyxy", "proposed_box_xyxy")}
-        writer.writerow({**row, **boxes})
+        writer.writerow({k: harmless(v) if isinstance(v, str) else v for k, v in {**row, **boxes}.items()})
     return out.getvalue()
 
 
@@ -80,9 +83,9 @@ def read_sheet(path: Path) -> list[dict[str, Any]]:
         FormatError: it is neither, or lacks a column.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")  # line ends inside a cell stay what they are
         as_csv = path.suffix.lower() == ".csv"
-        reader = csv.DictReader(io.StringIO(text)) if as_csv else None
+        reader = csv.DictReader(io.StringIO(text, newline="")) if as_csv else None
         rows = list(reader) if reader else json.loads(text)
         header = list(reader.fieldnames or ()) if reader else None
     except (ValueError, csv.Error, RecursionError) as error:
@@ -97,6 +100,8 @@ def read_sheet(path: Path) -> list[dict[str, Any]]:
     for number, row in enumerate(rows):
         if None in row:
             raise FormatError(f"'{path}' row {number + 1} has more cells than the first line; quote what holds commas.")
+    if as_csv:
+        return [{k: as_meant(v) if isinstance(v, str) else v for k, v in row.items()} for row in rows]
     return rows
 
 

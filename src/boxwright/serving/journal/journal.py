@@ -22,7 +22,7 @@ from boxwright.serving.journal.frame import MAX_PAYLOAD_BYTES, SIGNATURE, Kind, 
 from boxwright.serving.journal.missed import Missed, MissedFile, take_over
 from boxwright.serving.journal.pictures import kept_picture
 from boxwright.serving.journal.retention import Keeping, Trimmed
-from boxwright.serving.journal.segments import ENDING, Named, OpenSegment, named_segments
+from boxwright.serving.journal.segments import ENDING, Named, OpenSegment
 from boxwright.store.clock import Clock
 from boxwright.store.fs import Fs, make_folders, present_fs
 
@@ -79,8 +79,8 @@ class Journal:
         try:
             make_folders(self._fs, folder, mode=0o700, sync=flush_to_disk)
             make_folders(self._fs, folder / pictures.FOLDER, mode=0o700, sync=flush_to_disk)
-            found = named_segments(folder, {})
-            self._segments, self._bytes = len(found), sum(segment.size for segment in found)
+            sizes = [path.stat().st_size for path in folder.glob(f"*{ENDING}")]
+            self._segments, self._bytes = len(sizes), sum(sizes)
             self._segment = self._begin()
         except OSError as error:
             raise ServingError(f"The journal in '{folder}' cannot be opened: {_why(error)}.") from error
@@ -122,7 +122,8 @@ class Journal:
         path = kept_picture(self.folder, digest)
         try:
             if self._fs.free_bytes(path.parent) < self._floor + len(data):
-                self._pictures_left_out += 1
+                with self._lock:
+                    self._pictures_left_out += 1
                 return False
             grown = pictures.keep(self._fs, path, data, now=self._clock.wall(), flush=self._flush)
         except OSError as error:
@@ -159,7 +160,7 @@ class Journal:
                 return False
             failing = "pictures" in self._failing
         if failing:
-            probe = self.folder / pictures.FOLDER / f".probe.{self._name}"
+            probe = self.folder / pictures.FOLDER / f".probe.{secrets.token_hex(8)}"
             try:
                 pictures.keep(self._fs, probe, b"probe", now=self._clock.wall(), flush=self._flush)
                 self._fs.unlink(probe)

@@ -124,7 +124,7 @@ def _sealed(missed: Missed) -> bytes:
 def _unsealed(data: bytes, writer: str) -> Missed | None:
     """What a file says; None where it says nothing, or nothing that can be trusted."""
     text = data.rstrip(b"\0")
-    with suppress(ValueError, TypeError, KeyError):
+    with suppress(ValueError, TypeError, KeyError, OverflowError, RecursionError):
         if int(text[:8], 16) == zlib.crc32(text[8:]):
             found: dict[str, Any] = json.loads(text[8:])
             begins, ends = float(found["begins"]), float(found["ends"])

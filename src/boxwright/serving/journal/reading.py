@@ -15,17 +15,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from boxwright.errors import ServingError
 from boxwright.serving.journal.event import Wrong, read_event, read_object
 from boxwright.serving.journal.frame import Frame, Kind
 from boxwright.serving.journal.scan import Damage, read_frames
-from boxwright.serving.journal.segments import Named, named_segments
+from boxwright.serving.journal.segments import Named, named_segments, printable
 from boxwright.serving.journal.sequences import Sequence
 
 _CLOCK_SLACK_S = 2 * 86400.0  # a segment that was last written this long before a stretch has no record of it
 _MOST_PLACES = 100
+_LATEST = 1e11  # seconds since 1970, beyond the calendar
 
 Record = dict[str, Any]
 
@@ -159,10 +160,10 @@ def read_records(
 def _streams(folder: Path, newer_than: float, account: Reading) -> list[list[Named]]:
     """The segments of each writer in the order in which it wrote them; writers by when they began."""
     try:
-        segments = named_segments(folder, account.unreadable)
+        segments = named_segments(folder, account.unreadable, newer_than=newer_than)
     except OSError as error:
         raise ServingError(f"The journal in '{folder}' cannot be read: {error.strerror or error}.") from error
-    segments = sorted((s for s in segments if s.written_at >= newer_than), key=lambda s: (s.writer, s.order))
+    segments = sorted(segments, key=lambda s: (s.writer, s.order))
     streams = [list(of_writer) for _, of_writer in groupby(segments, key=lambda s: s.writer)]
     return sorted(streams, key=lambda stream: (stream[0].begins_at, stream[0].path.name))
 
@@ -231,13 +232,15 @@ class _Sources:
                     self._account.unfinished += 1
                 else:
                     self._skipped(segment, found)
+        except FileNotFoundError:
+            pass  # deleted meanwhile, by retention, which says so
         except OSError as error:
-            self._account.unreadable[segment.path.name] = str(error.strerror or error)
+            self._account.unreadable[printable(segment.path.name)] = str(error.strerror or error)
 
     def _skipped(self, segment: Named, damage: Damage) -> None:
         self._account.skipped_bytes += damage.size
         if len(self._account.places) < _MOST_PLACES:
-            self._account.places.append(Place(segment.path.name, damage.offset, damage.size))
+            self._account.places.append(Place(printable(segment.path.name), damage.offset, damage.size))
 
     def _taken(self, frame: Frame, last_at: float) -> Record | None:
         """The record in a frame; None where it is something else, or was met before. Wrong where it makes no sense."""
@@ -273,35 +276,36 @@ class _Sources:
 
     def _note_gap(self, frame: Frame) -> None:
         found = read_object(frame.payload)
-        numbers = [found.get(key) for key in ("count", "begins", "ends")]
-        if (
-            any(type(n) not in (int, float) or not 0 <= n <= 1e11 for n in numbers)
-            or type(found.get("cause")) is not str
-        ):
+        count, begins, ends, cause = (found.get(key) for key in ("count", "begins", "ends", "cause"))
+        if not (_sane(count) and _sane(begins) and _sane(ends) and isinstance(cause, str)):
             raise Wrong("not a gap")
-        gap = Gap(int(numbers[0]), float(numbers[1]), float(numbers[2]), found["cause"][:500])  # type: ignore[arg-type]
+        gap = Gap(int(count), float(begins), float(ends), printable(cause))
         key = (str(found.get("writer")), str(found.get("number")))
         self._gaps[key] = max(self._gaps.get(key, gap), gap, key=lambda g: g.count)
 
     def _note_retention(self, frame: Frame) -> None:
         segments = read_object(frame.payload).get("segments")
-        for entry in segments if type(segments) is list else []:
+        for entry in segments if isinstance(segments, list) else []:
             self._account.deleted_segments += 1
-            numbers = [entry.get(key) if type(entry) is dict else None for key in ("epoch", "first", "next")]
-            if type(entry) is dict and type(entry.get("writer")) is str and all(type(n) is int for n in numbers):
-                epoch, first, following = numbers
-                self._gone.setdefault((_writer(entry["writer"]), epoch), set()).add((first, following))  # type: ignore[arg-type]
+            if isinstance(entry, dict):
+                epoch, first, following = (entry.get(key) for key in ("epoch", "first", "next"))
+                if isinstance(epoch, int) and isinstance(first, int) and isinstance(following, int):
+                    self._gone.setdefault((_writer(entry.get("writer")), epoch), set()).add((first, following))
 
 
 def _order(frame: Frame) -> tuple[int, int]:
     return frame.epoch, frame.seq
 
 
-def _writer(text: str) -> int:
+def _writer(text: object) -> int:
     try:
-        return int(text[:16], 16)
+        return int(str(text)[:16], 16)
     except ValueError:
         return 0
+
+
+def _sane(value: object) -> TypeGuard[float]:
+    return type(value) in (int, float) and 0 <= value <= _LATEST  # type: ignore[operator]
 
 
 def _moment(at: float) -> str:

@@ -48,13 +48,17 @@ class _Taken(NamedTuple):
     cut_off: bool = False  # a sound header whose payload the file does not have
 
 
-def read_frames(path: Path) -> Iterator[Frame | Damage]:
+def read_frames(path: Path, *, buffer_bytes: int = _BUFFER) -> Iterator[Frame | Damage]:
     """All whole frames of a segment in their order, and between them what is damaged.
+
+    Args:
+        path: of the segment.
+        buffer_bytes: read at once; few where only the first frames are wanted.
 
     Raises:
         OSError: the file cannot be read.
     """
-    with path.open("rb", buffering=_BUFFER) as file:
+    with path.open("rb", buffering=buffer_bytes) as file:
         signed = file.read(len(SIGNATURE))
         size = file.seek(0, 2)
         file.seek(0)

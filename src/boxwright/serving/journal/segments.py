@@ -21,6 +21,7 @@ from boxwright.serving.journal.scan import read_frames
 from boxwright.store.fs import Fs, sync_folder, write_all
 
 ENDING = ".journal"
+_LOOK = 1 << 16
 _FIRST = 3  # frames that are looked at to know a segment
 _OLD_NAME = re.compile(r"([0-9]{1,20})-([0-9]{1,10})")
 
@@ -53,12 +54,15 @@ class Named:
         return self.epoch, self.first, self.path.name if self.process is not None else ""
 
 
-def named_segments(folder: Path, unreadable: MutableMapping[str, str]) -> list[Named]:
-    """All segments of a journal.
+def named_segments(
+    folder: Path, unreadable: MutableMapping[str, str], *, newer_than: float = float("-inf")
+) -> list[Named]:
+    """The segments of a journal.
 
     Args:
         folder: the journal's.
         unreadable: takes the name of what cannot be read, and why.
+        newer_than: seconds since 1970; those last written before are left out and not even opened.
 
     Raises:
         OSError: the folder cannot be read.
@@ -66,21 +70,24 @@ def named_segments(folder: Path, unreadable: MutableMapping[str, str]) -> list[N
     found = []
     for name in sorted(n for n in os.listdir(folder) if n.endswith(ENDING)):
         try:
-            found.append(_named(folder / name))
+            status = (folder / name).stat()
+            if status.st_mtime >= newer_than:
+                found.append(_named(folder / name, status))
         except FileNotFoundError:
             continue  # deleted meanwhile, by retention
         except OSError as error:
-            unreadable[name] = str(error.strerror or error)
+            unreadable[printable(name)] = str(error.strerror or error)
     return found
 
 
-def _named(path: Path) -> Named:
-    status = path.stat()
+def _named(path: Path, status: os.stat_result) -> Named:
     if not stat.S_ISREG(status.st_mode):  # a pipe would keep us waiting
         raise OSError("it is not a file")
     old = _OLD_NAME.fullmatch(path.name.removesuffix(ENDING))
     opened_at, process = (int(old[1]) / 1e9, int(old[2])) if old else (status.st_mtime, 0)
-    frames = list(islice((found for found in read_frames(path) if isinstance(found, Frame)), _FIRST))
+    frames = list(
+        islice((found for found in read_frames(path, buffer_bytes=_LOOK) if isinstance(found, Frame)), _FIRST)
+    )
     begins_at = min([opened_at] + [at for at in map(_moment, frames) if at is not None])
     if not frames or frames[0].seq < 0:
         return Named(path, ("old", process), 0, 0, begins_at, status.st_mtime, status.st_size, process)
@@ -92,9 +99,14 @@ def _moment(frame: Frame) -> float | None:
     """When a frame says it was written."""
     with suppress(Wrong):
         at = read_object(frame.payload).get("at")
-        if type(at) in (int, float) and 0 <= at <= 1e11:  # type: ignore[operator]
-            return float(at)  # type: ignore[arg-type]
+        if isinstance(at, int | float) and 0 <= at <= 1e11:
+            return float(at)
     return None
+
+
+def printable(text: str) -> str:
+    """The text as a sentence or JSON can hold it; a file's name may be any bytes."""
+    return "".join(c if c.isprintable() else "?" for c in text[:300])
 
 
 class OpenSegment:

@@ -1,0 +1,238 @@
+"""Everything in a store is read and compared with its digest: artifacts, rows, pictures, histories, lineage.
+
+`health.look_over` is the quick look; this one finds a wrong byte. Artifacts are loaded one at a time and pictures a few at a time, so
+that memory is bounded by the largest artifact. Nothing is written. A store that is written meanwhile is judged by what was there when
+each part was listed: names first, then what they stand for, so that no writer makes a fault.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from boxwright.errors import InputError, StoreError
+from boxwright.store.digest import digest_of_bytes, digest_of_file
+from boxwright.store.flush import is_temporary
+from boxwright.store.health import left_over
+from boxwright.store.store import NameEvent, Storable, Store
+
+Kinds = Mapping[str, type[Storable]]
+Tell = Callable[[str, int, int], None]
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_NAMED = 3  # examples in a sentence
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong.
+
+    Attributes:
+        found: what, and where.
+        todo: what to do about it, as a command where there is one.
+    """
+
+    found: str
+    todo: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was read in a store, and what was wrong.
+
+    Attributes:
+        names, artifacts, pictures: how many were read.
+        faults: in the order found.
+        leftovers: of writers that were stopped; harmless.
+    """
+
+    names: int
+    artifacts: int
+    pictures: int
+    faults: tuple[Fault, ...]
+    leftovers: tuple[Path, ...]
+
+
+def check(root: Path, kinds: Kinds, *, tell: Tell) -> Checked:
+    """Read everything in a store.
+
+    Args:
+        root: folder of the store.
+        kinds: name of each kind of artifact to its class.
+        tell: told what is being read, how much of it is done, and of how much.
+
+    Raises:
+        StoreError: the folder is an unfinished copy.
+    """
+    store = Store(root)
+    faults = list(of_histories(store))
+    artifacts = [(kind, digest) for kind in store.kinds() for digest in store.digests(kind)]
+    known = {digest: kind for kind, digest in artifacts}
+    kept = Kept(store)
+    for number, (kind, digest) in enumerate(artifacts, start=1):
+        faults += _of_artifact(store, kinds, kind, digest, known, kept)
+        tell("check artifacts", number, len(artifacts))
+    pictures, wrong = of_pictures(store, 0, tell)
+    faults += wrong
+    faults += _of_kept_pictures(root / "journal" / "pictures", tell)
+    return Checked(len(store.names()), len(artifacts), pictures, tuple(faults), tuple(sorted(_leftovers(root))))
+
+
+def of_histories(store: Store) -> Iterator[Fault]:
+    """What is wrong with names, the ledger and the log of reviews: lines that cannot be used, names for what is not there."""
+    histories = {name: _history_of(store, name) for name in store.names()}
+    for log, wanted in _LOGS.items():
+        yield from _of_log(store, log, wanted)
+    known = {digest: kind for kind in store.kinds() for digest in store.digests(kind)}
+    for name, history in histories.items():
+        if isinstance(history, Fault):
+            yield history
+            continue
+        for number, event in enumerate(history, start=1):
+            if known.get(event.digest) != event.kind:
+                yield Fault(
+                    f"{name}@{number} stands for the {event.kind} {event.digest[:12]}, which is not in the store.",
+                    _from_a_backup(f"artifacts/{event.kind}/{event.digest}"),
+                )
+
+
+def _history_of(store: Store, name: str) -> list[NameEvent] | Fault:
+    """The history of a name, or why it cannot be used."""
+    path = store.place.local(f"names/{name}.jsonl")
+    try:
+        history = store.history(name)
+    except (StoreError, OSError) as error:
+        return Fault(str(error), f"correct the line in '{path}', or take the file from a backup")
+    return history or Fault(f"The name '{name}' has an empty history.", f"rm {shlex.quote(str(path))}")
+
+
+_LOGS: Mapping[str, Mapping[str, type]] = {
+    "ledger.jsonl": {"key": str, "step": str, "output": str},
+    "reviews.jsonl": {"what": str},
+}
+
+
+def _of_log(store: Store, log: str, wanted: Mapping[str, type]) -> Iterator[Fault]:
+    """Lines of a log that cannot be used."""
+    path = store.place.local(log)
+    for number, line in enumerate(store.place.lines(log), start=1):
+        try:
+            entry = json.loads(line)
+            lacking = [key for key, kind in wanted.items() if not isinstance(entry.get(key), kind)]
+            if lacking:
+                raise ValueError(f"it says no '{lacking[0]}'")
+        except (ValueError, AttributeError) as error:
+            yield Fault(f"Line {number} of '{path}' is damaged: {error}.", f"delete line {number} of '{path}'")
+
+
+class Kept:
+    """The pictures that a store keeps, looked up once, for datasets that refer to them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._digests = store, None
+
+    def missing(self, dataset: Any) -> Iterator[Fault]:
+        """A fault where a dataset refers to pictures that are not kept."""
+        wanted = dataset.rows.column("picture")
+        wanted = wanted.filter(pc.not_equal(wanted, ""))  # pyright: ignore
+        try:
+            if self._digests is None or len(self._lacking(wanted)):
+                self._digests = self._store.pictures.digests()  # written meanwhile, perhaps
+        except StoreError:
+            return  # said once, where the pictures are read
+        missing = self._lacking(wanted).to_pylist()
+        if missing:
+            examples = ", ".join(one[:12] for one in missing[:_NAMED])
+            yield Fault(
+                f"The {dataset.kind} {dataset.digest[:12]} refers to {len(missing):,} pictures that are not in the store "
+                f"({examples}{', ...' if len(missing) > _NAMED else ''}).",
+                f"boxwright ingest SOURCE --name {dataset.name}",
+            )
+
+    def _lacking(self, wanted: pa.ChunkedArray) -> pa.ChunkedArray:
+        return wanted.filter(pc.invert(pc.is_in(wanted, value_set=self._digests)))  # pyright: ignore
+
+
+def _of_artifact(
+    store: Store, kinds: Kinds, kind: str, digest: str, known: Mapping[str, str], kept: Kept
+) -> Iterator[Fault]:
+    """What is wrong with one artifact: its content, what it was made from, the pictures it refers to."""
+    backup = _from_a_backup(f"artifacts/{kind}/{digest}")
+    if kind not in kinds:
+        yield Fault(f"The {kind} {digest[:12]} is of a kind this version does not know.", "pip install -U boxwright")
+        return
+    try:
+        artifact: Any = store.get(digest, kinds[kind])
+    except (InputError, OSError) as error:
+        if store.place.exists(f"artifacts/{kind}/{digest}"):  # not retired meanwhile
+            yield Fault(str(error), f"{backup}, or make it again with the verb that made it")
+        return
+    for role, source in artifact.made_from.items():
+        if role in kinds and source not in known and not _is_there(store, source):
+            yield Fault(
+                f"The {kind} {digest[:12]} was made from the {role} {source[:12]}, which is not in the store.",
+                _from_a_backup(f"artifacts/{role}/{source}"),
+            )
+    if kinds[kind].rows_in_table:
+        yield from kept.missing(artifact)
+
+
+def _is_there(store: Store, digest: str) -> bool:
+    try:
+        return bool(store.kind_of(digest))
+    except StoreError:
+        return False
+
+
+def of_pictures(store: Store, begin: int, tell: Tell) -> tuple[int, list[Fault]]:
+    """Read and hash the pictures of the table from a position on; how many there are in all, and what is wrong."""
+    try:
+        digests = store.pictures.digests()
+    except StoreError as error:
+        return 0, [Fault(str(error), _from_a_backup("tables/pictures.lance"))]
+    faults: list[Fault] = []
+    if begin >= len(digests):
+        return len(digests), faults
+    for some in store.pictures.look_at(begin):
+        for row, data in some:
+            said = digests[row].as_py() if row < len(digests) else None
+            if said is not None and (data is None or digest_of_bytes(data) != said):
+                how = "cannot be read" if data is None else "has other bytes than its digest says"
+                faults.append(Fault(f"Picture {said[:12]} {how}.", _from_a_backup("tables/pictures.lance")))
+        tell("check pictures", min(some[-1][0] + 1, len(digests)), len(digests))
+    return len(digests), faults
+
+
+def _of_kept_pictures(folder: Path, tell: Tell) -> Iterator[Fault]:
+    """What is wrong with the pictures that a server kept beside its journal."""
+    kept = sorted(path for path in folder.iterdir() if _DIGEST.fullmatch(path.name)) if folder.is_dir() else []
+    for number, path in enumerate(kept, start=1):
+        try:
+            right = path.is_file() and digest_of_file(path) == path.name
+        except FileNotFoundError:
+            continue  # past its retention
+        except OSError:
+            right = False
+        if not right:
+            yield Fault(
+                f"The picture '{path}' has other bytes than its name, its digest, says.", f"rm {shlex.quote(str(path))}"
+            )
+        tell("check journal pictures", number, len(kept))
+
+
+def _leftovers(root: Path) -> Iterator[Path]:
+    yield from left_over(root)
+    tables = root / "tables"
+    for folder in tables.rglob("*.lance") if tables.is_dir() else ():
+        yield from (path for path in folder.rglob("*") if path.is_file() and is_temporary(path.name))
+
+
+def _from_a_backup(key: str) -> str:
+    return f"copy '{key}' from a backup of the store"

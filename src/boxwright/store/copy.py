@@ -1,0 +1,418 @@
+"""A copy of a store in another folder: backup, restore, and moving house. A second run copies only what is new.
+
+The store may be written meanwhile. It is listed first, in the order that `listing` argues for, so that what is listed fits together;
+then it is copied in the order in which writers write: pictures, rows, tags, artifacts, the journal, histories last. A copy that is
+stopped therefore has names only for what it has whole. It says that it is unfinished (`copied`), and the same command goes on.
+
+The copy must be an earlier copy of the same store: each history in it begins the store's history of the same name, and its tables
+have no file that the store's lack. Lines carry times and Lance's files random names, so that no two stores share them, and a copy
+that was written to by itself is refused before anything is changed. Nothing is deleted from a copy: what a store has lost, it keeps.
+
+Every file is on the disk before it takes its name, some hundred at a time. Files that never change are known by their path; a segment of the journal
+that has grown is copied again. With `verify`, an artifact is loaded and a picture hashed from the copy, each once.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shlex
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from boxwright.errors import InputError, StoreError
+from boxwright.store.check import Fault, Kept, Kinds, check, of_histories, of_pictures
+from boxwright.store.copied import Copied
+from boxwright.store.digest import digest_of_file
+from boxwright.store.earlier_copy import alone, beginning, make_target, moved_on, refuse_diverged, refuse_nested
+from boxwright.store.flush import sync, sync_all
+from boxwright.store.fs import make_folders, present_fs
+from boxwright.store.health import left_over
+from boxwright.store.listing import File, Listing, files_of_artifact, list_store
+from boxwright.store.place import Folder
+from boxwright.store.store import Store
+
+Tell = Callable[[str, int, int], None]
+_MIB = 1 << 20
+_AT_ONCE, _BYTES_AT_ONCE = 500, 1 << 30
+
+
+@dataclass(frozen=True)
+class Copy:
+    """What a run of `copy` did.
+
+    Attributes:
+        files, size: that it wrote, and their bytes.
+        artifacts: that are new in the copy.
+        faults: damage in the store, or on the way; what is damaged is not in the copy under its name.
+        strange: what lies in the store's folder, is no part of a store, and was not copied.
+    """
+
+    files: int
+    size: int
+    artifacts: int
+    faults: tuple[Fault, ...]
+    strange: tuple[Path, ...]
+
+
+def copy(source: Path, target: Path, kinds: Kinds, *, verify: bool = True, tell: Tell) -> Copy:
+    """Make `target` a copy of the store in `source`, or bring it up to date.
+
+    Args:
+        source: folder of a store.
+        target: an empty folder, one that does not exist, or an earlier copy.
+        kinds: name of each kind of artifact to its class.
+        verify: read what was copied again and compare it with its digests.
+        tell: told what is being done, how much of it is done, and of how much.
+
+    Raises:
+        StoreError: the source is no whole store; the target is something else, was changed by itself, is being copied to now, or
+            cannot be written (a full disk, for one). What was copied is kept, and the same command goes on.
+    """
+    source, target = source.resolve(), target.resolve()
+    refuse_nested(source, target)
+    try:
+        made = make_target(target, like=source)
+        with alone(target):
+            try:
+                earlier = Copied.read(target)
+                if earlier is None and any(target.iterdir()):
+                    raise StoreError(
+                        f"'{target}' is not empty, and no copy that `boxwright store copy` made; nothing was written. "
+                        f"Name a folder that is empty or does not exist."
+                    )
+                listing = list_store(source)
+                refuse_diverged(source, target, listing)
+                run = _Run(source, target, listing, kinds, tell, verify)
+                run.refuse_too_large()
+            except BaseException:
+                if made:
+                    target.rmdir()
+                raise
+            return run(earlier)
+    except (OSError, StoreError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if isinstance(cause, OSError):
+            raise StoreError(_stopped(source, target, cause)) from error
+        raise
+
+
+class _Run:
+    """One run of the copying."""
+
+    def __init__(self, source: Path, target: Path, listing: Listing, kinds: Kinds, tell: Tell, verify: bool) -> None:
+        self._source, self._target, self._listing, self._kinds = source, target, listing, kinds
+        self._tell, self._verify = tell, verify
+        self._store = Store(Folder(target))  # by its place: it is unfinished, and this is what finishes it
+        self._kept = Kept(self._store)
+        self._waiting = Unnamed(target)
+        self._files, self._done, self._artifacts = 0, 0, 0
+        self._missing = _missing(source, target, listing)
+        self._faults: list[Fault] = [
+            Fault(
+                f"'{link}' is a link; what it leads to is not copied.", f"put what it leads to in its place: '{link}'"
+            )
+            for link in listing.links
+        ]
+
+    def __call__(self, earlier: Copied | None) -> Copy:
+        trusted = earlier is None or earlier.verified
+        now = Copied(
+            str(self._source), time.time(), verified=self._verify and trusted,
+            verified_pictures=earlier.verified_pictures if earlier else 0,
+        )  # fmt: skip
+        if earlier is not None and earlier.finished is None:
+            _clear(self._target)
+        now.write(self._target)
+        for file in self._missing.files:
+            self._copy(file)
+        for key, content in self._missing.small.items():
+            self._write(key, content)
+        self._waiting.name()
+        for (kind, digest), parts in self._missing.artifacts.items():
+            self._artifact(kind, digest, parts)
+        for file in self._missing.journal:
+            self._copy(file)
+        self._waiting.name()
+        if self._verify:
+            now = self._read_again(now)
+        for history in self._listing.histories:
+            self._extend(history)
+        whole = replace(now, finished=time.time())
+        whole.write(self._target)
+        if self._verify and trusted:
+            self._faults += of_histories(Store(self._target))
+        elif self._verify:  # what an earlier run did not read again is read now
+            found = check(self._target, self._kinds, tell=self._tell)
+            self._faults += found.faults
+            replace(whole, verified=not found.faults).write(self._target)
+        return Copy(self._files, self._done, self._artifacts, tuple(self._faults), self._listing.strange)
+
+    def refuse_too_large(self) -> None:
+        """StoreError where the copy would not fit."""
+        free = shutil.disk_usage(self._target).free
+        if self._missing.size > free:
+            raise StoreError(
+                f"'{self._target}' has {_size(free)} left, and {_size(self._missing.size)} are to be copied; nothing was "
+                f"written. Make room or name a folder on another disk."
+            )
+
+    def _copy(self, file: File) -> bool:
+        """One file, up to the length that was listed; whether it is still there."""
+        try:
+            with (self._source / file.key).open("rb") as opened, self._fresh(file.key) as written:
+                _copy_bytes(opened.fileno(), written, file.size)
+                os.fchmod(written, os.fstat(opened.fileno()).st_mode & 0o777)
+                os.utime(written, ns=(file.mtime_ns, file.mtime_ns))
+        except FileNotFoundError:
+            if (self._source / file.key).exists():
+                raise
+            return False  # past its retention, or retired
+        self._count(file.size)
+        return True
+
+    def _write(self, key: str, content: bytes) -> None:
+        with self._fresh(key) as written:
+            os.write(written, content)
+            os.fchmod(written, _mode(self._source / key))
+        self._count(len(content))
+
+    @contextmanager
+    def _fresh(self, key: str) -> Iterator[int]:
+        """A file to fill that is to be named when the block ends well."""
+        path = self._target / key
+        self._folders(path.parent)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp")
+        try:
+            yield handle
+            size = os.fstat(handle).st_size
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(handle)
+        self._waiting.add(Path(temporary), path, size)
+
+    def _folders(self, folder: Path) -> None:
+        """The folder, and those above it in the copy, with the modes they have in the store."""
+        if folder.exists():
+            return
+        self._folders(folder.parent)
+        make_folders(present_fs(), folder)
+        original = self._source / folder.relative_to(self._target)
+        if original.is_dir():
+            folder.chmod(original.stat().st_mode & 0o777)
+
+    def _artifact(self, kind: str, digest: str, parts: list[File]) -> None:
+        """One artifact, under its name only once it is whole and, where asked for, loads."""
+        key = f"artifacts/{kind}/{digest}"
+        place = self._target / key
+        self._folders(place.parent)
+        folder = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{digest}."))
+        wrong: str | None = None
+        for file in parts:
+            inside = folder / Path(file.key).relative_to(key)
+            inside.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                shutil.copyfile(self._source / file.key, inside, follow_symlinks=False)
+                shutil.copymode(self._source / file.key, inside)
+            except FileNotFoundError:
+                if (self._source / file.key).exists():
+                    raise
+                wrong = f"'{self._source / file.key}' vanished while it was copied."
+            self._count(file.size)
+        if wrong is None and self._verify:
+            wrong = self._wrong_with(kind, digest, folder)
+        if wrong is not None:
+            self._put_aside(folder, kind, digest, wrong)
+            return
+        folder.chmod(0o755)
+        self._waiting.add(folder, place, sum(file.size for file in parts))
+        self._artifacts += 1
+
+    def _put_aside(self, folder: Path, kind: str, digest: str, wrong: str) -> None:
+        """Keep what is damaged beside its place, where the next run looks at the store's again."""
+        if not (self._source / "artifacts" / kind / digest).exists():
+            shutil.rmtree(folder)  # the store has retired it meanwhile
+            return
+        kept = folder.with_name(f".damaged-0-{digest}")
+        if kept.exists():
+            shutil.rmtree(kept)
+        folder.rename(kept)
+        self._faults.append(Fault(wrong, f"its copy is kept as '{kept}'; see `boxwright store check` of the store"))
+
+    def _wrong_with(self, kind: str, digest: str, folder: Path) -> str | None:
+        if kind not in self._kinds:
+            unknown = f"The {kind} {digest[:12]} is of a kind this version does not know; it was copied and not read."
+            self._faults.append(Fault(unknown, "pip install -U boxwright"))
+            return None
+        try:
+            artifact = self._store.load(folder, self._kinds[kind], digest=digest)
+            if self._kinds[kind].rows_in_table:
+                self._faults += self._kept.missing(artifact)
+        except InputError as error:
+            return f"{kind} {digest[:12]}: {error}"
+        return None
+
+    def _read_again(self, now: Copied) -> Copied:
+        """Hash the pictures that were not hashed in this copy before."""
+        count, faults = of_pictures(self._store, now.verified_pictures, self._tell)
+        self._faults += faults
+        for file in self._missing.journal:
+            path = self._target / file.key
+            if file.key.startswith("journal/pictures/") and path.exists() and digest_of_file(path) != path.name:
+                wrong = f"'{self._source / file.key}' has other bytes than its name, its digest, says."
+                self._faults.append(Fault(wrong, f"rm {shlex.quote(str(self._source / file.key))}"))
+        return now if faults else replace(now, verified_pictures=count)
+
+    def _extend(self, history: File) -> None:
+        """Add the lines that the copy's history lacks, under the lock that whoever writes a history takes."""
+        path = self._target / history.key
+        wanted = beginning(self._source / history.key, history.size)
+        self._folders(path.parent)
+        with path.open("ab+") as file:
+            os.fchmod(file.fileno(), _mode(self._source / history.key))
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            there = file.read()
+            if not wanted.startswith(there):
+                raise StoreError(moved_on(self._target, [path]))
+            if len(there) == len(wanted):
+                return
+            file.write(wanted[len(there) :])
+            file.flush()
+            os.fsync(file.fileno())
+        sync(path.parent)
+        self._count(len(wanted) - len(there))
+
+    def _count(self, size: int) -> None:
+        self._files += 1
+        self._done += size
+        self._tell("copy (MiB)", self._done // _MIB, max(self._missing.size // _MIB, 1))
+
+
+class Unnamed:
+    """Files and folders that are written and wait for the disk, and then for their names, some hundred at a time."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._pairs: list[tuple[Path, Path]] = []
+        self._size = 0
+
+    def add(self, temporary: Path, path: Path, size: int) -> None:
+        """One more that is written under a temporary name, with its bytes."""
+        self._pairs.append((temporary, path))
+        self._size += size
+        if len(self._pairs) >= _AT_ONCE or self._size >= _BYTES_AT_ONCE:
+            self.name()
+
+    def name(self) -> None:
+        """Wait for the disk; then give them their names, in the order in which they came."""
+        if self._pairs:
+            sync_all(self._target)
+            for temporary, path in self._pairs:
+                os.replace(temporary, path)
+            sync_all(self._target)
+        self._pairs, self._size = [], 0
+
+
+@dataclass(frozen=True)
+class _Missing:
+    """What a copy lacks.
+
+    Attributes:
+        files: of tables, in the order of writing.
+        small: of tables, key to content.
+        artifacts: (kind, digest) to files.
+        journal: segments that are new or have grown, and kept pictures.
+    """
+
+    files: list[File]
+    small: dict[str, bytes]
+    artifacts: dict[tuple[str, str], list[File]]
+    journal: list[File]
+
+    @property
+    def size(self) -> int:
+        """Bytes to write, histories left out."""
+        listed = [*self.files, *self.journal, *(file for parts in self.artifacts.values() for file in parts)]
+        return sum(file.size for file in listed) + sum(map(len, self.small.values()))
+
+
+def _missing(source: Path, target: Path, listing: Listing) -> _Missing:
+    files, small = [], {}
+    for table in reversed(listing.tables):  # pictures come before what refers to them
+        files += [file for file in table.files if not (target / file.key).exists()]
+        small |= {key: content for key, content in table.small.items() if not _holds(target / key, content)}
+    artifacts = {
+        (kind, digest): files_of_artifact(source, kind, digest)
+        for kind, digest in listing.artifacts
+        if not (target / "artifacts" / kind / digest).exists()
+    }
+    journal = [file for file in listing.journal if not _same(target / file.key, file)]
+    return _Missing(files, small, artifacts, journal)
+
+
+def _clear(target: Path) -> None:
+    """Delete what a stopped copying left under temporary names; nobody else writes to an unfinished copy."""
+    for path in target.rglob(".tmp*"):
+        path.unlink(missing_ok=True)
+    for path in left_over(target):
+        if not path.name.startswith(".damaged-"):
+            shutil.rmtree(path)
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode & 0o777
+    except FileNotFoundError:
+        return 0o644
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except FileNotFoundError:
+        return False
+
+
+def _same(path: Path, file: File) -> bool:
+    """Whether the copy has the file as it was listed."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return False
+    return (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns)
+
+
+def _copy_bytes(reading: int, writing: int, size: int) -> None:
+    """The first `size` bytes of a file, by the kernel where it can."""
+    left = size
+    while left > 0:
+        sent = os.sendfile(writing, reading, None, min(left, 64 * _MIB))
+        if sent == 0:
+            return  # it has become shorter: a torn end was cut off
+        left -= sent
+
+
+def _size(count: int) -> str:
+    return f"{count / (1 << 30):.1f} GiB" if count >= 1 << 30 else f"{count / _MIB:.1f} MiB"
+
+
+def _stopped(source: Path, target: Path, error: OSError) -> str:
+    again = f"boxwright store copy {shlex.quote(str(source))} {shlex.quote(str(target))}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"'{target}' has no room left. What was copied is kept; make room and run the same command again: {again}"
+        )
+    where = f" ('{error.filename}')" if error.filename else ""
+    return (
+        f"Copying to '{target}' stopped: {error.strerror or error}{where}. What was copied is kept; when that is mended, "
+        f"run the same command again: {again}"
+    )
