@@ -185,7 +185,7 @@ def _free_port() -> int:
 
 
 def _await_answer(port: int, body: Callable[[], bytes], log: Path) -> None:
-    until = time.monotonic() + 90
+    until = time.monotonic() + 300
     found: list[Asked] = []
     while time.monotonic() < until and not any(one.status == 200 for one in found):
         time.sleep(0.5)
