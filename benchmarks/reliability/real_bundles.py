@@ -17,6 +17,7 @@ from boxwright.artifacts import Bundle, Contract
 from boxwright.spec.spec import OutputClause
 from tests.tiny_bundles import BOXES_XYXY, _with_golden
 
+JUDGED_HW = (48, 64)  # of the images that `tests.tiny_bundles.keep_verdict` judges on; they are enlarged to the input
 INPUT_HW = (192, 256)
 
 
@@ -46,7 +47,7 @@ def real_bundle(
 def _network(scores: tuple[float, float], seed: int, widths: Sequence[int]) -> onnx.ModelProto:
     rng = np.random.default_rng(seed)
     constants: dict[str, np.ndarray] = {
-        "boxes_one": np.array([BOXES_XYXY], np.float32),
+        "boxes_one": np.array([BOXES_XYXY], np.float32) * (INPUT_HW[0] / JUDGED_HW[0]),
         "scores_one": np.array([[[scores[0], 0], [0, scores[1]]]], np.float32),
         "nothing": np.zeros((1, 1, 1), np.float32),
         "vector": np.array([-1, 1, 1], np.int64),

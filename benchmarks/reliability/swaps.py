@@ -70,7 +70,6 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     verdicts = [keep_verdict(store, bundle) for bundle in bundles]
     wrong = real_bundle(folder / "wrong", CLASSES[0], scores=SCORES[1], seed=99, widths=WIDTHS)
     of_wrong = keep_verdict(store, wrong)
-    _damage(store.folder(wrong.digest, kind="bundle") / "model.onnx")
     store.put(promote(verdicts[0]), name=ROLLOUT)
     bodies = [write_jpeg(rng.integers(0, 256, (192, 256, 3), np.uint8)) for _ in range(8)]
     arguments = ["--store", str(folder / "store"), "--journal", str(folder / "journal"), "--keep-pictures", "0"]
@@ -81,6 +80,9 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
             quiet = [moves.quiet()]
             flips = moves.swaps(options.rounds, options.fresh, rng)
             quiet.append(moves.quiet())
+            moves.pass_through(of_wrong)
+            before = len(clients.asked)
+            _damage(store.folder(wrong.digest, kind="bundle") / "model.onnx")
             failing = moves.failing(of_wrong, options.failing, server)
         memory = _memory(server.process.pid)
         metrics = server.ask("GET", "/metrics")[1].decode()
@@ -96,8 +98,8 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         "requests": len(clients.asked),
         "statuses": dict(Counter(one.status for one in clients.asked)),
         "not_2xx": sum(one.status != 200 for one in clients.asked),
-        "mixed": sum(_mixed(one, bundles, moves.releases) for one in answered),
-        "answered_by_the_failing_one": sum(one.digest == wrong.digest for one in answered),
+        "mixed": sum(_mixed(one, [*bundles, wrong], moves.releases) for one in answered),
+        "answered_by_the_failing_one": sum(one.digest == wrong.digest for one in clients.asked[before:]),
         "lost": sum(recorded.get(one.answer["event_id"]) != one.digest for one in answered),
         "rollbacks": len(warm), "loads": len(loaded),
         "rollback_flip_s": {"p50": percentile(warm_s, 0.5), "p99": percentile(warm_s, 0.99), "max": max(warm_s, default=None)},
@@ -143,6 +145,11 @@ class _Moves:
                 wanted = rollback(current)
             flips.append({"loaded": loaded, **self._move(wanted)})
         return flips
+
+    def pass_through(self, verdict: Verdict) -> None:
+        """Let a bundle answer once, so that its evidence held, and two others after it, so that it is no longer loaded."""
+        for one in (verdict, *[v for v in self._verdicts if v.bundle != self.rollout.primary][:2]):
+            self._move(promote(one, current=self.rollout))
 
     def failing(self, verdict: Verdict, rounds: int, server: Served) -> dict[str, Any]:
         """Move to a bundle that was judged and is damaged by now, and back, until each move was noticed."""
@@ -197,7 +204,8 @@ def _mixed(one: Asked, bundles: list[Bundle], releases: dict[str, str]) -> bool:
     if position is None or one.answer["model"]["bundle"] != one.digest or releases.get(one.release) != one.digest:
         return True
     found = [(d["class_name"], round(d["score"], 3)) for d in one.answer["detections"]]
-    return found != sorted(zip(CLASSES[position], SCORES[position], strict=True), key=lambda pair: -pair[1])
+    names, scores = [*CLASSES, CLASSES[0]][position], [*SCORES, SCORES[1]][position]
+    return found != sorted(zip(names, scores, strict=True), key=lambda pair: -pair[1])
 
 
 def _during(answered: list[Asked], flips: list[dict[str, Any]]) -> list[float]:

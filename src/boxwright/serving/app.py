@@ -26,7 +26,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from boxwright.errors import OutputError
 from boxwright.inference import Detector
 from boxwright.serving.admission import Admission
 from boxwright.serving.answer import Answering, Question, answers_anyway
@@ -174,14 +173,6 @@ class Server:
             if isinstance(refusal, DeadlineExceeded):
                 self._work_meters.deadline_exceeded.labels(refusal.stage).inc()
             response = refusal.response(request.state.request_id)
-        except OutputError as error:
-            self.meters.invalid_output.labels(error.kind).inc()
-            note(
-                "invalid_output",
-                {"kind": error.kind, "reason": error, "bundle": served.digest if served else ""},
-                level="error",
-            )
-            response = Refusal(500, "the model's output breaks its contract").response(request.state.request_id)
         except ClientDisconnect:
             response = Response(status_code=499)
         except Exception:
