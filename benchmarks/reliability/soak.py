@@ -126,10 +126,10 @@ def _slope(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.polyfit(x, y, 1)[0]) if len(x) > 1 else float("nan")
 
 
-def _interval(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> list[float]:
-    """Of the slope: residuals drawn again in blocks, because neighbouring samples are alike."""
+def _interval(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> list[float] | None:
+    """Of the slope: residuals drawn again in blocks, because neighbouring samples are alike. None: too few samples."""
     if len(x) < 2 * BLOCK:
-        return [float("nan")] * 2
+        return None
     line = np.poly1d(np.polyfit(x, y, 1))(x)
     starts = np.arange(len(x) - BLOCK + 1)
     slopes = []
