@@ -178,12 +178,13 @@ def test_refusals_reach_the_client_and_are_not_journaled(client: TestClient) -> 
 def test_a_token_beyond_ascii_is_read_in_either_encoding(tmp_path: Path) -> None:
     from boxwright.serving import Journal
     from boxwright.serving.app import Server
+    from boxwright.serving.callers import token_digest
     from boxwright.serving.limits import Limits
     from boxwright.serving.slot import Slot
 
     bundle = tiny_bundle(tmp_path / "bundle")
     slot = Slot(lambda: bundle.digest, lambda _digest: bundle, on_failure=pytest.fail)
-    limits = Limits(token="schlüssel-für-die-halle")
+    limits = Limits(token_digests=(token_digest("schlüssel-für-die-halle"),))
     with TestClient(Server(slot, Journal(tmp_path / "journal"), limits).app()) as client:
         for data, status in (("Bearer schlüssel-für-die-halle".encode(), 200), ("Bearer schlüssel-für-die-halle".encode("latin-1"), 200),
                              (b"Bearer schluessel", 401)):  # fmt: skip

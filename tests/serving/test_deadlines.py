@@ -40,6 +40,7 @@ EXCEEDED = 'boxwright_deadline_exceeded_total{stage="%s"}'
         ({"X_Request_Timeout_Ms": ""}, 400),
         ({"X_Request_Timeout_Ms": "-1"}, 400),
         ({"X_Request_Timeout_Ms": "٣"}, 400),
+        ({"X_Request_Timeout": "5000"}, 400),
         ({"grpc_timeout": "5"}, 400),
         ({"grpc_timeout": "5s"}, 400),
         ({"grpc_timeout": "123456789m"}, 400),

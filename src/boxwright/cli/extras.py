@@ -17,7 +17,7 @@ from boxwright.errors import InputError
 EXTRAS: Mapping[str, Mapping[str, str]] = {
     "data": {"pylance": "lance"},
     "train": {"torch": "torch", "onnx": "onnx", "onnxscript": "onnxscript", "safetensors": "safetensors", "scipy": "scipy"},
-    "serve": {"starlette": "starlette", "uvicorn": "uvicorn", "prometheus-client": "prometheus_client"},
+    "serve": {"starlette": "starlette", "uvicorn": "uvicorn", "httptools": "httptools", "prometheus-client": "prometheus_client"},
     "datumaro": {"datumaro": "datumaro"},
 }  # fmt: skip
 """Extra to its packages, each with the module it brings; as in pyproject.toml."""

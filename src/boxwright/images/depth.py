@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from boxwright.errors import PictureError
+from boxwright.images.large import by_strips
 
 MOST_BITS = 32
 _ALPHA_GROUND = 128
@@ -48,10 +49,15 @@ def to_rgb(image: Image.Image, data: bytes, *, bit_depth: int | None) -> NDArray
     if bits > 8 and bit_depth is not None:
         return _deep_colour(image, data, bit_depth)
     if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        ground = Image.new("RGBA", rgba.size, (_ALPHA_GROUND,) * 3 + (255,))
-        return np.asarray(Image.alpha_composite(ground, rgba).convert("RGB"))
-    return np.asarray(image.convert("RGB"))
+        return by_strips(image, on_grey)
+    return by_strips(image, lambda strip: strip if strip.mode == "RGB" else strip.convert("RGB"))
+
+
+def on_grey(image: Image.Image) -> Image.Image:
+    """An image with transparency laid on mid grey, as RGB."""
+    rgba = image.convert("RGBA")
+    ground = Image.new("RGBA", rgba.size, (_ALPHA_GROUND,) * 3 + (255,))
+    return Image.alpha_composite(ground, rgba).convert("RGB")
 
 
 def _grey(grey: NDArray, bits: int, bit_depth: int | None) -> NDArray[np.uint8]:

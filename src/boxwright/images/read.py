@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from boxwright.errors import InputError, PictureError
-from boxwright.images.depth import MOST_BITS, sample_bits, to_rgb
+from boxwright.images.depth import MOST_BITS, on_grey, sample_bits, to_rgb
 from boxwright.images.frames import count_frames
 from boxwright.images.jpeg import decode_jpeg
-from boxwright.images.whole import check_png, check_png_rows, check_tiff, without_damaged_notes
+from boxwright.images.large import by_strips, decode_large
+from boxwright.images.whole import check_png, check_png_rows, check_tiff, has_notes_after_pixels, without_damaged_notes
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM")
 MAX_PIXELS = 64_000_000
@@ -64,7 +65,7 @@ def read_header(data: bytes, *, name: str = "picture", max_pixels: int = MAX_PIX
         PictureError: empty, not a picture of a known format, or more pixels than `max_pixels`.
     """
     with _open(data, name, max_pixels) as image:
-        return replace(_header(image), bits=sample_bits(image, data), frames=count_frames(image))
+        return replace(_header(image, data), bits=sample_bits(image, data), frames=count_frames(image))
 
 
 def read_picture(
@@ -90,7 +91,7 @@ def read_picture(
     if bit_depth is not None and not 1 <= bit_depth <= MOST_BITS:
         raise InputError(f"A bit depth is a whole number from 1 to {MOST_BITS}; found {bit_depth}.")
     with _open(data, name, max_pixels) as image:
-        header = _header(image)
+        header = _header(image, data)
         if one_frame and (frames := count_frames(image)) > 1:
             raise PictureError(
                 f"'{name}' has {frames} frames, expected one picture; write each frame as a file of its own.",
@@ -158,9 +159,13 @@ def _unclear(name: str, error: PictureError) -> PictureError:
     return PictureError(f"'{name}' was not decoded: {error}.", reason=error.reason)
 
 
-def _header(image: Image.Image) -> PictureHeader:
+def _header(image: Image.Image, data: bytes) -> PictureHeader:
     try:
-        orientation = int(image.getexif().get(_ORIENTATION_TAG, 1))
+        if image.format == "PNG" and not has_notes_after_pixels(data):
+            exif = Image.Image.getexif(image)  # PNG's own would decode all pixels to see what stands behind them
+        else:
+            exif = image.getexif()
+        orientation = int(exif.get(_ORIENTATION_TAG, 1))
     except Exception:
         orientation = 1
     if image.format == "TIFF" or not 1 <= orientation <= 8:
@@ -184,6 +189,10 @@ def _decode(data: bytes, image: Image.Image, bit_depth: int | None) -> NDArray[n
         check_tiff(image, data)
     elif image.format == "PPM" and _decoder(image) != "raw":
         bit_depth = None  # the file's own maxval says its range, and Pillow scales by it
+    if (pixels := decode_large(data, image)) is not None:
+        if image.format == "PNG":
+            check_png_rows(data, pixels[-2:])
+        return pixels if pixels.shape[2] == 3 else by_strips(Image.fromarray(pixels), on_grey)
     image.load()
     if image.format == "PNG":
         check_png_rows(data, np.asarray(image.crop((0, max(0, image.height - 2), image.width, image.height))))
@@ -197,7 +206,8 @@ def _decoder(image: Image.Image) -> str:
 
 def _by_pillow(image: Image.Image, *, checked: bool) -> NDArray[np.uint8]:
     """A JPEG of odd sampling or in CMYK; Pillow does not tell of damage, so a last block that is filled is taken for it."""
-    pixels = np.asarray(image.convert("RGB"))
+    image.load()
+    pixels = by_strips(image, lambda strip: strip.convert("RGB"))
     if not checked and (pixels[-8:, -8:] == _FILL).all():
         raise PictureError("its last block is empty, as where a file was cut", reason="damaged")
     return pixels

@@ -21,6 +21,7 @@ _COMPRESSION, _JPEG, _JPEG_TABLES = 259, 7, 347
 _ODD_SAMPLING = "Could not determine subsampling"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of PNG's colour types
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_NOTES = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")
 _STEP = 1 << 20
 
 
@@ -45,6 +46,16 @@ def without_damaged_notes(data: bytes) -> bytes:
         if not _is_beside(kind) or zlib.crc32(whole[4:-4]) == int.from_bytes(whole[-4:], "big"):
             kept.append(whole)
     return b"".join(kept)
+
+
+def has_notes_after_pixels(data: bytes) -> bool:
+    """Whether a PNG has EXIF or text, which may say how it is turned, behind its first chunk of pixels."""
+    pixels = False
+    for kind, *_ in png_chunks(data):
+        pixels |= kind == b"IDAT"
+        if pixels and kind in _NOTES:
+            return True
+    return False
 
 
 def _is_beside(kind: bytes) -> bool:

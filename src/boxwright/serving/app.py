@@ -28,7 +28,7 @@ from starlette.routing import Route
 from boxwright.serving.admission import Admission
 from boxwright.serving.answer import Answering, Question, answers_anyway
 from boxwright.serving.asked import read_asked
-from boxwright.serving.body import read_body
+from boxwright.serving.body import Bodies
 from boxwright.serving.callers import check_caller
 from boxwright.serving.client import watched
 from boxwright.serving.deadline import Deadline, DeadlineExceeded, said_seconds
@@ -49,6 +49,7 @@ class Server:
     def __init__(self, slot: Slot, journal: Journal, limits: Limits) -> None:
         self._slot, self._journal, self._limits = slot, journal, limits
         self.meters = Meters()
+        self._bodies = Bodies(limits, self.meters.registry)
         self._work_meters = WorkMeters(self.meters.registry)
         self._admission = Admission(limits, self._work_meters)
         self._answering = Answering(journal, limits, self.meters, self._work_meters)
@@ -65,6 +66,10 @@ class Server:
         ]
         return Starlette(routes=routes, lifespan=self._lifespan)
 
+    def drain(self) -> None:
+        """Say 503 to the readiness probe from now on; requests are answered as before."""
+        self._draining = True
+
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         await asyncio.get_running_loop().run_in_executor(None, self._slot.follow)
@@ -72,7 +77,7 @@ class Server:
         yield
         self._draining = True
         following.cancel()
-        self._admission.close()
+        await asyncio.to_thread(self._admission.close)
         self._journal.close()
 
     async def _follow(self) -> None:
@@ -97,7 +102,8 @@ class Server:
         request_id = uuid.uuid4().hex
         timings = Timings(time.perf_counter())
         try:
-            response = await self._answer(request, request_id, timings)
+            with self._bodies.held(request):
+                response = await self._answer(request, request_id, timings)
         except Refusal as refusal:
             if isinstance(refusal, DeadlineExceeded):
                 self._work_meters.deadline_exceeded.labels(refusal.stage).inc()
@@ -116,10 +122,10 @@ class Server:
     async def _answer(self, request: Request, request_id: str, timings: Timings) -> Response:
         check_caller(request, self._limits)
         detector = self._slot.detector
-        if detector is None or self._draining:
+        if detector is None:
             raise Refusal(503, "no bundle is ready to answer", {"Retry-After": "1"})
         said = said_seconds(request)
-        data = await read_body(request, self._limits)
+        data = await self._bodies.read(request)
         timings.lap("body")
         ends = time.perf_counter() + self._limits.deadline_seconds if said is None else timings.begin + said
         deadline = Deadline(ends)

@@ -60,7 +60,7 @@ def read_asked(request: Request, thresholds: Mapping[str, Mapping[str, Any]], *,
     headers = _headers(request)
     query = [(_text(k), _text(v)) for k, v in _pairs(request.scope["query_string"])]
     _check_content(headers)
-    _check_headers(headers, ("file-name", *conditions))
+    _check_headers(headers, ("file-name", "request-timeout-ms", *conditions))
     _check_query(query, sorted({"min_score", "name", *conditions, *known}))
     said = {name: _condition(name, headers, query, thresholds.get(name, {})) for name in conditions}
     file_name = _one("the file name", [*_of(headers, "x-file-name"), *_of(query, "name")])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
+import socket
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import uvicorn
@@ -11,11 +15,15 @@ import uvicorn
 from boxwright.artifacts import Bundle
 from boxwright.errors import ServingError
 from boxwright.serving.app import Server
+from boxwright.serving.callers import Callers
+from boxwright.serving.connections import OVERFLOW, Connections
 from boxwright.serving.journal import Journal
 from boxwright.serving.limits import Limits
+from boxwright.serving.protocol import BoundedProtocol
 from boxwright.serving.slot import Slot
+from boxwright.serving.stopping import ACCEPTED_AT_ONCE, Serving, StopSignals, leave, leave_later, stay
 
-_DRAIN_SECONDS = 25
+_OTHER_FILES = 128  # descriptors for what is no connection: journal, images, models, threads' pipes
 
 
 def run(
@@ -35,18 +43,52 @@ def run(
         wanted: digest of the bundle that should answer; asked again and again.
         load: digest to bundle.
         journal: folder of the journal.
-        host, port: where to listen.
+        host, port: where to listen; 0 for a free port.
         limits: what is taken on.
         flush_to_disk: wait for the disk at every record.
-        tell: where sentences about failures go.
+        tell: where sentences about the start, failures and the end go.
 
     Raises:
-        ServingError: a host beyond this machine without a token, or no bundle can be loaded.
+        ServingError: a host beyond this machine without a token, an address that cannot be listened on, or no bundle can be
+            loaded.
     """
-    if limits.token is None and not _is_loopback(host):
+    if not limits.token_digests and not _is_loopback(host):
         raise ServingError(
             f"Listening on '{host}' lets others in; give a token (`--token-file`), or listen on 127.0.0.1."
         )
+    with StopSignals() as signals:
+        sockets = _bind(host, port)
+        try:
+            _run(
+                wanted,
+                load,
+                signals,
+                sockets,
+                journal=journal,
+                host=host,
+                limits=limits,
+                flush=flush_to_disk,
+                tell=tell,
+            )
+        except OSError as error:
+            raise _cannot_listen(host, port, error) from error
+        finally:
+            for one in sockets:
+                one.close()
+
+
+def _run(
+    wanted: Callable[[], str],
+    load: Callable[[str], Bundle],
+    signals: StopSignals,
+    sockets: list[socket.socket],
+    *,
+    journal: Path,
+    host: str,
+    limits: Limits,
+    flush: bool,
+    tell: Callable[[str], None],
+) -> None:
     failures: list[str] = []
 
     def note(sentence: str) -> None:
@@ -54,15 +96,106 @@ def run(
         tell(sentence)
 
     slot = Slot(wanted, load, on_failure=note)
-    slot.follow()
+    _load_first(slot, signals)
     if slot.detector is None:
         raise ServingError(f"No bundle can answer: {failures[-1] if failures else 'none is wanted'}")
-    server = Server(slot, Journal(journal, flush_to_disk=flush_to_disk), limits)
+    limits = replace(limits, connections=_connections(limits.connections, tell))
+    server = Server(slot, Journal(journal, flush_to_disk=flush), limits)
+    connections = Connections(limits, server.meters.registry)
+
+    def stop() -> None:
+        connections.draining = True
+        server.drain()
+
+    def serving(port: int) -> None:
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        tell(f"serving on {address}; ask it: curl --data-binary @image.jpg {address}/v1/detect")
+
+    signals.on_asked = stop
+    if signals.asked:
+        leave()
     config = uvicorn.Config(
-        server.app(), host=host, port=port, log_level="warning", access_log=False, timeout_keep_alive=65,
-        timeout_graceful_shutdown=_DRAIN_SECONDS, server_header=False,
+        Callers(server.app(), limits, host=host, registry=server.meters.registry),
+        http=functools.partial(BoundedProtocol, connections=connections),  # type: ignore[arg-type]
+        loop="asyncio", ws="none", lifespan="on", interface="asgi3", backlog=ACCEPTED_AT_ONCE, log_level="warning", access_log=False,
+        server_header=False, proxy_headers=bool(limits.trusted_proxies), forwarded_allow_ips=list(limits.trusted_proxies),
     )  # fmt: skip
-    uvicorn.Server(config).run()
+    serve = Serving(config, signals=signals, connections=connections, limits=limits, on_serving=serving, tell=tell)
+    try:
+        serve.run(sockets)
+    except SystemExit as error:
+        raise ServingError("The server could not start; the reason is above.") from error
+    stay()
+    if signals.asked and threading.current_thread() is threading.main_thread():
+        leave_later()  # a worker that hangs would be waited for at the end of the process
+
+
+def _load_first(slot: Slot, signals: StopSignals) -> None:
+    """Load the first bundle, in a thread of its own so that a signal ends it at once."""
+    loading = threading.Thread(target=slot.follow, name="load", daemon=True)
+    loading.start()
+    while loading.is_alive():
+        loading.join(0.05)
+        if signals.asked:
+            leave()
+
+
+def _bind(host: str, port: int) -> list[socket.socket]:
+    """Sockets on every address of the host, bound but not yet listening: a port in use is found before a bundle is loaded."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise _cannot_listen(host, port, error) from error
+    bound: list[socket.socket] = []
+    failed: OSError | None = None
+    for family, kind, protocol, _, address in dict.fromkeys(found):
+        try:
+            one = socket.socket(family, kind, protocol)
+        except OSError as error:  # a system without IPv6
+            failed = error
+            continue
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            one.bind((address[0], port, *address[2:]))
+        except OSError as error:
+            one.close()
+            failed = error
+            continue
+        port = one.getsockname()[1]
+        bound.append(one)
+    if not bound:
+        raise _cannot_listen(host, port, failed) from failed
+    return bound
+
+
+def _cannot_listen(host: str, port: int, error: OSError | None) -> ServingError:
+    reason = (error.strerror if error else None) or str(error)
+    return ServingError(
+        f"Cannot listen on {host}:{port}: {reason}. Stop what uses this port (`ss -ltnp 'sport = :{port}'` names it), or choose "
+        f"another with --port."
+    )
+
+
+def _connections(wanted: int, tell: Callable[[str], None]) -> int:
+    """How many connections the limit on open files allows; raised as far as this process may raise it."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return wanted
+    needed = wanted + OVERFLOW + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return wanted
+    allowed = max(1, soft - OVERFLOW - _OTHER_FILES)
+    tell(
+        f"warning: at most {allowed} connections instead of {wanted}, because only {soft} files may be open (ulimit -n)"
+    )
+    return allowed
 
 
 def _is_loopback(host: str) -> bool:
