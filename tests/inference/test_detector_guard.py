@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from boxwright.artifacts import Bundle
+from boxwright.cli.main import run
 from boxwright.errors import ModelError, OutputError, StoreError, TimeExceeded
 from boxwright.graphs import Limits
 from boxwright.inference import Detector, predict
@@ -54,11 +55,14 @@ def test_a_model_that_misbehaves_is_not_loaded(tmp_path: Path, name: str) -> Non
     assert refused.value.reason in CRAFTED[name].reasons
 
 
-def test_nothing_can_be_shown_for_a_model_that_answers_nan(tmp_path: Path) -> None:
-    """Without predictions there is no report, no verdict, and no name that moves."""
+def test_promote_refuses_a_model_that_answers_nan_and_nothing_moves(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     store = Store(tmp_path / "store")
-    with pytest.raises(ModelError, match="expected finite scores, found nan"):
-        keep_verdict(store, bundle_of(tmp_path / "b", CRAFTED["score-nan"].make("")))
+    bundle = bundle_of(tmp_path / "b", CRAFTED["score-nan"].make(""))
+    keep_verdict(store, bundle, answered_by=tiny_bundle(tmp_path / "good"))
+    assert run(["promote", f"verdict/{bundle.digest[:8]}", "--store", str(tmp_path / "store")]) == 2
+    assert "expected finite scores, found nan" in capsys.readouterr().err
     assert store.history("rollout") == []
 
 
