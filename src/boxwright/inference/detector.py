@@ -29,6 +29,7 @@ from boxwright.inference.session import Session
 from boxwright.inference.thresholds import Thresholds
 
 MAX_MODEL_BYTES = 2_000_000_000  # protobuf's own limit is 2 GiB
+MAX_SIDE_PX = 8192
 MAX_GOLDEN_BYTES = 1 << 28
 RUN_SECONDS = 60.0  # no picture takes a detector that long; a graph that loops for ever would
 GOLDEN_IOU = 0.98
@@ -72,6 +73,7 @@ class Detector:
         self._seconds = seconds
         self._thresholds = Thresholds(bundle.contract)
         self._calibration = None if raw_scores else bundle.contract.calibration
+        self._check_input_size()
         golden = self._placed_golden() if check_golden else {}
         self._session = self._open([picture for picture, *_ in golden.values()], threads, limits)
         for name, (picture, placement, wanted) in golden.items():
@@ -143,6 +145,16 @@ class Detector:
 
     def _calibrated(self, detections: Detections) -> Detections:
         return calibrated(detections, self._calibration, class_names=self.contract.class_names)
+
+    def _check_input_size(self) -> None:
+        """Every picture is laid into an input of the contract's size before the model is asked; it must be a size one can make."""
+        if not all(1 <= side <= MAX_SIDE_PX for side in self.contract.input_hw):
+            height, width = self.contract.input_hw
+            raise ModelError(
+                f"The contract of bundle {self.bundle.digest[:12]} says that its input is {height} by {width} pixels; "
+                f"expected sides of 1 to {MAX_SIDE_PX}.",
+                reason="size",
+            )
 
     def _open(self, test_pictures: Sequence[NDArray[np.uint8]], threads: int, limits: Limits | None) -> Session:
         """The session, of a model that has passed the tests in a child process."""

@@ -24,6 +24,7 @@ OVERFLOW = 64
 """Connections beyond the bound that are told so; more are closed without a word."""
 
 _LOOK_SECONDS = 0.5
+_RANK_SECONDS = 0.25
 _LOG_SECONDS = 60.0
 
 
@@ -67,6 +68,8 @@ class Connections:
         self._open: dict[Waiting, None] = {}
         self._per_address: Count[str] = Count()
         self._looking: asyncio.TimerHandle | None = None
+        self._longest_last: list[Waiting] = []
+        self._ranked_at = float("-inf")
         gauge = Gauge("boxwright_connections", "Open connections.", registry=registry)
         gauge.set_function(lambda: len(self._open))
         self._closed = Counter(
@@ -131,14 +134,20 @@ class Connections:
             self._look_again()
 
     def _make_room(self, now: float) -> bool:
-        """Close the one that has waited longest; False where none waits."""
-        waiting = [
-            (since, connection) for connection in self._open if (since := connection.waits_since(now)) is not None
-        ]
-        if not waiting:
-            return False
-        min(waiting, key=lambda pair: pair[0])[1].drop("made_room")
-        return True
+        """Close the one that has waited longest; False where none waits. One look serves many newcomers."""
+        if now - self._ranked_at > _RANK_SECONDS:
+            self._ranked_at = now
+            waiting = [
+                (since, connection) for connection in self._open if (since := connection.waits_since(now)) is not None
+            ]
+            waiting.sort(key=lambda pair: pair[0], reverse=True)
+            self._longest_last = [connection for _, connection in waiting]
+        while self._longest_last:
+            connection = self._longest_last.pop()
+            if connection in self._open and connection.waits_since(now) is not None:
+                connection.drop("made_room")
+                return True
+        return False
 
     def _look_again(self) -> None:
         self._looking = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)

@@ -14,7 +14,6 @@ What is added to it:
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
 import uuid
 from typing import Any
@@ -73,6 +72,7 @@ class BoundedProtocol(HttpToolsProtocol):
         connections: Connections,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.app = self._through
         self._account, self._limits = connections, connections.limits
         self.address = ""
         self._raw: asyncio.Transport
@@ -96,12 +96,12 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._raw = transport
         if hasattr(transport, "max_size"):
-            transport.max_size = READ_BYTES
+            setattr(transport, "max_size", READ_BYTES)  # noqa: B010  # of asyncio's transports on sockets
         self._door = _Transport(transport, self.linger)
         super().connection_made(self._door)  # type: ignore[arg-type]
         self.address = self.client[0] if self.client else ""
-        self._head_since = self.loop.time()
-        if reason := self._account.enter(self, self._head_since):
+        self._head_since = now = self.loop.time()
+        if reason := self._account.enter(self, now):
             self._account.count(reason, self)
             self._say(503, "too many connections are open; try again")
             self.linger()
@@ -218,6 +218,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_since, self._head_size, self._framing, self._in_body = None, 0, 0, True
         self._body_since = self.loop.time()
         super().on_headers_complete()
+        if not self._answering():  # else it waits in the pipeline
+            self._active = self.cycle
 
     def _check_head(self, version: str) -> None:
         """What the parser lets pass and this server does not read; also how much body will come."""
@@ -280,19 +282,17 @@ class BoundedProtocol(HttpToolsProtocol):
 
     # Answers
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._active = cycle
-        super()._start_asgi_task(cycle, functools.partial(self._through, cycle, app))
-
-    async def _through(self, cycle: RequestResponseCycle, app: Any, scope: Any, receive: Any, send: Any) -> None:
+    async def _through(self, scope: Any, receive: Any, send: Any) -> None:
         """The application, except that some answers are the connection's last."""
+        cycle = self._active
+        assert cycle is not None
 
         async def sending(message: Any) -> None:
             if message["type"] == "http.response.start" and cycle.keep_alive and self._is_last(cycle):
                 message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
             await send(message)
 
-        await app(scope, receive, sending)
+        await self.config.loaded_app(scope, receive, sending)
 
     def _is_last(self, cycle: RequestResponseCycle) -> bool:
         stopping = (
@@ -306,7 +306,10 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+            self._active, app = self.pipeline.pop()
+            task = self.loop.create_task(self._active.run_asgi(app))
+            task.add_done_callback(self.tasks.discard)
+            self.tasks.add(task)
         if self._at < len(self._held):
             self._parse()
         if self._answering() or self._door.is_closing():
