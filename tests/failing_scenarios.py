@@ -19,8 +19,8 @@ from boxwright.errors import ServingError, StoreError
 from boxwright.lifecycle.releasing import release, take_back
 from boxwright.lifecycle.review_log import entries, note
 from boxwright.lifecycle.reviewing import export_queue
-from boxwright.lifecycle.stages import current_rollout
-from boxwright.serving import Journal
+from boxwright.lifecycle.stages import ROLLOUT, current_rollout
+from boxwright.serving import Journal, promote, rollback
 from boxwright.store import Store, digest_of_bytes, using
 from tests.disks import Failing, positions
 from tests.serving.journals import account, answer, numbers
@@ -94,34 +94,51 @@ def names_scenario(folder: Path, **options: Any) -> int:
     return positions(once, **options)
 
 
-def rollout_scenario(folder: Path, **options: Any) -> int:
-    """A bundle is promoted, and taken back again."""
+def rollout_scenario(folder: Path, *, by_the_door: bool = True, **options: Any) -> int:
+    """A bundle is promoted, and taken back again.
+
+    With `by_the_door` False only the rollout is put under its name, as `release` and `take_back` do once they have judged again.
+    """
     bundles = [tiny_bundle(folder / name, scores=scores) for name, scores in (("a", (0.9, 0.6)), ("b", (0.8, 0.7)))]
     root = folder / "store"
     one, other = (keep_verdict(Store(root), bundle) for bundle in bundles)
     release(Store(root), one, reason="first")
 
+    def put(wanted: Rollout) -> None:
+        before = current_rollout(Store(root))
+        Store(root).put(wanted, name=ROLLOUT, reason="next", expected=before.digest if before else None)
+
     def primary() -> str:
-        rollout = current_rollout(Store(root))
-        assert rollout is not None
-        return rollout.primary
+        return _present(root).primary
 
     def forth(disk: Failing) -> None:
         before = primary()
         wanted = other if before == bundles[0].digest else one
         with using(disk):
-            failed = fails(lambda: release(Store(root), wanted, reason="next"))
+            if by_the_door:
+                failed = fails(lambda: release(Store(root), wanted, reason="next"))
+            else:
+                failed = fails(lambda: put(promote(wanted, current=current_rollout(Store(root)))))
         assert primary() == wanted.bundle or (failed and primary() == before)
         all_artifacts_are_whole(Store(root))
 
     def back(disk: Failing) -> None:
         before = primary()
         with using(disk):
-            failed = fails(lambda: take_back(Store(root), reason="back"))
+            if by_the_door:
+                failed = fails(lambda: take_back(Store(root), reason="back"))
+            else:
+                failed = fails(lambda: put(rollback(_present(root))))
         assert primary() != before or failed
         all_artifacts_are_whole(Store(root))
 
     return positions(forth, **options) + positions(back, **options)
+
+
+def _present(root: Path) -> Rollout:
+    rollout = current_rollout(Store(root))
+    assert rollout is not None
+    return rollout
 
 
 def queue_scenario(folder: Path, *, form: str = "coco", **options: Any) -> int:

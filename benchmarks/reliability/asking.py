@@ -70,15 +70,23 @@ class Connection:
 
 
 async def closed_loop(
-    port: int, body: Callable[[], bytes], *, clients: int, seconds: float, path: str = "/v1/detect"
+    port: int,
+    body: Callable[[], bytes],
+    *,
+    clients: int,
+    seconds: float,
+    path: str = "/v1/detect",
+    patience: float = 0.0,
 ) -> list[Asked]:
-    """Clients that ask again as soon as they are answered."""
+    """Clients that ask again as soon as they are answered, or `patience` seconds after a refusal."""
     until, asked = time.perf_counter() + seconds, []
 
     async def client() -> None:
         connection = Connection(port)
         while time.perf_counter() < until:
             asked.append(await connection.ask(path, body(), time.perf_counter()))
+            if asked[-1].retry_after:
+                await asyncio.sleep(patience)
         connection.close()
 
     await asyncio.gather(*(client() for _ in range(clients)))

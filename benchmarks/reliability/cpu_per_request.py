@@ -40,7 +40,7 @@ from boxwright.artifacts import Bundle
 from boxwright.inference import Detector
 from boxwright.store import Store
 from tests.lifecycle.servers import served
-from tests.tiny_bundles import keep_verdict
+from tests.tiny_bundles import keep_verdict, tiny_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS, PEERS = Path(__file__).parent / "results", ROOT / "build" / "serving_peers"
@@ -70,7 +70,7 @@ def measure(folder: Path, widths: tuple[int, ...], options: argparse.Namespace) 
     """One network: every server is started once, and asked in turn."""
     store = Store(folder / "store")
     bundle = real_bundle(folder / "bundle", ("carton", "pouch"), scores=(0.9, 0.6), seed=SEED, widths=widths)
-    keep_verdict(store, bundle)
+    keep_verdict(store, bundle, answered_by=tiny_bundle(folder / "tiny"))
     images, rows = scenes(16, seed=SEED), []
     detector = Detector(store.get(bundle.digest, Bundle))
     with contextlib.ExitStack() as stack:
@@ -185,7 +185,7 @@ def _free_port() -> int:
 
 
 def _await_answer(port: int, body: Callable[[], bytes], log: Path) -> None:
-    until = time.monotonic() + 90
+    until = time.monotonic() + 300
     found: list[Asked] = []
     while time.monotonic() < until and not any(one.status == 200 for one in found):
         time.sleep(0.5)

@@ -189,9 +189,9 @@ def request(folder: Path) -> Target:
 
     opened = asking(tiny_bundle(folder / "bundle"), folder / "journal")
     client = opened.__enter__()
-    app = client.app
+    app, kept_open = client.app, [opened]
     body = jpeg()
-    head = b"POST /v1/detect?camera=a&min_score=0.5\nhost: 127.0.0.1\ncontent-type: image/jpeg\nx-camera: line 3\nx-file-name: a.jpg\n\n"
+    head = b"POST /v1/detect?camera=a&min_score=0.5\nhost: 127.0.0.1\ncontent-type: image/jpeg\nx-file-name: a.jpg\n\n"
     seeds = [
         head + body,
         b"GET /v1/model\nhost: 127.0.0.1\n\n",
@@ -227,6 +227,7 @@ def request(folder: Path) -> Target:
             "raw_path": path, "query_string": query, "headers": [(k.lower(), v) for k, v in headers], "scheme": "http", "root_path": "",
             "client": ("127.0.0.1", 5), "server": ("127.0.0.1", 80), "state": {}, "asgi": {"version": "3.0"},
         }  # fmt: skip
+        assert kept_open and client.portal is not None
         code = client.portal.call(ask, scope, sent)
         if not 200 <= code < 500 and code != 503:
             raise AssertionError(f"the server answered {code}")

@@ -3,7 +3,7 @@
     python -m benchmarks.reliability.large_images [--seconds 8] [--rounds 3] [--name large_images]
 
 A real `boxwright serve` with a network of tens of milliseconds. Two clients ask with small JPEGs all the time; phases without and with four
-clients that ask with 40-megapixel images (JPEG, PNG, WebP, PNG with transparency) alternate, format by format.
+clients that ask with 40-megapixel images (JPEG, PNG, WebP, PNG with transparency) alternate, format by format. A refused one waits a second.
 
 Asked: the small images keep at least 0.8 of their rate; the server's peak memory stays within 256 MiB of what it had before.
 """
@@ -30,7 +30,7 @@ from benchmarks.reliability.overload import WIDTHS
 from benchmarks.reliability.real_bundles import real_bundle
 from boxwright.store import Store
 from tests.lifecycle.servers import Served, served
-from tests.tiny_bundles import keep_verdict
+from tests.tiny_bundles import keep_verdict, tiny_bundle
 
 RESULTS = Path(__file__).parent / "results"
 SEED = 6
@@ -55,7 +55,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Everything, of one server."""
     store = Store(folder / "store")
     bundle = real_bundle(folder / "bundle", ("carton", "pouch"), scores=(0.9, 0.6), seed=SEED, widths=WIDTHS)
-    keep_verdict(store, bundle)
+    keep_verdict(store, bundle, answered_by=tiny_bundle(folder / "tiny"))
     arguments = [bundle.digest, "--verdict", f"verdict/{bundle.digest[:8]}", "--store", str(folder / "store"),
                  "--journal", str(folder / "journal"), "--keep-pictures", "0"]  # fmt: skip
     small, large = Fresh(scenes(16, seed=SEED)), large_files()
@@ -79,7 +79,7 @@ def phase(server: Served, small: Fresh, large: bytes, seconds: float) -> dict[st
     forget_peak(server.process.pid)
 
     async def beside() -> tuple[list[Asked], list[Asked]]:
-        huge = asyncio.create_task(closed_loop(server.port, lambda: large, clients=4, seconds=seconds))
+        huge = asyncio.create_task(closed_loop(server.port, lambda: large, clients=4, seconds=seconds, patience=1.0))
         return await closed_loop(server.port, small, clients=2, seconds=seconds), await huge
 
     alone = [asyncio.run(closed_loop(server.port, small, clients=2, seconds=seconds / 2))]

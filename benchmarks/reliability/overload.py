@@ -25,7 +25,7 @@ from benchmarks.reliability.box import description
 from benchmarks.reliability.real_bundles import real_bundle
 from boxwright.store import Store
 from tests.lifecycle.servers import served
-from tests.tiny_bundles import keep_verdict
+from tests.tiny_bundles import keep_verdict, tiny_bundle
 
 RESULTS = Path(__file__).parent / "results"
 SEED = 5
@@ -50,7 +50,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Everything, of one server."""
     store = Store(folder / "store")
     bundle = real_bundle(folder / "bundle", ("carton", "pouch"), scores=(0.9, 0.6), seed=SEED, widths=WIDTHS)
-    keep_verdict(store, bundle)
+    keep_verdict(store, bundle, answered_by=tiny_bundle(folder / "tiny"))
     arguments = [bundle.digest, "--verdict", f"verdict/{bundle.digest[:8]}", "--store", str(folder / "store"),
                  "--journal", str(folder / "journal"), "--keep-pictures", "0"]  # fmt: skip
     body = Fresh(scenes(16, seed=SEED))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ def test_an_endless_loop_ends_at_the_limit_and_no_process_stays(trap: Path, name
     with pytest.raises(ModelError, match="had not answered the test images after 3 s") as refused:
         prove_model(CRAFTED[name].make(str(trap)), EXPECTED, limits=Limits(seconds=3))
     assert refused.value.reason == "time"
-    assert not [child for child in _children() if "boxwright.graphs" in child]
+    assert not [child for child in _children().values() if "boxwright.graphs" in child]
 
 
 @pytest.mark.slow
@@ -101,6 +102,29 @@ def test_a_child_that_dies_is_a_sentence(trap: Path) -> None:
     assert refused.value.reason in ("memory", "crash", "runtime")
 
 
+def test_the_child_dies_with_its_parent(trap: Path) -> None:
+    """A server that is killed while it tests an endless model leaves nothing behind that keeps computing."""
+    (trap / "endless.onnx").write_bytes(CRAFTED["endless-loop"].make(str(trap)))
+    code = """
+from pathlib import Path
+from boxwright.graphs import Expected, prove_model
+print("ready", flush=True)
+prove_model(Path("endless.onnx").read_bytes(), Expected(2, (48, 64), 0.05))
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(boxwright.__file__).parents[1])}
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment)
+    while not (found := _children(parent.pid)):
+        assert parent.poll() is None
+        time.sleep(0.05)
+    child = next(iter(found))
+    while "Max file size             0 " not in (Path("/proc") / child / "limits").read_text():
+        time.sleep(0.05)  # until it has limited itself
+    parent.kill()
+    parent.wait()
+    while (Path("/proc") / child).exists() and "Z (zombie)" not in (Path("/proc") / child / "status").read_text():
+        time.sleep(0.05)
+
+
 def test_a_module_in_the_working_folder_is_not_imported_by_the_child(trap: Path) -> None:
     for name in ("numpy", "json", "sitecustomize"):
         (trap / f"{name}.py").write_text("open('imported', 'w')\nraise SystemExit(3)\n")
@@ -108,14 +132,14 @@ def test_a_module_in_the_working_folder_is_not_imported_by_the_child(trap: Path)
     assert not (trap / "imported").exists()
 
 
-def _children() -> list[str]:
-    """Command lines of this process's children."""
-    found = []
+def _children(of: int | None = None) -> dict[str, str]:
+    """Process number and command line of the children of a process, of this one where none is named."""
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            if parent == os.getpid():
-                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-        except (OSError, IndexError):
+            if parent == (of or os.getpid()):
+                found[folder.name] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except (OSError, IndexError, ValueError):
             continue
     return found

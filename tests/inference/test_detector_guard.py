@@ -204,3 +204,27 @@ def test_only_a_plain_file_is_read_in_the_place_of_a_model(tmp_path: Path, place
     }[place]()  # fmt: skip
     with pytest.raises(StoreError):
         Detector(bundle)
+
+
+@pytest.mark.parametrize("input_hw", [(10**6, 10**6), (0, 64), (-48, 64)])
+def test_an_input_of_no_possible_size_is_refused_before_a_picture_is_laid_into_it(
+    tmp_path: Path, input_hw: tuple[int, int]
+) -> None:
+    bundle = tiny_bundle(tmp_path)
+    absurd = replace(bundle, contract=bundle.contract.model_copy(update={"input_hw": input_hw}))
+    with pytest.raises(ModelError, match="expected sides of 1 to 8192"):
+        Detector(absurd, check_golden=True)
+
+
+@pytest.mark.slow
+def test_a_mutated_model_is_refused_or_answers_what_it_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The figures over 300 are in benchmarks/reliability/results/hostile_models.json."""
+    from benchmarks.reliability.hostile_models import mutations
+
+    rows = mutations(tmp_path, tiny_bundle(tmp_path / "sound"), Limits(seconds=20), rounds=40, seed=1)
+    assert not [
+        row for row in rows if row["ending"].startswith("untyped") or row.get("answers", "").startswith("wrong")
+    ]
+    assert all(row["unchanged"] or row["in_the_store"].startswith("refused") for row in rows)

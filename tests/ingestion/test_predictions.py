@@ -267,3 +267,22 @@ def test_ground_truth_of_another_format_goes_by_name(tmp_path: Path) -> None:
         path = written(tmp_path, found, image=lambda i: f"{i + 1:04d}", category=lambda k, base=base: k + base)
         assert same(read_predictions(path, columns).columns, found)
     assert same(read_predictions(as_texts(tmp_path / "labels", found), columns).columns, found)
+
+
+@pytest.mark.parametrize("odd", ["[1]", "{}", "null", "1" + "0" * 400, "1e999"])
+@pytest.mark.parametrize("part", ["images", "categories"])
+def test_an_id_that_is_no_id_or_a_number_beyond_all_columns_is_told_in_a_sentence(
+    tmp_path: Path, odd: str, part: str
+) -> None:
+    truth = tmp_path / "truth.json"
+    images, categories = [{"id": 1, "file_name": "a.jpg", "width": 9, "height": 9}], [{"id": 1, "name": "carton"}]
+    truth.write_text(json.dumps({"images": images, "categories": categories, "annotations": []}))
+    tree = {"images": images, "categories": categories,
+            "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 1, 2, 2], "score": 0.5}]}  # fmt: skip
+    tree[part] = [*tree[part], {"id": "@", "name": "x", "file_name": "x"}]
+    found = tmp_path / "found.json"
+    found.write_text(json.dumps(tree).replace('"@"', odd))
+    assert len(read_predictions(found, read_truth(truth)).columns.score) == 1
+    found.write_text(json.dumps(tree).replace("[1, 1, 2, 2]", f"[1, 1, 2, {odd}]").replace('"@"', "7"))
+    with pytest.raises(FormatError, match="entry 0"):
+        read_predictions(found, read_truth(truth))

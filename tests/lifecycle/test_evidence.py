@@ -397,3 +397,23 @@ def test_a_report_of_an_earlier_version_is_checked_in_what_it_has(honest: Honest
     other = replace(report, metrics={**report.metrics, "ap75": 0.4})
     with pytest.raises(NotReleasable, match=r"'metrics.ap75' is 0.4, made again it is 1\. Evaluate and judge it again"):
         check_verdict(honest.store, honest.decided(other))
+
+
+def test_a_primary_that_is_judged_again_keeps_its_place(honest: Honest, capsys: pytest.CaptureFixture[str]) -> None:
+    """What an earlier version judged is judged again and promoted again: the rollout then names the new verdict."""
+    store = honest.store
+    release(store, honest.verdict, reason="test")
+    second = tiny_bundle(honest.root / "second", scores=(0.8, 0.6))
+    old = keep_verdict(store, second)
+    by_hand = replace(old, spec={})
+    store.put(by_hand)
+    now = store.get(ROLLOUT, Rollout)
+    store.put(replace(promote(by_hand, current=now)), name=ROLLOUT)
+    with pytest.raises(NotReleasable, match=r"keeps no spec.*Judge it again: `boxwright turn`"):
+        promoted(store)
+    assert run(words(honest, "promote", old.digest)) == 0
+    after = store.get(ROLLOUT, Rollout)
+    assert (after.primary, after.verdict) == (second.digest, old.digest)
+    assert (after.previous, after.previous_verdict) == (honest.bundle.digest, honest.verdict.digest)
+    assert promoted(store) == second.digest
+    assert promote(old, current=after) is after

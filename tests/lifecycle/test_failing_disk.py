@@ -90,6 +90,11 @@ def test_names_and_artifacts(tmp_path: Path, options: dict[str, Any]) -> None:
 
 
 def test_the_rollout_has_moved_or_not(tmp_path: Path) -> None:
+    assert rollout_scenario(tmp_path, by_the_door=False, half=True) >= 20
+
+
+@pytest.mark.slow
+def test_promote_and_rollback_on_a_failing_disk(tmp_path: Path) -> None:
     assert rollout_scenario(tmp_path, half=True) >= 20
 
 

@@ -94,7 +94,8 @@ def test_a_damaged_bundle_is_refused_and_nothing_moves(
         assert out == ""
         assert f"Bundle {first.digest[:12]} cannot become the primary" in err
         assert f"Nothing was moved, bundle {second.digest[:12]} stays the primary" in err
-        assert len(err.strip().splitlines()) == 1
+        told = [line for line in err.strip().splitlines() if not line.endswith(": at work")]  # said on a busy machine
+        assert len(told) == 1
     assert store.history(ROLLOUT) == before
     assert store.get(ROLLOUT, Rollout).primary == second.digest
 

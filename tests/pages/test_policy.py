@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from html import escape
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
 from boxwright.pages import queue_page, verdict_page
 from tests.pages.conftest import full_queue, full_verdict
@@ -142,5 +142,5 @@ def test_names_from_outside_are_text_on_the_page(browser: Any) -> None:
             tab.context.close()
     shown = queue_page(rows, read_picture=lambda _digest: None)
     for name in NAMES:
-        assert escape(name, quote=False)[:12] in shown or escape(name)[:12] in shown
+        assert str(escape(name)) in shown
         assert not re.search(re.escape(name), shown) or "<" not in name

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from boxwright.artifacts import Bundle
 from boxwright.inference import Detector
 from boxwright.serving import Journal, read_events
 from boxwright.serving.app import Server
@@ -39,10 +40,11 @@ class Line:
     Args:
         folder: for bundle and journal.
         limits: of the server.
+        bundle: what answers; None: a tiny one.
     """
 
-    def __init__(self, folder: Path, limits: Limits) -> None:
-        bundle = tiny_bundle(folder / "bundle", golden=False)
+    def __init__(self, folder: Path, limits: Limits, *, bundle: Bundle | None = None) -> None:
+        bundle = bundle or tiny_bundle(folder / "bundle", golden=False)
         self.journal = folder / "journal"
         slot = Slot(lambda: bundle.digest, lambda _digest: bundle, on_failure=pytest.fail)
         slot.follow()

@@ -1,6 +1,6 @@
 """The child process that opens a model nobody has opened yet; `opening.py` starts it and reads its one line of answer.
 
-It gives itself limits first: memory, CPU seconds, no core file, no byte written to a file. Once everything it needs is
+It gives itself limits first: memory, CPU seconds, no core file, no byte written to a file, no life beyond its parent's. Once everything it needs is
 imported it may open no file at all, so that a model which slipped through the check of its bytes still reads nothing. Then the
 model is checked, loaded, and run on the test images, each twice: the same image must get the same answer.
 """
@@ -8,9 +8,11 @@ model is checked, loaded, and run on the test images, each twice: the same image
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import resource
+import signal
 import sys
 import time
 from math import prod
@@ -24,6 +26,8 @@ from boxwright.errors import ModelError, OutputError
 from boxwright.graphs.check import check_graph
 from boxwright.graphs.outputs import Expected, check_outputs
 from boxwright.graphs.runtime import check_signature, model_error, open_session, printable
+
+_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
@@ -53,6 +57,8 @@ def confine(*, memory_bytes: int, seconds: float) -> None:
         memory_bytes: address space beyond what is in use now.
         seconds: of CPU time.
     """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # Linux; elsewhere the CPU seconds end it
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")  # when the machine runs out of memory, this process goes first
     with contextlib.suppress(OSError, ValueError):

@@ -87,27 +87,29 @@ def _check_scores_and_boxes(boxes: NDArray, scores: NDArray, expected: Expected)
         at = _where(worst, scores.shape)
         raise OutputError(f"expected scores in [0, 1], found {scores.flat[worst]:.6g} {at}", kind="score_range")
     if most >= expected.score_floor:
-        image, cell = np.nonzero(scores.max(axis=2) >= expected.score_floor)
-        _check_boxes(boxes[image, cell], image, cell, max(expected.input_hw))
+        row = (
+            np.flatnonzero(scores >= expected.score_floor) // expected.classes
+        )  # cells of all images, one after the other
+        _check_boxes(boxes.reshape(-1, 4)[row], row, boxes.shape[1], max(expected.input_hw))
     return scores if least >= 0 and most <= 1 else np.clip(scores, 0, 1)
 
 
-def _check_boxes(boxes: NDArray, image: NDArray, cell: NDArray, side_px: int) -> None:
-    """(k, 4) boxes of the cells at or above the floor."""
+def _check_boxes(boxes: NDArray, row: NDArray, cells: int, side_px: int) -> None:
+    """(k, 4) boxes of the cells at or above the floor; (k,) their rows among the cells of all images."""
     farthest = max(FARTHEST_INPUTS * side_px, FARTHEST_PX)
     inside = np.abs(boxes) <= farthest  # False for NaN
     if not inside.all():
-        row = int(np.argmin(inside.all(axis=1)))
-        said = f"{[float(f'{value:.6g}') for value in boxes[row]]} of image {image[row]}, cell {cell[row]}"
-        if not np.isfinite(boxes[row]).all():
+        k = int(np.argmin(inside.all(axis=1)))
+        said = f"{[float(f'{value:.6g}') for value in boxes[k]]} of image {row[k] // cells}, cell {row[k] % cells}"
+        if not np.isfinite(boxes[k]).all():
             raise OutputError(f"expected finite boxes, found {said}", kind="not_finite")
         raise OutputError(f"expected boxes within {farthest} pixels of the input, found {said}", kind="box_range")
-    negative = (boxes[:, 2:] - boxes[:, :2] < -SIDE_TOLERANCE_PX).any(axis=1)
+    negative = boxes[:, 2:] - boxes[:, :2] < -SIDE_TOLERANCE_PX
     if negative.any():
-        row = int(np.argmax(negative))
+        k = int(np.argmax(negative.any(axis=1)))
         raise OutputError(
-            f"expected x1 <= x2 and y1 <= y2, found the box {[round(float(value), 3) for value in boxes[row]]} "
-            f"of image {image[row]}, cell {cell[row]}",
+            f"expected x1 <= x2 and y1 <= y2, found the box {[round(float(value), 3) for value in boxes[k]]} "
+            f"of image {row[k] // cells}, cell {row[k] % cells}",
             kind="box_size",
         )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -29,10 +29,15 @@ from boxwright.inference.session import Session
 from boxwright.inference.thresholds import Thresholds
 
 MAX_MODEL_BYTES = 2_000_000_000  # protobuf's own limit is 2 GiB
+MAX_SIDE_PX = 8192
 MAX_GOLDEN_BYTES = 1 << 28
 RUN_SECONDS = 60.0  # no picture takes a detector that long; a graph that loops for ever would
 GOLDEN_IOU = 0.98
 GOLDEN_SCORE = 0.02
+
+
+def _ignore(_stage: str) -> None:
+    """What is done at the end of a stage where nobody asks."""
 
 
 class Detector:
@@ -68,6 +73,7 @@ class Detector:
         self._seconds = seconds
         self._thresholds = Thresholds(bundle.contract)
         self._calibration = None if raw_scores else bundle.contract.calibration
+        self._check_input_size()
         golden = self._placed_golden() if check_golden else {}
         self._session = self._open([picture for picture, *_ in golden.values()], threads, limits)
         for name, (picture, placement, wanted) in golden.items():
@@ -80,19 +86,25 @@ class Detector:
         depth = self.contract.bit_depth
         return read_picture(data, name=name, max_pixels=max_pixels, bit_depth=depth, one_frame=one_frame)
 
-    def detect(self, picture: NDArray[np.uint8], *, seconds: float | None = None) -> Detections:
+    def detect(
+        self, picture: NDArray[np.uint8], *, seconds: float | None = None, lap: Callable[[str], object] = _ignore
+    ) -> Detections:
         """Detections whose raw score reaches the contract's floor, in descending (calibrated) score.
 
         Args:
             picture: (h, w, 3) uint8 RGB, upright, of any size.
             seconds: time limit of the model's run; None: the detector's own.
+            lap: called at the end of each stage with its name: `pre` (letterbox), `infer` (the network), `post` (boxes).
 
         Raises:
             OutputError: the model's output breaks the contract; `kind` says how.
             TimeExceeded: the run was stopped at its time limit.
         """
         placed, placement = letterbox(picture, input_hw=self.contract.input_hw)
-        return self._calibrated(self._detect_raw(placed[None], [placement], seconds)[0])
+        lap("pre")
+        found = self._calibrated(self._detect_raw(placed[None], [placement], seconds, lap)[0])
+        lap("post")
+        return found
 
     def detect_many(self, pictures: Sequence[NDArray[np.uint8]], *, seconds: float | None = None) -> list[Detections]:
         """The same for several pictures in one run."""
@@ -113,10 +125,15 @@ class Detector:
         return self._thresholds.answered(detections, conditions)
 
     def _detect_raw(
-        self, placed: NDArray[np.uint8], placements: Sequence[Placement], seconds: float | None = None
+        self,
+        placed: NDArray[np.uint8],
+        placements: Sequence[Placement],
+        seconds: float | None = None,
+        lap: Callable[[str], object] = _ignore,
     ) -> list[Detections]:
         """Detections with the model's own scores of letterboxed pictures (n, h, w, 3)."""
         boxes, scores = self._session.run(placed, seconds=self._seconds if seconds is None else seconds)
+        lap("infer")
         found = []
         for i, placement in enumerate(placements):
             detections, left_out = decode_counted(boxes[i], scores[i], placement, self.contract.output)
@@ -128,6 +145,16 @@ class Detector:
 
     def _calibrated(self, detections: Detections) -> Detections:
         return calibrated(detections, self._calibration, class_names=self.contract.class_names)
+
+    def _check_input_size(self) -> None:
+        """Every picture is laid into an input of the contract's size before the model is asked; it must be a size one can make."""
+        if not all(1 <= side <= MAX_SIDE_PX for side in self.contract.input_hw):
+            height, width = self.contract.input_hw
+            raise ModelError(
+                f"The contract of bundle {self.bundle.digest[:12]} says that its input is {height} by {width} pixels; "
+                f"expected sides of 1 to {MAX_SIDE_PX}.",
+                reason="size",
+            )
 
     def _open(self, test_pictures: Sequence[NDArray[np.uint8]], threads: int, limits: Limits | None) -> Session:
         """The session, of a model that has passed the tests in a child process."""

@@ -50,6 +50,9 @@ class Predicted:
     category_names: dict[Any, str] | None = None
 
 
+_MOST = 10**18  # of a number in a file; larger ones fit no column
+
+
 def predicted_json(path: Path) -> Predicted:
     """A JSON file of detections.
 
@@ -60,10 +63,8 @@ def predicted_json(path: Path) -> Predicted:
     entries, names, category_names = tree, {}, None
     if isinstance(tree, dict) and isinstance(tree.get("annotations"), list):
         entries = tree["annotations"]
-        names = {e["id"]: str(e["file_name"]) for e in _records(tree.get("images")) if "id" in e and "file_name" in e}
-        category_names = {
-            e["id"]: str(e["name"]) for e in _records(tree.get("categories")) if "id" in e and "name" in e
-        } or None
+        names = _texts_by_id(tree.get("images"), "file_name")
+        category_names = _texts_by_id(tree.get("categories"), "name") or None
     if not isinstance(entries, list):
         raise FormatError(
             f"'{path}' must be a JSON list of detections {{image_id, category_id, bbox, score}}, or a COCO dataset whose "
@@ -90,8 +91,10 @@ def predicted_json(path: Path) -> Predicted:
     )  # fmt: skip
 
 
-def _records(value: Any) -> list[dict]:
-    return [e for e in value if isinstance(e, dict)] if isinstance(value, list) else []
+def _texts_by_id(records: Any, key: str) -> dict[Any, str]:
+    """From the id of each record that has a usable one to its text."""
+    known = [e for e in records if isinstance(e, dict)] if isinstance(records, list) else []
+    return {e["id"]: str(e[key]) for e in known if key in e and isinstance(e.get("id"), int | float | str)}
 
 
 def _entry(entry: Any, number: int, path: Path) -> tuple[Any, Any, list[float]]:
@@ -108,6 +111,8 @@ def _entry(entry: Any, number: int, path: Path) -> tuple[Any, Any, list[float]]:
     for key, value in (("image_id", image), ("category_id", category)):
         if not isinstance(value, int | float | str) or isinstance(value, bool) or value != value:
             raise FormatError(f"{where}: {key} must be a number or a text; found {value!r:.60}.")
+        if not isinstance(value, str) and not abs(value) < _MOST:
+            raise FormatError(f"{where}: {key} must be a number of at most 18 digits; found {value!r:.60}.")
     box = entry.get("bbox")
     numbers = [*box, entry["score"]] if isinstance(box, list | tuple) and len(box) == 4 else []
     if len(numbers) != 5 or not all(isinstance(v, int | float) and not isinstance(v, bool) for v in numbers):
@@ -115,8 +120,8 @@ def _entry(entry: Any, number: int, path: Path) -> tuple[Any, Any, list[float]]:
             f"{where}: bbox must be four numbers and score one, none of them as text; found {box!r:.200} and "
             f"{entry['score']!r:.60}."
         )
-    if not all(map(math.isfinite, numbers)):
-        raise FormatError(f"{where}: a number is not finite.")
+    if not all(abs(v) < _MOST for v in numbers):  # false for NaN too
+        raise FormatError(f"{where}: a number is not finite, or has more than 18 digits.")
     if numbers[2] < 0 or numbers[3] < 0:
         raise FormatError(
             f"{where}: a box is left, top, width and height, and these must not be negative; found "

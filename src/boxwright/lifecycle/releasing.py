@@ -75,9 +75,7 @@ def check_verdict(store: Store, verdict: Verdict, *, in_service: str | None = No
     Raises:
         NotReleasable, StoreError, ParityError: see `release`.
     """
-    store.get(
-        verdict.bundle, Bundle
-    )  # first and by itself: a damaged bundle is another fault than a verdict that does not hold
+    store.get(verdict.bundle, Bundle)  # by itself: a damaged bundle is another fault than a verdict that does not hold
     evidence = gather(store, verdict)
     _refuse_other_baseline(evidence, in_service)
     measure_again(store, evidence)

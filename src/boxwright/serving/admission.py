@@ -20,7 +20,7 @@ from boxwright.serving.refusal import Refusal
 from boxwright.serving.work_meters import WorkMeters
 
 T = TypeVar("T")
-_YIELDING = 10  # niceness of the lane of large images: about a tenth of a busy core's time, all of an idle one's
+_YIELDING = 5  # niceness of the lane of large images: beside two busy threads about a seventh of the time, all of an idle core's
 
 
 class Larger(Exception):

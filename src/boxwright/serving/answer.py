@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from starlette.responses import JSONResponse, Response
 
 from boxwright.detections import Detections
-from boxwright.errors import PictureError, ServingError
+from boxwright.errors import OutputError, PictureError, ServingError, TimeExceeded
 from boxwright.images import measure
 from boxwright.inference import Detector
+from boxwright.inference.detector import RUN_SECONDS
 from boxwright.serving.admission import Larger
 from boxwright.serving.asked import Asked
 from boxwright.serving.client import Client
-from boxwright.serving.deadline import Deadline
+from boxwright.serving.deadline import Deadline, DeadlineExceeded
 from boxwright.serving.journal import Journal
 from boxwright.serving.limits import Limits
 from boxwright.serving.meters import Meters
@@ -85,7 +86,7 @@ class Answering:
 
         Raises:
             Larger: the image has more than `max_pixels`, and another lane may take it.
-            Refusal: the image cannot be read, its deadline has passed, or the record cannot be written and the contract says to
+            Refusal: the image cannot be read, the model gives no valid answer, the deadline has passed, or the record cannot be written and the contract says to
                 refuse then.
             starlette.requests.ClientDisconnect: the client left before the record was written.
         """
@@ -95,7 +96,7 @@ class Answering:
         picture = self._read(detector, question, max_pixels)
         timings.lap("decode")
         question.go_on()
-        found = _detect(detector, picture, question)
+        found = self._detect(detector, picture, question)
         latency = timings.total
         question.client.check()
         facts: dict[str, Any] = {
@@ -131,6 +132,18 @@ class Answering:
                 raise Larger from error
             raise Refusal(_STATUS.get(error.reason, 400), str(error)) from error
 
+    def _detect(self, detector: Detector, picture: NDArray[np.uint8], question: Question) -> Detections:
+        """The one place where the network is called; its run ends with the deadline."""
+        seconds = min(question.deadline.left, RUN_SECONDS)
+        try:
+            return detector.detect(picture, seconds=seconds, lap=question.timings.lap)
+        except TimeExceeded as error:
+            raise DeadlineExceeded("infer") from error
+        except OutputError as error:
+            self._meters.invalid_output.labels(error.kind).inc()
+            log.error("request %s has no valid answer (%s): %s", question.request_id, error.kind, error)
+            raise Refusal(500, f"the model gave no valid answer to this image ({error.kind})") from error
+
     def _keep(self, detector: Detector, data: bytes, facts: dict[str, Any]) -> None:
         """Write the record, and the picture if it is kept; the gap is counted where the promise is to answer anyway."""
         try:
@@ -144,13 +157,6 @@ class Answering:
             log.error("%s", error)
             if not answers_anyway(detector):
                 raise Refusal(503, str(error), {"Retry-After": "5"}) from error
-
-
-def _detect(detector: Detector, picture: NDArray[np.uint8], question: Question) -> Detections:
-    """The one place where the network is called."""
-    found = detector.detect(picture)
-    question.timings.lap("infer")
-    return found
 
 
 def answers_anyway(detector: Detector) -> bool:

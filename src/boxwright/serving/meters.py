@@ -22,6 +22,10 @@ class Meters:
         self.gaps = Counter(
             "boxwright_journal_gaps", "Pictures detected on whose record could not be written.", registry=self.registry
         )
+        self.invalid_output = Counter(
+            "boxwright_invalid_output", "Images whose model output broke its contract; answered with 500.", ["kind"],
+            registry=self.registry,
+        )  # fmt: skip
         self.latency = Histogram(
             "boxwright_latency_seconds", "From request to boxes.", buckets=_SECONDS, registry=self.registry
         )

@@ -9,6 +9,8 @@ from boxwright.errors import NotReleasable
 def promote(verdict: Verdict, *, current: Rollout | None = None) -> Rollout:
     """A rollout whose primary is the bundle the verdict is about; the primary of before becomes the previous.
 
+    A bundle that is the primary already and was judged again stays, with the new verdict; with the same verdict nothing changes.
+
     Raises:
         NotReleasable: the verdict does not pass, or is about no bundle.
     """
@@ -25,13 +27,19 @@ def promote(verdict: Verdict, *, current: Rollout | None = None) -> Rollout:
             f"Bundle {verdict.bundle[:12]} has no passing verdict: '{failing.requirement}' is {failing.status} "
             f"(observed {failing.observed}). Nothing was promoted."
         )
-    if current is not None and current.primary == verdict.bundle:
+    if current is None:
+        previous, previous_verdict = None, None
+    elif current.primary != verdict.bundle:
+        previous, previous_verdict = current.primary, current.verdict
+    elif current.verdict != verdict.digest:
+        previous, previous_verdict = current.previous, current.previous_verdict
+    else:
         return current
     return Rollout(
         primary=verdict.bundle,
-        previous=current.primary if current else None,
+        previous=previous,
         verdict=verdict.digest,
-        previous_verdict=current.verdict if current else None,
+        previous_verdict=previous_verdict,
         number=current.number + 1 if current else 1,
         made_from={
             "bundle": verdict.bundle,

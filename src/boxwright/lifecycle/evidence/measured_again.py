@@ -76,8 +76,8 @@ def _other_matches(stages: Stages, one: Judged, dataset: Dataset) -> str:
     again = stages.match(one.predictions, dataset, one.split, one.side)
     if again.digest == one.matches.digest:
         return ""
-    rules = [(m.class_names, m.iou_thresholds, m.area_names) for m in (one.matches, again)]
-    if found := first_difference(*rules, "classes and thresholds"):
+    stored, made = ((m.class_names, m.iou_thresholds, m.area_names) for m in (one.matches, again))
+    if found := first_difference(stored, made, "classes and thresholds"):
         return found
     for table in ("images", "detections", "objects"):
         if found := first_difference_of_tables(getattr(one.matches, table), getattr(again, table), table):
@@ -91,8 +91,8 @@ def _other_report(stages: Stages, one: Judged, dataset: Dataset, evidence: Evide
         return ""
     stored, made = one.report.parts(), again.parts()
     if one.role.startswith("baseline"):
-        of_both = [{name: parts.document[name] for name in _OF_BASELINE} for parts in (stored, made)]
-        return first_difference(*of_both) or _other_values(one.report, again, evidence)
+        of_stored, of_made = ({name: parts.document[name] for name in _OF_BASELINE} for parts in (stored, made))
+        return first_difference(of_stored, of_made) or _other_values(one.report, again, evidence)
     for name in _NOT_COMPARED:
         stored.document.pop(name, None)
     return first_difference(stored.document, made.document) or first_difference_of_tables(
@@ -107,7 +107,7 @@ def _other_values(stored: Report, again: Report, evidence: Evidence) -> str:
             continue
         for key in stored.observed:
             if key in again.observed and (key == requirement.figure or requirement.class_name == "*"):
-                values = (stored.observed[key].get("value"), again.observed[key].get("value"))
-                if found := first_difference(*values, f"observed.{key}.value"):
+                before, now = (report.observed[key].get("value") for report in (stored, again))
+                if found := first_difference(before, now, f"observed.{key}.value"):
                     return found
     return ""
