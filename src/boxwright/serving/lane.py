@@ -71,13 +71,21 @@ class Lane:
             try:
                 return function(), None, time.perf_counter() - begin
             except BaseException as error:
+                if isinstance(error, (Refusal, ClientDisconnect)):  # said to the client; what its frames hold is large
+                    error.__traceback__ = error.__cause__ = error.__context__ = None
                 return None, error, time.perf_counter() - begin
 
         running = asyncio.get_running_loop().run_in_executor(self._pool, timed)
         running.add_done_callback(self._finished)
         found, error, _ = await asyncio.shield(running)
+        del running
         if error is not None:
-            raise error
+            try:
+                raise error
+            finally:
+                del (
+                    error
+                )  # or error, traceback and this frame would keep each other, and the image, until the next collection
         return found  # type: ignore[return-value]
 
     def close(self) -> None:
