@@ -2,8 +2,8 @@
 
     python benchmarks/reliability/slow_clients.py --seconds 20
 
-A real server in a process of its own. Slow clients (in another process) connect at once; half of them send a head at one byte a
-second, half a whole head and then a body at that pace. Each that is closed comes back 5 s later, so that the pressure lasts.
+A real server in a process of its own. Slow clients (in another process) connect within 5 s; half of them send a head at one byte a
+second, half a whole head and then a body at that pace. Each that is closed comes back 3 to 7 s later, so that the pressure lasts.
 Two healthy clients ask all the time, one on a connection that it keeps and one on a new connection for each request. Phases
 without and with slow clients alternate within one run. Goal: each slow client is closed within 30 s; p99 of the healthy ones at
 most 1.2 times that without.

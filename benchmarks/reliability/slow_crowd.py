@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import random
 import sys
 import time
 from typing import Any
@@ -23,7 +24,10 @@ async def attack(port: int, clients: int, seconds: float) -> dict[str, Any]:
     tried: set[int] = set()
     until = time.monotonic() + seconds
 
+    dice = random.Random(0)
+
     async def slow(number: int) -> None:
+        await asyncio.sleep(BACK_AFTER_SECONDS * number / clients)
         while time.monotonic() < until:
             begin = time.monotonic()
             try:
@@ -50,7 +54,7 @@ async def attack(port: int, clients: int, seconds: float) -> dict[str, Any]:
                     ended.result()
             ended.cancel()
             writer.transport.abort()
-            await asyncio.sleep(BACK_AFTER_SECONDS)
+            await asyncio.sleep(dice.uniform(0.6, 1.4) * BACK_AFTER_SECONDS)
 
     await asyncio.gather(*(slow(number) for number in range(clients)))
     return {"evicted": len(stays), "longest_stay_s": round(max(stays, default=0.0), 2)}

@@ -60,7 +60,7 @@ def test_promote_refuses_a_model_that_answers_nan_and_nothing_moves(
 ) -> None:
     store = Store(tmp_path / "store")
     bundle = bundle_of(tmp_path / "b", CRAFTED["score-nan"].make(""))
-    keep_verdict(store, bundle)
+    keep_verdict(store, bundle, answered_by=tiny_bundle(tmp_path / "good"))
     assert run(["promote", f"verdict/{bundle.digest[:8]}", "--store", str(tmp_path / "store")]) == 2
     assert "expected finite scores, found nan" in capsys.readouterr().err
     assert store.history("rollout") == []

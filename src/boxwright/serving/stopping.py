@@ -33,7 +33,7 @@ import uvicorn
 from boxwright.serving.connections import Connections
 from boxwright.serving.limits import Limits
 
-ACCEPTED_AT_ONCE = 16
+ACCEPTED_AT_ONCE = 4
 """Connections that one turn of the event loop takes from the system: they exist before the bound on them can act."""
 
 _QUEUED_BY_SYSTEM = 1024
