@@ -68,4 +68,4 @@ def decode_large(data: bytes, image: Image.Image) -> NDArray[np.uint8] | None:
         return None
     if channels == 4:
         cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA, dst=pixels)
-    return np.asarray(pixels)
+    return np.asarray(pixels, np.uint8)

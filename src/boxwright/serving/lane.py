@@ -19,7 +19,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect
 
@@ -125,7 +125,7 @@ class Lane:
         """Refusal where this request should not wait."""
         most = min(self._threads, self._waiting) if self._overloaded else self._waiting
         wait = self.expected_wait
-        reason = ""
+        reason = message = ""
         if len(self._queue) >= most:
             self._overloaded, reason = True, "full"
             message = f"{len(self._queue)} requests wait already, no more are taken"
@@ -135,7 +135,7 @@ class Lane:
             self._meters.shed.labels(reason).inc()
             raise Refusal(429, message, {"Retry-After": str(max(1, math.ceil(wait)))})
 
-    def _finished(self, running: asyncio.Future[tuple[object, object, float]]) -> None:
+    def _finished(self, running: asyncio.Future[Any]) -> None:
         if not running.cancelled() and running.exception() is None:
             seconds = running.result()[2]
             self._service += (seconds - self._service) * (_NEWEST if self._service else 1.0)
