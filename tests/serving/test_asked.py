@@ -117,7 +117,10 @@ def test_header_and_query_must_not_differ() -> None:
         ("X_Camera_Id", "did you mean X-Camera?"),
         ("Camera", "did you mean X-Camera?"),
         ("X_Filename", "did you mean X-File-Name?"),
-        ("X_Boxwright_Camera", "'x-boxwright-camera' is unknown and would do nothing; known: X-File-Name, X-Request-Timeout-Ms, X-Camera"),
+        (
+            "X_Boxwright_Camera",
+            "'x-boxwright-camera' is unknown and would do nothing; known: X-File-Name, X-Request-Timeout-Ms, X-Camera",
+        ),
         ("X_Boxwright_Min_Score", "would do nothing"),
     ],
 )
