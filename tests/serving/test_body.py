@@ -116,7 +116,10 @@ def test_a_client_that_leaves_while_it_sends_is_not_computed(server: OwnProcess)
         client.sendall(post(jpeg())[:-1])
         client.close()
     until = time.monotonic() + 10
-    while server.metric('boxwright_requests_total{code="499",method="POST",route="/v1/detect"}') < 5 and time.monotonic() < until:
+    while (
+        server.metric('boxwright_requests_total{code="499",method="POST",route="/v1/detect"}') < 5
+        and time.monotonic() < until
+    ):
         time.sleep(0.02)
     assert server.metric('boxwright_requests_total{code="499",method="POST",route="/v1/detect"}') == 5
     assert len(read_events(server.folder / "journal")) == before

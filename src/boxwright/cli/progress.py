@@ -146,8 +146,8 @@ class Bars:
     def _task(self, what: str, of: int | None, *, visible: bool = True, text: str = "") -> tuple[Progress, object]:
         progress = _display.progress
         if what not in self._tasks or self._tasks[what][0] is not progress:
-            shown = {"description": printable(what), "text": printable(text)}
-            self._tasks[what] = progress, progress.add_task(**shown, total=of, visible=visible)
+            task = progress.add_task(printable(what), total=of, visible=visible, text=printable(text))
+            self._tasks[what] = progress, task
         return self._tasks[what]
 
     @contextmanager
