@@ -1,6 +1,8 @@
 """Conditions that can be read off a picture itself: light, contrast, sharpness.
 
-Cheap enough for every picture that is ingested or served: taken from a grey copy of at most 256 pixels a side.
+Cheap enough for every picture that is ingested or served: taken from a grey copy that is halved until it has at most 256 pixels a
+side. Halving is many times faster than reducing to a size of one's choice, and on a served picture this is the largest cost beside
+decoding and the network.
 """
 
 from __future__ import annotations
@@ -22,14 +24,19 @@ def measure(picture: NDArray[np.uint8]) -> dict[str, float]:
         brightness: mean grey level, 0 to 255; contrast: standard deviation of grey levels, 0 to 127.5;
         sharpness: standard deviation of the Laplacian of the reduced picture (the higher, the sharper).
     """
-    height, width = picture.shape[:2]
-    ratio = min(1.0, _SIDE / max(height, width))
-    size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if ratio < 1 else picture
-    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(_reduced(picture), cv2.COLOR_RGB2GRAY)
     mean, deviation = cv2.meanStdDev(grey)
     _, edges = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))
     return {"brightness": float(mean[0, 0]), "contrast": float(deviation[0, 0]), "sharpness": float(edges[0, 0])}
+
+
+def _reduced(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture with every two by two pixels averaged until no side has more than 256; an odd last row or column is left out."""
+    while max(picture.shape[:2]) > _SIDE:
+        height, width = (max(1, side // 2) for side in picture.shape[:2])
+        even = picture[: min(2 * height, len(picture)), : min(2 * width, picture.shape[1])]
+        picture = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
+    return picture
 
 
 def is_near_black(picture: NDArray[np.uint8]) -> bool:
