@@ -144,6 +144,17 @@ def test_no_room_is_called_utils_and_no_file_is_endless() -> None:
         assert len(path.read_text().splitlines()) <= 420, path
 
 
+def test_the_tests_named_beside_promises_exist() -> None:
+    """docs/serving.md: each promise and the test that fails if it is broken."""
+    named, file = [], ""
+    for of, name in re.findall(r"`([\w/]*(?:\.py)?)::(test_\w+)`", (ROOT / "docs" / "serving.md").read_text()):
+        file = of or file
+        named.append((file, name))
+    assert len(named) > 60
+    for file, name in named:
+        assert f"\ndef {name}(" in (ROOT / "tests" / file).read_text(), f"{file}::{name}"
+
+
 def test_versions_agree() -> None:
     from boxwright import __version__
 
