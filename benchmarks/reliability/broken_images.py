@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.reliability.curated_images import curated
-from benchmarks.reliability.many_events import box
+from benchmarks.reliability.measured_on import box
 from benchmarks.reliability.mutate import of_bytes
 
 RESULTS = Path(__file__).parent / "results"

@@ -34,7 +34,7 @@ from typing import Any
 import cv2
 
 from benchmarks.reliability.asking import Asked, Fresh, closed_loop, cpu_seconds, percentile, scenes
-from benchmarks.reliability.box import description
+from benchmarks.reliability.measured_on import box
 from benchmarks.reliability.real_bundles import real_bundle
 from boxwright.artifacts import Bundle
 from boxwright.inference import Detector
@@ -57,7 +57,7 @@ def main() -> None:
     asked.add_argument("--name", default="cpu_per_request")
     options = asked.parse_args()
     cv2.setNumThreads(1)
-    found: dict[str, Any] = {"arguments": vars(options), "seed": SEED, "box": description(), "peers": PEERS.is_dir()}
+    found: dict[str, Any] = {"arguments": vars(options), "seed": SEED, "box": box(), "peers": PEERS.is_dir()}
     for network in options.network.split(","):
         with tempfile.TemporaryDirectory() as folder:
             found[network] = measure(Path(folder), NETWORKS[network], options)

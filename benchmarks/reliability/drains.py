@@ -22,7 +22,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from benchmarks.reliability.box import description
+from benchmarks.reliability.measured_on import box
 from boxwright.serving import read_events
 from tests.serving.own_process import OwnProcess
 from tests.tiny_bundles import jpeg, tiny_bundle
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     dice = random.Random(given.seed)
-    box = description()
+    on = box()
     rounds = []
     with tempfile.TemporaryDirectory() as folder:
         bundle = tiny_bundle(Path(folder) / "tiny")
@@ -66,7 +66,7 @@ def main() -> None:
         and summary["longest_exit_s"] <= 30
     )
     print(summary, "goal reached" if reached else "GOAL MISSED")
-    found = {"box": box, "given": vars(given), "summary": summary, "goal_reached": reached, "raw": rounds}
+    found = {"box": on, "given": vars(given), "summary": summary, "goal_reached": reached, "raw": rounds}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "drains.json").write_text(json.dumps(found, indent=1) + "\n")
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.reliability.fuzz_targets import TARGETS
-from benchmarks.reliability.many_events import box
+from benchmarks.reliability.measured_on import box
 
 RESULTS = Path(__file__).parent / "results"
 HANG_S, GROWN_MIB, PATIENCE_S = 5.0, 1024.0, 120.0

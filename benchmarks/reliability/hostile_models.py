@@ -18,7 +18,6 @@ import argparse
 import ctypes
 import json
 import os
-import platform
 import random
 import struct
 import tempfile
@@ -29,8 +28,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
+from benchmarks.reliability.measured_on import box
 from boxwright.artifacts import Bundle
 from boxwright.errors import BoxwrightError, ModelError, ParityError
 from boxwright.graphs import Limits
@@ -181,16 +180,6 @@ def _compared(reference: Detector, detector: Detector) -> str:
     return worst
 
 
-def machine(seed: int) -> dict[str, Any]:
-    """Where and with what this ran."""
-    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return {
-        "cpu": names[0].split(":", 1)[1].strip() if names else platform.machine(), "cores": len(os.sched_getaffinity(0)),
-        "load": os.getloadavg(), "python": platform.python_version(), "numpy": np.__version__, "onnxruntime": onnxruntime.__version__,
-        "seed": seed, "at": time.strftime("%Y-%m-%d %H:%M"),
-    }  # fmt: skip
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=300, help="mutated models")
@@ -198,7 +187,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=OUT)
     asked = parser.parse_args()
-    out, limits, before = asked.out.resolve(), Limits(seconds=asked.seconds, memory_bytes=1 << 30), machine(asked.seed)
+    out, limits, before = asked.out.resolve(), Limits(seconds=asked.seconds, memory_bytes=1 << 30), box(asked.seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.chdir(folder)

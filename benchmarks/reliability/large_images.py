@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.reliability.asking import Asked, Fresh, closed_loop, forget_peak, memory_mib, percentile, scenes
-from benchmarks.reliability.box import description
+from benchmarks.reliability.measured_on import box
 from benchmarks.reliability.overload import WIDTHS
 from benchmarks.reliability.real_bundles import real_bundle
 from boxwright.store import Store
@@ -45,7 +45,7 @@ def main() -> None:
     options = asked.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = measure(Path(folder), options)
-    found = {"arguments": vars(options), "seed": SEED, "box": description(), **found}
+    found = {"arguments": vars(options), "seed": SEED, "box": box(), **found}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{options.name}.json").write_text(json.dumps(found, indent=1) + "\n")
     print(json.dumps({k: v for k, v in found.items() if k != "box"}, indent=1))

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.reliability.measured_on import box
 from boxwright.lifecycle import Stages, release
 from boxwright.serving import Journal
 from boxwright.spec import parse_spec
@@ -158,15 +158,6 @@ def measure(root: Path, verb: str, seconds: float) -> dict[str, Any]:
     return {
         "finished": code == 0, "cpu_s": round(cpu, 2), "peak_mib": peak_mib and round(peak_mib, 1), "load": load,
         "wall_s": round(time.perf_counter() - begin, 2), "met": met,
-    }  # fmt: skip
-
-
-def box() -> dict[str, Any]:
-    """The machine the figures are from."""
-    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return {
-        "cores": os.cpu_count(), "cpu": names[0].split(":", 1)[1].strip() if names else platform.processor(),
-        "load": os.getloadavg(), "python": platform.python_version(), "numpy": np.__version__, "at": time.strftime("%Y-%m-%d %H:%M"),
     }  # fmt: skip
 
 

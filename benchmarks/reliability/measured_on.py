@@ -1,34 +1,27 @@
-"""The machine a figure was measured on, for the raw results."""
+"""The machine a figure was measured on, and where its raw results are kept."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
-import sys
 import time
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+_PACKAGES = ("numpy", "pyarrow", "onnxruntime", "starlette", "uvicorn")
 
 
-def box(seed: int) -> dict[str, Any]:
-    """Cores, processor, load, versions, seed, file system."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return {
-        "at": time.time(),
-        "cores": os.cpu_count(),
-        "cpu": next(
-            (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine()
-        ),
-        "load_average": os.getloadavg(),
-        "system": platform.platform(),
-        "python": sys.version.split()[0],
-        "versions": {name: version(name) for name in ("numpy", "pyarrow", "onnxruntime")},
-        "seed": seed,
-    }
+def box(seed: int | None = None) -> dict[str, Any]:
+    """Cores, processor, load, versions, and the seed of the run."""
+    found = {
+        "at": time.strftime("%Y-%m-%d %H:%M"), "cores": len(os.sched_getaffinity(0)), "cpu": _processor(),
+        "load_average": os.getloadavg(), "system": platform.platform(), "python": platform.python_version(),
+        "versions": {name: _version(name) for name in _PACKAGES},
+    }  # fmt: skip
+    return found if seed is None else {**found, "seed": seed}
 
 
 def keep(name: str, result: dict[str, Any]) -> Path:
@@ -37,3 +30,18 @@ def keep(name: str, result: dict[str, Any]) -> Path:
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     return path
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"

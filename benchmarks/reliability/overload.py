@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.reliability.asking import Asked, Fresh, closed_loop, memory_mib, open_loop, percentile, scenes
-from benchmarks.reliability.box import description
+from benchmarks.reliability.measured_on import box
 from benchmarks.reliability.real_bundles import real_bundle
 from boxwright.store import Store
 from tests.lifecycle.servers import served
@@ -40,7 +40,7 @@ def main() -> None:
     options = asked.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = measure(Path(folder), options)
-    found = {"arguments": vars(options), "seed": SEED, "box": description(), **found}
+    found = {"arguments": vars(options), "seed": SEED, "box": box(), **found}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{options.name}.json").write_text(json.dumps(found, indent=1) + "\n")
     print(json.dumps({k: v for k, v in found.items() if k != "box"}, indent=1))

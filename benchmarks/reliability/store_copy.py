@@ -14,19 +14,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from benchmarks.reliability.measured_on import box
 from boxwright.artifacts import Dataset, OperatingPoint
 from boxwright.images import write_jpeg
 from boxwright.store import Store
@@ -142,18 +140,6 @@ def medians(rounds: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, fl
         name: {what: round(statistics.median(one[name][what] for one in rounds), 3) for what in rounds[0][name]}
         for name in rounds[0]
     }
-
-
-def box() -> dict[str, Any]:
-    """What it was measured on."""
-    model = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        "",
-    )
-    return {
-        "cores": os.cpu_count(), "cpu": model, "load_average": os.getloadavg(), "kernel": platform.release(),
-        "python": platform.python_version(), **{name: version(name) for name in ("pylance", "pyarrow", "numpy")},
-    }  # fmt: skip
 
 
 def main() -> None:

@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.reliability.box import description
 from benchmarks.reliability.clients import Asked, Clients, percentile
+from benchmarks.reliability.measured_on import box
 from benchmarks.reliability.real_bundles import real_bundle
 from boxwright.artifacts import Bundle, Rollout, Verdict
 from boxwright.images import write_jpeg
@@ -54,7 +54,7 @@ def main() -> None:
     options = asked.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = measure(Path(folder), options)
-    found = {"arguments": vars(options), "seed": SEED, "box": description(), **found}
+    found = {"arguments": vars(options), "seed": SEED, "box": box(), **found}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{options.name}.json").write_text(json.dumps(found, indent=1) + "\n")
     print(json.dumps({k: v for k, v in found.items() if k not in ("box", "flips")}, indent=1))
