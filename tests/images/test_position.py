@@ -140,7 +140,7 @@ def webp(xmp):
 
 for unit in (b"a", b"gps", b"x:gps ", b"x:gps=", b"<x:gps ", b"<x:gps>", b'x:gps="', b"x:gps='x:gps=\\"", b"x:gps>", b"x:gps=\\"1", b"1", b":"):
     for head in (b"x:", b'x:gps="', b"<x:latitude>"):
-        xmp = head + unit * (60_000 // len(unit))
+        xmp = head + unit * (20_000 // len(unit))
         has_position(webp(xmp))
         has_position(jpeg(b"http://ns.adobe.com/xap/1.0/\\0" + xmp))
 
@@ -159,6 +159,6 @@ one = struct.pack("<HHII", 0x8825, 4, 1, 8)
 has_position(b"II*\\0" + struct.pack("<I", 8) + struct.pack("<H", entries) + one * entries + bytes(4))
 
 preview = b"\\xff\\xe1\\xff\\xff" + b"Exif\\0\\0II*\\0\\x08\\0\\0\\0\\0\\x10"  # of 64 KB each, 20 bytes apart
-has_position(jpeg() + preview * 50_000 + bytes(70_000))
+has_position(jpeg() + preview * 20_000 + bytes(70_000))
 """
     run_bounded(code)
