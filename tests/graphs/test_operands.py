@@ -85,6 +85,7 @@ def test_a_constant_divisor_is_read_however_it_is_stored(stored: str, by: int) -
         check_graph(data)
 
 
+@pytest.mark.slow  # the export takes 20 s
 def test_our_own_network_passes(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     from boxwright.export.onnx import write_onnx
