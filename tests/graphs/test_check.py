@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,6 @@ from tests.crafted_models import CRAFTED, model, node
 from tests.tiny_bundles import tiny_bundle
 
 BY_BYTES = {"external", "operator", "size", "nesting", "format"}
-ZOO = Path(os.environ.get("BOXWRIGHT_SHARED", "/nowhere")) / "cases" / "models"
 
 
 @pytest.mark.parametrize("name", [name for name, case in CRAFTED.items() if case.reasons <= BY_BYTES])
@@ -119,10 +118,12 @@ def test_functions_of_the_model_itself_and_quantised_operators_pass() -> None:
     check_graph(model(nodes, functions=[function], opsets={"pkg.torch": 1, "com.microsoft": 1}).SerializeToString())
 
 
-@pytest.mark.skipif(not ZOO.is_dir(), reason="needs the zoo of foreign detectors")
-def test_detectors_of_other_trainers_pass_unless_their_weights_lie_in_another_file() -> None:
-    refused = {}
-    for path in sorted(ZOO.glob("*/model.onnx")):
+def test_detectors_of_other_trainers_pass_unless_their_weights_lie_in_another_file(
+    shared: Callable[[str], Path],
+) -> None:
+    refused, found = {}, sorted(shared("cases/models").glob("*/model.onnx"))
+    assert found
+    for path in found:
         try:
             check_graph(path.read_bytes())
         except ModelError as error:

@@ -126,7 +126,7 @@ def test_many_classes_fit(report: Report, shown_report: Callable[..., str]) -> N
     )
     page = shown_report(many)
     assert_sound(page)
-    assert "72 further classes in grey" in page and page.count('class="heat right"') == 80
+    assert "72 further classes in grey" in page and page.count('class="heat right depth-') == 80
 
 
 def test_verdict_shows_every_check(verdict: Verdict, report: Report) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -101,6 +99,8 @@ def test_further_frames_are_refused_in_predict_and_serve(report: Report, tmp_pat
     from boxwright.serving.app import Server
     from boxwright.serving.journal import Journal
     from boxwright.serving.limits import Limits
+    from boxwright.serving.slot import Slot
+    from boxwright.serving.wanted import Wanted
 
     folder = report("images_with_more_frames") / "images"
     detector = Detector(answering_bundle(tmp_path))
@@ -110,7 +110,7 @@ def test_further_frames_are_refused_in_predict_and_serve(report: Report, tmp_pat
         with pytest.raises(PictureError, match=f"{frames} frames") as caught:
             detector.read(data, name=name, one_frame=True)
         assert caught.value.reason == "frames"
-    slot: Any = SimpleNamespace(detector=detector, follow=lambda: None)
+    slot = Slot(lambda: Wanted(detector.bundle.digest, "fixed"), lambda _digest: detector.bundle)
     server = Server(slot, Journal(tmp_path / "journal"), Limits(follow_seconds=9))
     with TestClient(server.app()) as client:
         for name in FRAMES:

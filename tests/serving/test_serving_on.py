@@ -18,7 +18,6 @@ def said(*words: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.xfail(reason="not yet run against the server that says it after binding", strict=False)
 @pytest.mark.parametrize("why", ["the port is taken", "a host for others without a token", "the bundle is damaged"])
 def test_a_server_that_does_not_serve_does_not_say_so(tmp_path: Path, why: str) -> None:
     line = Line(tmp_path)

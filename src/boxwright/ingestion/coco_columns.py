@@ -7,6 +7,7 @@ and whatever it does not take, are read record by record, so that a complaint na
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -205,7 +206,10 @@ def _truth_of_scan(tree: Any, scanned: dict[str, NDArray], path: Path) -> TruthC
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")
+    """A number as it is, anything else as not-a-number; an integer that no float can hold is no number either."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > sys.float_info.max:
+        return float("nan")
+    return float(value)
 
 
 def _positions(ids: NDArray, known: NDArray) -> tuple[NDArray[np.int64], bool]:
@@ -303,7 +307,7 @@ def read_results(path: Path, truth: TruthColumns) -> ResultColumns:
 
 def _plain(value: Any) -> float:
     """A number that is no text and no truth value; TypeError else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > sys.float_info.max:
         raise TypeError("no number")
     return float(value)
 

@@ -7,11 +7,13 @@ annotations, where CVAT and Datumaro put them too. `iscrowd` marks boxes that ar
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from boxwright.review.accept import Answer
+
+_LATEST = 1e12  # seconds since 1970; nobody answers later
+_LARGEST = 1e9  # pixels of a side
 
 
 def answers_as_coco(
@@ -58,10 +60,10 @@ def beside_coco(tree: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         if isinstance(image.get("reviewer"), str):
             extra["reviewer"] = image["reviewer"]
         at = image.get("answered_at")
-        if isinstance(at, int | float) and not isinstance(at, bool) and math.isfinite(at) and at > 0:
+        if isinstance(at, int | float) and not isinstance(at, bool) and 0 < at <= _LATEST:
             extra["answered_at"] = float(at)
         sides = [image.get("height"), image.get("width")]
-        if all(isinstance(side, int | float) and not isinstance(side, bool) and side > 0 for side in sides):
+        if all(isinstance(side, int | float) and not isinstance(side, bool) and 0 < side <= _LARGEST for side in sides):
             extra["size_hw"] = (sides[0], sides[1])
         extra["attributes"] = by_id[int(image["id"])] = []
         found[str(image.get("file_name", image["id"]))] = extra

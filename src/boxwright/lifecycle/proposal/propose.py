@@ -16,6 +16,7 @@ from boxwright.lifecycle.proposal.kept_together import Together, keep_together
 from boxwright.lifecycle.proposal.method import method_of
 from boxwright.lifecycle.proposal.proposed import Guessed, Proposal
 from boxwright.lifecycle.proposal.survey import Progress, Survey
+from boxwright.plain_text import control_in, printable
 from boxwright.spec import Spec
 from boxwright.splitting import in_order
 
@@ -84,6 +85,13 @@ def _check_classes(found: Survey) -> None:
             raise InputError(
                 f"The class '{name[:40]}...' has a name of {len(name)} characters; a spec takes 1 to {_LONGEST_NAME}. Rename it in "
                 f"the files."
+            )
+    spoken = (text for of in found.conditions for pair in of.items() for text in pair)
+    for text in (*found.class_names, *map(str, spoken)):
+        if control := control_in(text):
+            raise InputError(
+                f"The class or condition '{printable(text)[:40]}' contains the control character {control}, which no name may; rename it "
+                "in the files."
             )
 
 
