@@ -158,15 +158,22 @@ def _refused(wanted: Rollout, before: Rollout | None) -> Iterator[None]:
 
 
 def _refuse_other_baseline(evidence: Evidence, in_service: str | None) -> None:
-    """NotReleasable where the promise compares with what is in service, and the verdict compared with something else."""
-    compares = any(requirement.against_baseline for requirement in evidence.spec.requirements)
-    if not compares or in_service in (None, evidence.baseline, evidence.verdict.bundle):
+    """NotReleasable where a clause compares with what is in service, and was judged against something else on its side."""
+    if in_service in (None, evidence.verdict.bundle):
         return
-    compared = f"bundle {evidence.baseline[:12]}" if evidence.baseline else "nothing (a first release)"
-    raise NotReleasable(
-        f"Its verdict {evidence.verdict.digest[:12]} compares with {compared}, and {str(in_service)[:12]} is in service. Judge it against "
-        "that one: `boxwright turn`, or `boxwright gate REPORT --baseline REPORT`; the way back to the bundle before is `boxwright rollback`."
-    )
+    for role in sorted(
+        {f"baseline[{r.on_set}]" if r.on_set else "baseline" for r in evidence.spec.requirements if r.against_baseline}
+    ):
+        before = evidence.of(role)
+        if before is not None and before.bundle.digest == in_service:
+            continue
+        compared = f"bundle {before.bundle.digest[:12]}" if before else "nothing (a first release)"
+        where = f" on {role[9:-1]}" if role != "baseline" else ""
+        raise NotReleasable(
+            f"Its verdict {evidence.verdict.digest[:12]} compares with {compared}{where}, and {str(in_service)[:12]} is in service. Judge it "
+            "against that one: `boxwright turn`, or `boxwright gate REPORT --baseline REPORT`; the way back to the bundle before is "
+            "`boxwright rollback`."
+        )
 
 
 def _move(store: Store, wanted: Rollout, before: Rollout | None, reason: str) -> Rollout:

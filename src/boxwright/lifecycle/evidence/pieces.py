@@ -115,6 +115,12 @@ class Pieces:
                 raise self.refuse(
                     f"{whose}the {piece} {_are(piece)} made from {_short(made_of)}; the report names {_short(expected)}"
                 )
+        for piece, names in (("report", report), ("matches", matches), ("predictions", predictions)):
+            if tuple(names.class_names) != bundle.contract.class_names:
+                raise self.refuse(
+                    f"{whose}the {piece} {_are(piece)} of the classes {', '.join(names.class_names)}; the bundle has "
+                    f"{', '.join(bundle.contract.class_names)}"
+                )
         return Judged(role, side, report, bundle, matches, predictions, split, dataset)
 
 
