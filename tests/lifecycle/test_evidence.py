@@ -30,15 +30,18 @@ from boxwright.artifacts import (
     Verdict,
 )
 from boxwright.cli.main import run
-from boxwright.errors import InputError, NotReleasable
+from boxwright.cli.terminal import any_artifact, find
+from boxwright.errors import InputError, NotReleasable, StoreError
+from boxwright.evaluation.evaluate import measured_figures
 from boxwright.evaluation.operating import least_scores
 from boxwright.gate import OnSet
-from boxwright.inference import Thresholds
+from boxwright.inference import Detector, Thresholds
 from boxwright.lifecycle import ROLLOUT, Stages, check_verdict, following, promoted, release
 from boxwright.lifecycle.evidence import answer_again, gather, measure_again
 from boxwright.serving import promote
 from boxwright.spec import Spec
 from boxwright.store import Store
+from boxwright.store.digest import digest_of_columns, digest_of_table
 from tests.tiny_bundles import BOXES_XYXY, NAMES, jpeg, keep_verdict, tiny_bundle
 from tests.worlds import row
 
@@ -295,8 +298,6 @@ def test_an_image_that_is_not_the_one_ingested_is_refused(honest: Honest, monkey
 
 
 def test_the_sample_is_bounded_by_images_and_time(honest: Honest) -> None:
-    from boxwright.inference import Detector
-
     evidence, detector = gather(honest.store, honest.verdict), Detector(honest.bundle)
     assert answer_again(honest.store, evidence, detector) == 8  # all that were judged
     assert answer_again(honest.store, evidence, detector, images=5) == 5
@@ -634,3 +635,78 @@ def test_all_reports_of_a_verdict_are_of_one_dataset_and_split(
     verdict = stages.decide(report, None, [OnSet("hard", "challenge", hard)])
     honest.store.put(verdict)
     refused(honest, verdict, f"its report[hard] is of {easy[0].digest[:12]}", capsys)
+
+
+def test_a_bundle_before_that_was_put_in_by_hand_is_not_kept_warm(honest: Honest) -> None:
+    store = honest.store
+    release(store, honest.verdict, reason="test")
+    second = tiny_bundle(honest.root / "second", scores=(0.8, 0.6))
+    release(store, keep_verdict(store, second), reason="test")
+    now = store.get(ROLLOUT, Rollout)
+    assert following(store)().previous == honest.bundle.digest
+    other = tiny_bundle(honest.root / "other", scores=(0.2, 0.2))
+    store.put(other)
+    store.put(replace(now, previous=other.digest), name=ROLLOUT)
+    wanted = following(store)()
+    assert (wanted.bundle, wanted.previous) == (second.digest, None)
+
+
+def test_measured_figures_come_from_what_was_timed(honest: Honest, capsys: pytest.CaptureFixture[str]) -> None:
+    found = honest.piece(Predictions)
+    told = {**found.measured_on, "latency_p95_ms": 0.001, "parity_iou": 1.0}
+    figures = measured_figures(replace(found, measured_on=told), honest.bundle)
+    assert figures == measured_figures(found, honest.bundle) and figures["latency_p95_ms"] > 0.001
+
+
+@pytest.mark.parametrize("nested", ["contract.json", "manifest.json"])
+def test_nesting_without_end_is_damage(honest: Honest, nested: str) -> None:
+    (honest.store.folder(honest.bundle.digest, kind="bundle") / nested).write_text("[" * 200_000)
+    with pytest.raises(StoreError, match="damaged|cannot be read"):
+        honest.store.get(honest.bundle.digest, Bundle)
+
+
+@pytest.mark.parametrize("answers", ["[" * 200_000, '{"0.jpg": {"boxes_xyxy": [[0, 0, 1, 1]], "score": [0.9], "class_id": [1000000000000]}}'],
+                         ids=["nested", "large"])  # fmt: skip
+def test_golden_answers_of_another_shape_are_damage(tmp_path: Path, answers: str) -> None:
+    bundle = tiny_bundle(tmp_path / "b", scores=(0.9, 0.6))
+    bundle.golden["golden/answers.json"].write_text(answers)
+    with pytest.raises(StoreError, match="golden pictures of bundle .* are damaged"):
+        Detector(replace(bundle), check_golden=True)
+
+
+def test_a_folder_called_by_a_digest_does_not_stand_in_for_it(honest: Honest, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = keep_verdict(honest.store, tiny_bundle(honest.root / "other", scores=(0.7, 0.6)))
+    place, wanted = honest.root / "store", honest.verdict.digest
+    for called in (wanted, wanted[:12]):
+        shutil.copytree(honest.store.folder(other.digest, kind="verdict"), honest.root / "here" / called)
+        monkeypatch.chdir(honest.root / "here")
+        with pytest.raises(StoreError, match="is called like a digest"):
+            find(place, called, Verdict)
+        with pytest.raises(StoreError, match="is called like a digest"):
+            any_artifact(place, called)
+        assert find(place, f"./{called}", Verdict).digest == other.digest
+    assert find(place, wanted[:20], Verdict).digest == wanted
+
+
+def test_a_name_does_not_stand_in_for_the_beginning_of_a_digest(honest: Honest) -> None:
+    store, short = honest.store, honest.verdict.digest[:12]
+    other = keep_verdict(store, tiny_bundle(honest.root / "other", scores=(0.7, 0.6)))
+    with pytest.raises(StoreError, match="reads like the beginning of a digest"):
+        store.point(short, other.digest)
+    place = honest.root / "store" / "names"
+    shutil.copyfile(place / f"verdict/{other.bundle[:8]}.jsonl", place / f"{short}.jsonl")
+    assert store.resolve(short) == honest.verdict.digest
+    shutil.copyfile(
+        place / f"verdict/{other.bundle[:8]}.jsonl", place / "facade.jsonl"
+    )  # as an earlier version named it
+    assert store.resolve("facade") == other.digest and store.point("facade", honest.verdict.digest)
+
+
+@pytest.mark.parametrize("law", [digest_of_table, digest_of_columns])
+def test_a_column_name_cannot_stand_for_other_columns(law: Callable[[pa.Table], str]) -> None:
+    """Names stand unescaped before the values: `x:int8:1;...` could be read as a column of its own."""
+    law(pa.table({"lens:type": [1]}))
+    with pytest.raises(StoreError, match="';' stands in its name"):
+        law(pa.table({"a:int8:1;X": [1]}))
+    with pytest.raises(StoreError, match="';' stands in its name"):
+        law(pa.table({"a": pa.array([{"b;": 1}])}))

@@ -207,7 +207,16 @@ def _golden(bundle: Bundle) -> dict[str, tuple[bytes, Detections]]:
                 bundle.read_file("golden/answers.json", most_bytes=MAX_GOLDEN_BYTES)
             ).items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, BoxError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        BoxError,
+    ) as error:
         raise StoreError(
             f"The golden pictures of bundle {bundle.digest[:12]} are damaged: {type(error).__name__}: {error}."
         ) from error

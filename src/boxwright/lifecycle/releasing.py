@@ -120,15 +120,31 @@ def promoted(store: Store) -> str:
 
 
 def following(store: Store) -> Callable[[], Wanted]:
-    """What `promoted` says, with its release, to be asked again and again: a verdict that held once is not read again by this process."""
-    held: set[tuple[str, str]] = set()
+    """What `promoted` says, with its release and the bundle before it, to be asked again and again.
+
+    A verdict that held once is not read again by this process. The bundle before is named only where its own verdict holds too: it
+    is kept warm, to be rolled back to.
+    """
+    held: dict[tuple[str, str], bool] = {}
 
     def ask() -> Wanted:
         rollout = _promoted_rollout(store)
-        if (rollout.primary, rollout.verdict) not in held:
+        if not held.get((rollout.primary, rollout.verdict)):
             gather(store, verdict_of(store, rollout))
-            held.add((rollout.primary, rollout.verdict))
-        return Wanted(rollout.primary, str(rollout.number), rollout.previous)
+            held[rollout.primary, rollout.verdict] = True
+        return Wanted(rollout.primary, str(rollout.number), rollout.previous if holds_before(rollout) else None)
+
+    def holds_before(rollout: Rollout) -> bool:
+        if not rollout.previous or not rollout.previous_verdict:
+            return False
+        key = (rollout.previous, rollout.previous_verdict)
+        if key not in held:
+            try:
+                gather(store, verdict_of(store, rollback(rollout)))
+                held[key] = True
+            except BoxwrightError:  # nobody asks for it yet; whoever rolls back to it is told why
+                held[key] = False
+        return held[key]
 
     return ask
 

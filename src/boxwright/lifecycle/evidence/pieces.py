@@ -19,7 +19,9 @@ from boxwright.errors import BoxwrightError, NotReleasable, StoreError
 from boxwright.store import Store
 
 A = TypeVar("A", bound=Artifact)
-UNUSABLE = (BoxwrightError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, ArrowException)
+UNUSABLE = (
+    BoxwrightError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, ArrowException,
+)  # fmt: skip
 """What work on a piece may raise that was written by hand: whole, with a right digest, and of another shape."""
 AGAIN = "Judge it again: `boxwright turn`, or `boxwright evaluate` and `boxwright gate` with this spec."
 
