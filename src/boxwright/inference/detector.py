@@ -35,6 +35,8 @@ MAX_GOLDEN_ANSWERS_BYTES = 1 << 25
 MAX_GOLDEN = 64  # export keeps 8
 MAX_GOLDEN_INPUT_PIXELS = 1 << 29  # of all golden images laid into the input: 8 of the largest input
 RUN_SECONDS = 60.0  # no picture takes a detector that long; a graph that loops for ever would
+# what reading golden answers that are not golden answers may raise
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError, BoxError)
 GOLDEN_IOU = 0.98
 GOLDEN_SCORE = 0.02
 
@@ -208,7 +210,7 @@ def _golden(bundle: Bundle) -> dict[str, Detections]:
             name: Detections(expected["boxes_xyxy"], expected["score"], expected["class_id"])
             for name, expected in listed.items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, BoxError) as error:
+    except _DAMAGE as error:
         raise _damaged_golden(bundle, error) from error
 
 
