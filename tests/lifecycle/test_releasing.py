@@ -143,7 +143,7 @@ def test_a_bundle_whose_contract_names_no_threshold_for_a_class_is_refused(tmp_p
     store = Store(tmp_path / "store")
     bundle = tiny_bundle(tmp_path / "bundle", golden=False)
     halved = replace(bundle, contract=bundle.contract.model_copy(update={"score_thresholds": {"carton": 0.5}}))
-    with pytest.raises(StoreError, match="cannot answer its golden images .KeyError"):
+    with pytest.raises(StoreError, match="none for the class 'pouch'"):
         release(store, keep_verdict(store, halved, answered_by=bundle), reason="test")
 
 

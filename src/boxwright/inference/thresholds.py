@@ -12,6 +12,7 @@ from boxwright.artifacts import Predictions
 from boxwright.artifacts.bundle import Contract
 from boxwright.artifacts.condition_thresholds import threshold_rows
 from boxwright.detections import Detections
+from boxwright.errors import StoreError
 
 
 class Thresholds:
@@ -22,6 +23,7 @@ class Thresholds:
         self._condition: str | None = None
         self._by_value: dict[str, NDArray[np.float64]] = {}
         if contract.score_thresholds is not None:
+            _check_complete(contract, contract.score_thresholds)
             self.of_class, self._condition, self._by_value = threshold_rows(
                 contract.class_names, contract.score_thresholds, contract.condition_thresholds
             )
@@ -58,3 +60,11 @@ class Thresholds:
     def _for(self, conditions: Mapping[str, Any]) -> NDArray[np.float64] | None:
         value = conditions.get(self._condition) if self._condition else None
         return self.of_class if value is None else self._by_value.get(value, self.of_class)
+
+
+def _check_complete(contract: Contract, chosen: Mapping[str, float]) -> None:
+    missing = [name for name in contract.class_names if name not in chosen]
+    if missing:
+        raise StoreError(
+            f"The contract names score thresholds, but none for the class '{missing[0]}'; choose again: `boxwright choose`."
+        )
