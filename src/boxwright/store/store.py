@@ -108,17 +108,38 @@ class Store:
         return RowTables(lambda name: self.place.local(f"tables/rows/{check_name(name)}.lance"))
 
     def put(self, artifact: Storable, *, name: str | None = None, reason: str = "", expected: str | None = None) -> str:
-        """Keep the artifact; its digest. With `name`, the name points to it from now on (see `point`)."""
+        """Keep the artifact; its digest. With `name`, the name points to it from now on (see `point`).
+
+        What is kept already is read and compared with its digest; where it is damaged, it is put out of the way and written anew.
+
+        Raises:
+            StoreError: it cannot be written, or `artifact` itself relies on a file that is damaged.
+        """
         key = f"artifacts/{artifact.kind}/{artifact.digest}"
-        if not self.place.exists(key):
+        if self._is_whole(artifact, key):
+            self.place.settle(key)
+        else:
             if artifact.rows_in_table:
                 parts = artifact.parts()
                 self._tables.snapshot(parts.document["name"], parts.tables[_ROWS], key="image_id", tag=artifact.digest)
             with self.place.new_folder(key) as folder:
                 artifact.save(folder, leave_out=(_ROWS,) if artifact.rows_in_table else ())
+                if self.place.exists(key):
+                    self.load(folder, type(artifact), digest=artifact.digest)  # its files may be those that are damaged
+                    self.place.retire(key)
         if name is not None:
             self.point(name, artifact.digest, reason=reason, expected=expected)
         return artifact.digest
+
+    def _is_whole(self, artifact: Storable, key: str) -> bool:
+        """Whether the artifact is kept, and what is kept has its digest."""
+        if not self.place.exists(key):
+            return False
+        try:
+            self.load(self.place.fetch(key), type(artifact), digest=artifact.digest)
+        except StoreError:
+            return False
+        return True
 
     def get(self, reference: str, kind: type[A]) -> A:
         """The artifact a digest, a unique beginning of one, or a name stands for.
