@@ -85,7 +85,7 @@ class RowTables:
         if not _is_table(address):
             table = lance.write_dataset(rows, str(address), data_storage_version=STORAGE_VERSION)
         else:
-            table = lance.dataset(str(address))
+            table = _newest(address)
             tagged = tag in table.tags.list()
             if tagged and self._is_kept(name, tag, rows, key):
                 return
@@ -152,7 +152,7 @@ def newest_wrong(address: Path) -> str | None:
     if wrong:
         return f"the tag '{wrong[0]}' is damaged"
     try:
-        table = _lance().dataset(str(address))
+        table = _newest(address)
         if table.version not in known.values():
             table.to_table()
     except _OF_LANCE as error:
@@ -167,13 +167,21 @@ def _mend_rows(address: Path) -> None:
     known, wrong = tags(address)
     set_aside(address, wrong, "a tag was being written when the power failed or the machine stopped")
     try:
-        table = _lance().dataset(str(address))
+        table = _newest(address)
         if not is_unflushed(address) or _rows_of(table) is not None:
             return
     except _OF_LANCE:
         pass
     newest_told = max(known.values(), default=0)
     set_aside(address, [path for version, path in manifests(address).items() if version > newest_told], _POWER)
+
+
+def _newest(address: Path) -> lance.LanceDataset:
+    """The newest version; ValueError where its manifest is one of zeros, which Lance takes for an empty table."""
+    table = _lance().dataset(str(address))
+    if table.version not in manifests(address):
+        raise ValueError(f"its newest manifest is damaged: it says version {table.version}")
+    return table
 
 
 def _rows_of(table: lance.LanceDataset) -> pa.Table | None:
@@ -281,7 +289,7 @@ class Pictures:
         if not _is_table(self._address):
             return pa.array([], pa.string())
         try:
-            table = _lance().dataset(str(self._address))
+            table = _newest(self._address)
             column = table.to_table(columns=["digest"]).column("digest").combine_chunks()
         except _OF_LANCE as error:
             raise self._unreadable(error) from error
@@ -310,7 +318,7 @@ class Pictures:
             if not _is_table(self._address):
                 return {}
             try:
-                table = _lance().dataset(str(self._address))
+                table = _newest(self._address)
                 digests = table.to_table(columns=["digest"]).column("digest").to_pylist()
             except _OF_LANCE as error:
                 raise self._unreadable(error) from error
@@ -364,7 +372,7 @@ class Pictures:
 
     def _unreadable(self, error: Exception) -> StoreError:
         todo = (
-            "the next `boxwright ingest` puts the unfinished version aside"
+            "the next `boxwright ingest` puts aside what a stopped writer left"
             if version_before(self._address) is not None
             else "copy 'tables/pictures.lance' from a backup of the store"
         )
