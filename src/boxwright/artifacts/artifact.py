@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 from boxwright.errors import StoreError
 from boxwright.store.atomic import write_json
 from boxwright.store.digest import canonical_json, digest_of_bytes, digest_of_columns, digest_of_file, digest_of_table
-from boxwright.store.plain_file import read_plain_file
+from boxwright.store.plain_file import read_plain_file, read_text
 
 _TABLE_LAWS = {1: digest_of_table, 2: digest_of_columns}
 _DAMAGED = (
@@ -125,10 +125,10 @@ class Artifact:
             raise StoreError(f"'{folder}' holds a {manifest['kind']}; expected a {cls.kind}.")
         try:
             tables = {
-                name: given[name] if given and name in given else pq.read_table(folder / f"{name}.parquet")
+                name: given[name] if given and name in given else pq.read_table(_inside(folder, f"{name}.parquet"))
                 for name in manifest["tables"]
             }
-            document = json.loads((folder / cls.document_name).read_text())
+            document = json.loads(read_text(folder / cls.document_name))
             files = {name: _inside(folder, name) for name in manifest["files"]}
             artifact = cls.from_parts(Parts(document, tables, files), manifest["made_from"])
             object.__setattr__(artifact, "_law", _law_of(manifest, folder))
@@ -193,7 +193,7 @@ def _law_of(manifest: dict[str, Any], folder: Path) -> int:
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of an artifact's folder; StoreError when there is none that can be read."""
     try:
-        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest = json.loads(read_text(folder / "manifest.json"))
         shape = {"kind": str, "digest": str, "made_from": dict, "tables": dict, "files": dict}
         for key, wanted in shape.items():
             if not isinstance(manifest.get(key), wanted):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,8 @@ from boxwright.artifacts import KINDS
 from boxwright.cli.findings import size
 from boxwright.cli.progress import Bars, say
 from boxwright.cli.terminal import STORE, JsonOption, give, open_store
+from boxwright.errors import BoxwrightError
+from boxwright.serving.journal import Reading, read_records
 from boxwright.store.check import Fault
 from boxwright.store.check import check as check_store
 from boxwright.store.copy import copy as copy_store
@@ -35,7 +38,7 @@ def check(
     """Read everything in a store and compare it with its digests; exit code 1 if something is damaged."""
     open_store(store)
     with Bars().shown() as bars:
-        found = check_store(store, KINDS, tell=bars)
+        found = check_store(store, KINDS, tell=bars, journal=of_journal)
     result = {
         "store": str(store), "names": found.names, "artifacts": found.artifacts, "pictures": found.pictures,
         "faults": [asdict(fault) for fault in found.faults], "leftovers": [str(path) for path in found.leftovers],
@@ -61,10 +64,10 @@ def copy(
 ) -> None:
     """Copy a store, which may be in use, to another folder; a second run copies what is new. Exit code 1 if something is damaged."""
     with Bars().shown() as bars:
-        made = copy_store(source, target, KINDS, verify=verify, tell=bars)
+        made = copy_store(source, target, KINDS, verify=verify, tell=bars, journal=of_journal)
     result = {
         "source": str(source), "target": str(target), "files": made.files, "bytes": made.size, "artifacts": made.artifacts,
-        "verified": verify, "faults": [asdict(fault) for fault in made.faults], "not_copied": [str(p) for p in made.strange],
+        "verified": made.verified, "faults": [asdict(fault) for fault in made.faults], "not_copied": [str(p) for p in made.strange],
     }  # fmt: skip
     done = f"{made.files:,} files ({size(made.size)}) and {made.artifacts:,} new artifacts copied to '{target}'"
     verdict = _verdict(made.faults) if verify or made.faults else "not read again"
@@ -72,6 +75,19 @@ def copy(
     for path in made.strange if not as_json else ():
         say(f"not copied, no part of a store: '{path}'")
     raise typer.Exit(1 if made.faults else 0)
+
+
+def of_journal(folder: Path) -> Iterator[str]:
+    """What is wrong with the records of a journal, as far as reading all of them shows."""
+    account = Reading()
+    try:
+        for _ in read_records(folder, reading=account):
+            pass
+    except BoxwrightError as error:
+        yield str(error)
+        return
+    if account.lost or account.damaged or account.skipped_bytes or account.unreadable:
+        yield account.sentence()
 
 
 def _lines(faults: tuple[Fault, ...]) -> list[str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from boxwright.errors import StoreError
-from boxwright.store.fs import Fs, make_folders, present_fs, sync_folder, write_all
+from boxwright.store.fs import Fs, make_folders, present_fs, sync_folder, sync_way, write_all
 
 _BLOCK = 4096
 
@@ -51,8 +51,12 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 @contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
+def new_folder(target: Path, *, top: Path | None = None) -> Iterator[Path]:
     """A temporary folder that becomes `target` when the block ends well; an existing `target` is left as it is.
+
+    Args:
+        target: the folder.
+        top: a folder above it, such as the store's; the names on the way from there are on the disk too, whoever made them.
 
     Raises:
         StoreError: the folder cannot be made; what the block itself raises comes through as it is.
@@ -74,14 +78,16 @@ def new_folder(target: Path) -> Iterator[Path]:
             except OSError as error:
                 if error.errno not in (errno.EEXIST, errno.ENOTEMPTY) or not target.is_dir():
                     raise
-            sync_folder(fs, target.parent)
+            sync_way(fs, target.parent, top or target)
         except OSError as error:
             raise _not_written(target, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def append_line(path: str | Path, line: str, *, after: Callable[[str | None], bool] | None = None) -> bool:
+def append_line(
+    path: str | Path, line: str, *, after: Callable[[str | None], bool] | None = None, top: Path | None = None
+) -> bool:
     """One more line at the end of a history, on the disk when this returns; writers take turns.
 
     Args:
@@ -89,6 +95,7 @@ def append_line(path: str | Path, line: str, *, after: Callable[[str | None], bo
         line: without its line break.
         after: given the last line (None for an empty history) while no other can write; the line is only written where
             it answers True.
+        top: a folder above the history, such as the store's; see `new_folder`.
 
     Returns:
         whether the line was written.
@@ -99,7 +106,6 @@ def append_line(path: str | Path, line: str, *, after: Callable[[str | None], bo
     fs, path = present_fs(), Path(path)
     try:
         make_folders(fs, path.parent)
-        new = not path.exists()
         handle = fs.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
             fs.lock(handle)
@@ -109,8 +115,8 @@ def append_line(path: str | Path, line: str, *, after: Callable[[str | None], bo
             try:
                 write_all(fs, handle, line.encode() + b"\n")
                 fs.fsync(handle)
-                if new:
-                    sync_folder(fs, path.parent)
+                if end == 0:  # new, or made by a call that failed before the name was on the disk
+                    sync_way(fs, path.parent, top or path)
             except OSError:
                 with suppress(OSError):  # else the next writer drops a torn line, and a whole one stays
                     fs.truncate(handle, end)

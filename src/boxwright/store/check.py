@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,19 @@ import pyarrow.compute as pc
 
 from boxwright.errors import InputError, StoreError
 from boxwright.store.digest import digest_of_bytes, digest_of_file
-from boxwright.store.flush import is_temporary
+from boxwright.store.flush import is_temporary, version_before
 from boxwright.store.health import left_over
+from boxwright.store.listing import links_in_artifact, table_keys
 from boxwright.store.store import NameEvent, Storable, Store
+from boxwright.store.tables import newest_wrong
 
 Kinds = Mapping[str, type[Storable]]
 Tell = Callable[[str, int, int], None]
+ReadJournal = Callable[[Path], Iterable[str]]  # a journal's folder to sentences about its records that cannot be used
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_PICTURES = "tables/pictures.lance"
 _NAMED = 3  # examples in a sentence
+_ROLES = ("baseline", "matches_a", "matches_b")  # of sources in the store, beside those that are called like their kind
 
 
 @dataclass(frozen=True)
@@ -60,13 +65,14 @@ class Checked:
     leftovers: tuple[Path, ...]
 
 
-def check(root: Path, kinds: Kinds, *, tell: Tell) -> Checked:
+def check(root: Path, kinds: Kinds, *, tell: Tell, journal: ReadJournal | None = None) -> Checked:
     """Read everything in a store.
 
     Args:
         root: folder of the store.
         kinds: name of each kind of artifact to its class.
         tell: told what is being read, how much of it is done, and of how much.
+        journal: reads the records of a journal's folder; without it only the journal's pictures are read.
 
     Raises:
         StoreError: the folder is an unfinished copy.
@@ -79,8 +85,10 @@ def check(root: Path, kinds: Kinds, *, tell: Tell) -> Checked:
     for number, (kind, digest) in enumerate(artifacts, start=1):
         faults += _of_artifact(store, kinds, kind, digest, known, kept)
         tell("check artifacts", number, len(artifacts))
+    faults += of_tables(root)
     pictures, wrong = of_pictures(store, 0, tell)
     faults += wrong
+    faults += of_records(root / "journal", journal)
     faults += _of_kept_pictures(root / "journal" / "pictures", tell)
     return Checked(len(store.names()), len(artifacts), pictures, tuple(faults), tuple(sorted(_leftovers(root))))
 
@@ -110,7 +118,23 @@ def _history_of(store: Store, name: str) -> list[NameEvent] | Fault:
         history = store.history(name)
     except (StoreError, OSError) as error:
         return Fault(str(error), f"correct the line in '{path}', or take the file from a backup")
-    return history or Fault(f"The name '{name}' has an empty history.", f"rm {shlex.quote(str(path))}")
+    if not history:
+        return Fault(f"The name '{name}' has an empty history.", f"rm {shlex.quote(str(path))}")
+    return _unended(name, path) or history
+
+
+def _unended(name: str, path: Path) -> Fault | None:
+    """A fault where the last line of a history is whole but for its line break: readers pass over it, and a writer drops it."""
+    tail = path.read_bytes().rsplit(b"\n", 1)[-1]
+    try:
+        if not isinstance(json.loads(tail), dict):
+            return None
+    except (ValueError, RecursionError):
+        return None  # a writer died in the middle of it, or none did
+    return Fault(
+        f"The last line of the history of the name '{name}' has no line break: it does not count, and the next write drops it.",
+        f"echo >> {shlex.quote(str(path))}",
+    )
 
 
 _LOGS: Mapping[str, Mapping[str, type]] = {
@@ -128,7 +152,7 @@ def _of_log(store: Store, log: str, wanted: Mapping[str, type]) -> Iterator[Faul
             lacking = [key for key, kind in wanted.items() if not isinstance(entry.get(key), kind)]
             if lacking:
                 raise ValueError(f"it says no '{lacking[0]}'")
-        except (ValueError, AttributeError) as error:
+        except (ValueError, AttributeError, RecursionError) as error:
             yield Fault(f"Line {number} of '{path}' is damaged: {error}.", f"delete line {number} of '{path}'")
 
 
@@ -168,17 +192,24 @@ def _of_artifact(
     if kind not in kinds:
         yield Fault(f"The {kind} {digest[:12]} is of a kind this version does not know.", "pip install -U boxwright")
         return
+    links = links_in_artifact(store.folder(digest, kind=kind))
+    if links:
+        yield Fault(
+            f"The {kind} {digest[:12]} is not in the store's folder: '{links[0]}' is a link.",
+            f"put what it leads to in its place: '{links[0]}'",
+        )
     try:
         artifact: Any = store.get(digest, kinds[kind])
     except (InputError, OSError) as error:
         if store.place.exists(f"artifacts/{kind}/{digest}"):  # not retired meanwhile
-            yield Fault(str(error), f"{backup}, or make it again with the verb that made it")
+            yield Fault(str(error), f"{backup}, or make it again with the verb that made it: that writes it anew")
         return
     for role, source in artifact.made_from.items():
-        if role in kinds and source not in known and not _is_there(store, source):
+        is_kept = role in kinds or (role in _ROLES and _DIGEST.fullmatch(source))
+        if is_kept and source not in known and not _is_there(store, source):
             yield Fault(
                 f"The {kind} {digest[:12]} was made from the {role} {source[:12]}, which is not in the store.",
-                _from_a_backup(f"artifacts/{role}/{source}"),
+                _from_a_backup(f"artifacts/{role if role in kinds else 'KIND'}/{source}"),
             )
     if kinds[kind].rows_in_table:
         yield from kept.missing(artifact)
@@ -191,12 +222,39 @@ def _is_there(store: Store, digest: str) -> bool:
         return False
 
 
+def of_tables(root: Path) -> Iterator[Fault]:
+    """Tables of rows whose newest version cannot be read, although no dataset needs it: the next writer builds on it."""
+    for key in table_keys(root):
+        if key == _PICTURES:
+            continue
+        try:
+            wrong = newest_wrong(root / key)
+        except InputError as error:
+            wrong = str(error)
+        if wrong:
+            name = key.removeprefix("tables/rows/").removesuffix(".lance")
+            yield Fault(
+                f"The newest version of the table '{root / key}', which no dataset stands for, cannot be read: {wrong}.",
+                f"boxwright ingest SOURCE --name {shlex.quote(name)} puts it aside",
+            )
+
+
+def of_records(folder: Path, journal: ReadJournal | None) -> Iterator[Fault]:
+    """What is wrong with the records of a journal."""
+    if journal is None or not folder.is_dir():
+        return
+    for sentence in journal(folder):
+        yield Fault(f"The journal '{folder}': {sentence}.", _from_a_backup("journal"))
+
+
 def of_pictures(store: Store, begin: int, tell: Tell) -> tuple[int, list[Fault]]:
     """Read and hash the pictures of the table from a position on; how many there are in all, and what is wrong."""
     try:
         digests = store.pictures.digests()
     except StoreError as error:
-        return 0, [Fault(str(error), _from_a_backup("tables/pictures.lance"))]
+        aside = "boxwright ingest SOURCE --name NAME puts the unfinished version aside"
+        stopped = version_before(store.place.local(_PICTURES)) is not None
+        return 0, [Fault(str(error), aside if stopped else _from_a_backup(_PICTURES))]
     faults: list[Fault] = []
     if begin >= len(digests):
         return len(digests), faults
@@ -205,7 +263,7 @@ def of_pictures(store: Store, begin: int, tell: Tell) -> tuple[int, list[Fault]]
             said = digests[row].as_py() if row < len(digests) else None
             if said is not None and (data is None or digest_of_bytes(data) != said):
                 how = "cannot be read" if data is None else "has other bytes than its digest says"
-                faults.append(Fault(f"Picture {said[:12]} {how}.", _from_a_backup("tables/pictures.lance")))
+                faults.append(Fault(f"Picture {said[:12]} {how}.", _from_a_backup(_PICTURES)))
         tell("check pictures", min(some[-1][0] + 1, len(digests)), len(digests))
     return len(digests), faults
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from boxwright.errors import StoreError
 from boxwright.store.atomic import write_json
+from boxwright.store.plain_file import read_text
 
 RECORD = "copy.json"
 
@@ -43,12 +44,19 @@ class Copied:
         """
         path = root / RECORD
         try:
-            return cls(**json.loads(path.read_text()))
+            found = cls(**json.loads(read_text(path)))
+            if not (
+                isinstance(found.source, str)
+                and isinstance(found.verified, bool)
+                and type(found.verified_pictures) is int
+            ):
+                raise TypeError("a value has another type")
+            return found
         except FileNotFoundError:
             return None
         except NotADirectoryError:
             return None
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise StoreError(
                 f"'{path}' says how this copy of a store was made, and cannot be read: {error}. Copy to another, empty folder."
             ) from error

@@ -25,21 +25,42 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from boxwright.errors import InputError, StoreError
-from boxwright.store.check import Fault, Kept, Kinds, check, of_histories, of_pictures
+from boxwright.store.check import (
+    Fault,
+    Kept,
+    Kinds,
+    ReadJournal,
+    check,
+    of_histories,
+    of_pictures,
+    of_records,
+    of_tables,
+)
 from boxwright.store.copied import Copied
 from boxwright.store.digest import digest_of_file
-from boxwright.store.earlier_copy import alone, beginning, make_target, moved_on, refuse_diverged, refuse_nested
+from boxwright.store.earlier_copy import (
+    alone,
+    beginning,
+    make_target,
+    moved_on,
+    refuse_diverged,
+    refuse_links,
+    refuse_nested,
+    stale,
+)
 from boxwright.store.flush import sync, sync_all
-from boxwright.store.fs import make_folders, present_fs
+from boxwright.store.fs import make_folders, present_fs, write_all
 from boxwright.store.health import left_over
-from boxwright.store.listing import File, Listing, files_of_artifact, list_store
+from boxwright.store.listing import File, Listing, files_of_artifact, links_in_artifact, list_store
 from boxwright.store.place import Folder
 from boxwright.store.store import Store
 
 Tell = Callable[[str, int, int], None]
 _MIB = 1 << 20
+_SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # no link is followed, no pipe makes us wait
 _AT_ONCE, _BYTES_AT_ONCE = 500, 1 << 30
 
 
@@ -50,6 +71,7 @@ class Copy:
     Attributes:
         files, size: that it wrote, and their bytes.
         artifacts: that are new in the copy.
+        verified: whether everything in the copy was read and matches its digest, in this run or one before, and there is no fault.
         faults: damage in the store, or on the way; what is damaged is not in the copy under its name.
         strange: what lies in the store's folder, is no part of a store, and was not copied.
     """
@@ -57,11 +79,14 @@ class Copy:
     files: int
     size: int
     artifacts: int
+    verified: bool
     faults: tuple[Fault, ...]
     strange: tuple[Path, ...]
 
 
-def copy(source: Path, target: Path, kinds: Kinds, *, verify: bool = True, tell: Tell) -> Copy:
+def copy(
+    source: Path, target: Path, kinds: Kinds, *, verify: bool = True, tell: Tell, journal: ReadJournal | None = None
+) -> Copy:
     """Make `target` a copy of the store in `source`, or bring it up to date.
 
     Args:
@@ -70,6 +95,7 @@ def copy(source: Path, target: Path, kinds: Kinds, *, verify: bool = True, tell:
         kinds: name of each kind of artifact to its class.
         verify: read what was copied again and compare it with its digests.
         tell: told what is being done, how much of it is done, and of how much.
+        journal: reads the records of a journal's folder, see `check`.
 
     Raises:
         StoreError: the source is no whole store; the target is something else, was changed by itself, is being copied to now, or
@@ -87,9 +113,10 @@ def copy(source: Path, target: Path, kinds: Kinds, *, verify: bool = True, tell:
                         f"'{target}' is not empty, and no copy that `boxwright store copy` made; nothing was written. "
                         f"Name a folder that is empty or does not exist."
                     )
+                refuse_links(target)
                 listing = list_store(source)
                 refuse_diverged(source, target, listing)
-                run = _Run(source, target, listing, kinds, tell, verify)
+                run = _Run(source, target, listing, kinds, tell, verify, journal)
                 run.refuse_too_large()
             except BaseException:
                 if made:
@@ -106,14 +133,18 @@ def copy(source: Path, target: Path, kinds: Kinds, *, verify: bool = True, tell:
 class _Run:
     """One run of the copying."""
 
-    def __init__(self, source: Path, target: Path, listing: Listing, kinds: Kinds, tell: Tell, verify: bool) -> None:
+    def __init__(
+        self, source: Path, target: Path, listing: Listing, kinds: Kinds, tell: Tell, verify: bool,
+        journal: ReadJournal | None,
+    ) -> None:  # fmt: skip
         self._source, self._target, self._listing, self._kinds = source, target, listing, kinds
-        self._tell, self._verify = tell, verify
+        self._tell, self._verify, self._journal = tell, verify, journal
         self._store = Store(Folder(target))  # by its place: it is unfinished, and this is what finishes it
         self._kept = Kept(self._store)
         self._waiting = Unnamed(target)
         self._files, self._done, self._artifacts = 0, 0, 0
-        self._missing = _missing(source, target, listing)
+        self._stale = stale(target, listing)
+        self._missing = _missing(source, target, listing, {path for path, _ in self._stale})
         self._faults: list[Fault] = [
             Fault(
                 f"'{link}' is a link; what it leads to is not copied.", f"put what it leads to in its place: '{link}'"
@@ -124,14 +155,16 @@ class _Run:
     def __call__(self, earlier: Copied | None) -> Copy:
         trusted = earlier is None or earlier.verified
         now = Copied(
-            str(self._source), time.time(), verified=self._verify and trusted,
+            str(self._source), time.time(), verified=False,  # so that a run that is stopped leaves everything to be read
             verified_pictures=earlier.verified_pictures if earlier else 0,
         )  # fmt: skip
         if earlier is not None and earlier.finished is None:
             _clear(self._target)
         now.write(self._target)
+        for path, aside in self._stale:
+            path.rename(aside)
         for file in self._missing.files:
-            self._copy(file)
+            self._copy(file, shrinks=False)
         for key, content in self._missing.small.items():
             self._write(key, content)
         self._waiting.name()
@@ -140,7 +173,7 @@ class _Run:
         for file in self._missing.journal:
             self._copy(file)
         self._waiting.name()
-        if self._verify:
+        if self._verify and trusted:
             now = self._read_again(now)
         for history in self._listing.histories:
             self._extend(history)
@@ -148,11 +181,15 @@ class _Run:
         whole.write(self._target)
         if self._verify and trusted:
             self._faults += of_histories(Store(self._target))
-        elif self._verify:  # what an earlier run did not read again is read now
-            found = check(self._target, self._kinds, tell=self._tell)
+        elif self._verify:  # what an earlier run did not read again, or found damaged, is read now
+            found = check(self._target, self._kinds, tell=self._tell, journal=self._journal)
             self._faults += found.faults
-            replace(whole, verified=not found.faults).write(self._target)
-        return Copy(self._files, self._done, self._artifacts, tuple(self._faults), self._listing.strange)
+            whole = replace(whole, verified_pictures=0 if found.faults else found.pictures)
+        faults = tuple(dict.fromkeys(self._faults))
+        if self._verify:
+            whole = replace(whole, verified=not faults)
+            whole.write(self._target)
+        return Copy(self._files, self._done, self._artifacts, whole.verified, faults, self._listing.strange)
 
     def refuse_too_large(self) -> None:
         """StoreError where the copy would not fit."""
@@ -163,23 +200,33 @@ class _Run:
                 f"written. Make room or name a folder on another disk."
             )
 
-    def _copy(self, file: File) -> bool:
-        """One file, up to the length that was listed; whether it is still there."""
+    def _copy(self, file: File, *, shrinks: bool = True) -> bool:
+        """One file, up to the length that was listed; whether it is still there. A torn end may be cut off one that `shrinks`."""
         try:
-            with (self._source / file.key).open("rb") as opened, self._fresh(file.key) as written:
-                _copy_bytes(opened.fileno(), written, file.size)
+            with _reading(self._source / file.key) as opened, self._fresh(file.key) as written:
+                copied = _copy_bytes(opened.fileno(), written, file.size)
+                if copied < file.size and not shrinks:
+                    raise _Shortened(copied)
                 os.fchmod(written, os.fstat(opened.fileno()).st_mode & 0o777)
                 os.utime(written, ns=(file.mtime_ns, file.mtime_ns))
         except FileNotFoundError:
             if (self._source / file.key).exists():
                 raise
             return False  # past its retention, or retired
+        except _Shortened as error:
+            self._faults.append(
+                Fault(
+                    f"'{self._source / file.key}' had {file.size:,} bytes, and {error} when it was copied; it is not in the copy.",
+                    f"copy '{file.key}' from a backup of the store",
+                )
+            )
+            return False
         self._count(file.size)
         return True
 
     def _write(self, key: str, content: bytes) -> None:
         with self._fresh(key) as written:
-            os.write(written, content)
+            write_all(present_fs(), written, content)
             os.fchmod(written, _mode(self._source / key))
         self._count(len(content))
 
@@ -215,13 +262,16 @@ class _Run:
         place = self._target / key
         self._folders(place.parent)
         folder = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{digest}."))
-        wrong: str | None = None
+        links = links_in_artifact(self._source / key)
+        wrong = f"'{links[0]}' is a link, and what it leads to is not copied." if links else None
         for file in parts:
             inside = folder / Path(file.key).relative_to(key)
             inside.parent.mkdir(parents=True, exist_ok=True)
             try:
-                shutil.copyfile(self._source / file.key, inside, follow_symlinks=False)
-                shutil.copymode(self._source / file.key, inside)
+                with _reading(self._source / file.key) as opened, inside.open("xb") as written:
+                    if _copy_bytes(opened.fileno(), written.fileno(), file.size) < file.size:
+                        wrong = f"'{self._source / file.key}' became shorter while it was copied."
+                    os.fchmod(written.fileno(), os.fstat(opened.fileno()).st_mode & 0o777)
             except FileNotFoundError:
                 if (self._source / file.key).exists():
                     raise
@@ -261,9 +311,11 @@ class _Run:
         return None
 
     def _read_again(self, now: Copied) -> Copied:
-        """Hash the pictures that were not hashed in this copy before."""
+        """Read what was not read in this copy before: pictures, what writers build on, records of the journal."""
         count, faults = of_pictures(self._store, now.verified_pictures, self._tell)
-        self._faults += faults
+        self._faults += [*faults, *of_tables(self._target)]
+        if any(not file.key.startswith("journal/pictures/") for file in self._missing.journal):
+            self._faults += of_records(self._target / "journal", self._journal)
         for file in self._missing.journal:
             path = self._target / file.key
             if file.key.startswith("journal/pictures/") and path.exists() and digest_of_file(path) != path.name:
@@ -276,7 +328,7 @@ class _Run:
         path = self._target / history.key
         wanted = beginning(self._source / history.key, history.size)
         self._folders(path.parent)
-        with path.open("ab+") as file:
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _SAFE, 0o644), "ab+") as file:
             os.fchmod(file.fileno(), _mode(self._source / history.key))
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
@@ -345,10 +397,21 @@ class _Missing:
         return sum(file.size for file in listed) + sum(map(len, self.small.values()))
 
 
-def _missing(source: Path, target: Path, listing: Listing) -> _Missing:
+class _Shortened(Exception):
+    """A file that never changes had fewer bytes than it was listed with; the argument is how many."""
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[BinaryIO]:
+    """A file of the store, opened to be read; OSError for a link that took its place."""
+    with os.fdopen(os.open(path, os.O_RDONLY | _SAFE), "rb") as file:
+        yield file
+
+
+def _missing(source: Path, target: Path, listing: Listing, stale: set[Path]) -> _Missing:
     files, small = [], {}
     for table in reversed(listing.tables):  # pictures come before what refers to them
-        files += [file for file in table.files if not (target / file.key).exists()]
+        files += [file for file in table.files if not (target / file.key).exists() or target / file.key in stale]
         small |= {key: content for key, content in table.small.items() if not _holds(target / key, content)}
     artifacts = {
         (kind, digest): files_of_artifact(source, kind, digest)
@@ -391,14 +454,15 @@ def _same(path: Path, file: File) -> bool:
     return (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns)
 
 
-def _copy_bytes(reading: int, writing: int, size: int) -> None:
-    """The first `size` bytes of a file, by the kernel where it can."""
+def _copy_bytes(reading: int, writing: int, size: int) -> int:
+    """The first `size` bytes of a file, by the kernel where it can; how many there were."""
     left = size
     while left > 0:
         sent = os.sendfile(writing, reading, None, min(left, 64 * _MIB))
         if sent == 0:
-            return  # it has become shorter: a torn end was cut off
+            break
         left -= sent
+    return size - left
 
 
 def _size(count: int) -> str:

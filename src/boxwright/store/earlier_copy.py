@@ -17,6 +17,7 @@ from boxwright.errors import StoreError
 from boxwright.store.fs import make_folders, present_fs
 from boxwright.store.listing import Listing, tables_of
 from boxwright.store.place import Folder
+from boxwright.store.set_aside import was_set_aside
 from boxwright.store.store import Store
 
 
@@ -64,6 +65,36 @@ def alone(target: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def refuse_links(target: Path) -> None:
+    """StoreError where there is a link in the target: writing through it would change what is not the copy."""
+    for folder, folders, files in os.walk(target):
+        for name in (*folders, *files):
+            path = Path(folder, name)
+            if path.is_symlink():
+                raise StoreError(
+                    f"'{path}' is a link, and a copy has none; nothing was written. Put what it leads to in its place, or copy to "
+                    f"another folder, one that is empty or does not exist."
+                )
+
+
+def stale(target: Path, listing: Listing) -> list[tuple[Path, Path]]:
+    """Files in the target that the store has put aside since, with where they go: what a power cut left of a version (`set_aside`).
+
+    The store may have a file of that name again; one of the same bytes as that is not stale.
+    """
+    found = []
+    for table in listing.tables:
+        for file in table.files:
+            aside, name = Path(file.key), was_set_aside(Path(file.key).name)
+            if name is None or str(aside.parent) != table.key or (target / aside).exists():
+                continue
+            folder = "_versions" if name.endswith(".manifest") else "_refs/tags"
+            path = target / table.key / folder / name
+            if path.is_file() and path.stat().st_size == file.size:
+                found.append((path, target / aside))
+    return found
+
+
 def refuse_diverged(source: Path, target: Path, listing: Listing) -> None:
     """StoreError where the target has what no earlier copy of this store can have."""
     lengths = {history.key: history.size for history in listing.histories}
@@ -72,11 +103,17 @@ def refuse_diverged(source: Path, target: Path, listing: Listing) -> None:
     moved = [target / key for key in theirs if not _begins(target / key, source / key, lengths.get(key, 0))]
     files = {file.key: file.size for table in listing.tables for file in table.files}
     small = {key for table in listing.tables for key in table.small}
+    put_aside = {str(path.relative_to(target)) for path, _ in stale(target, listing)}
     for table in tables_of(target):
         for file in table.files:
-            if files.get(file.key) != file.size:
+            if files.get(file.key) != file.size and file.key not in put_aside:
                 moved.append(target / file.key)
-        moved += [target / key for key in table.small if key not in small]
+        moved += [target / key for key in table.small if key not in small | put_aside]
+    if not theirs:  # artifacts are all that can tell it from another store's copy
+        known = {f"artifacts/{kind}/{digest}" for kind, digest in listing.artifacts}
+        there = Store(Folder(target))
+        keys = [f"artifacts/{kind}/{digest}" for kind in there.kinds() for digest in there.digests(kind)]
+        moved += [target / key for key in keys if key not in known]
     if moved:
         raise StoreError(moved_on(target, moved))
 

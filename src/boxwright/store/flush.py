@@ -6,8 +6,9 @@ Data and deletions go first, then transactions, then versions, then tags, each w
 refers to something it lacks.
 
 A writer that is killed before it has flushed leaves a file beside the table, NAME.unflushed; the next one then flushes the whole
-table, because its own version builds on what the dead one wrote. Not covered: the order in which Lance itself writes within one
-commit; a power cut in the middle of one leaves a version without a tag, which nobody relies on.
+table, because its own version builds on what the dead one wrote. The file is on the disk before Lance writes, and contains the number of
+the version until then. Not covered: the order in which Lance itself writes within one commit; a power cut in the middle of one leaves a
+version that nobody relies on, and that may not open. The next writer puts it aside (`set_aside`), by that number.
 """
 
 from __future__ import annotations
@@ -64,8 +65,12 @@ def sync_all(folder: Path) -> None:
 
 
 @contextmanager
-def flushing(folder: Path) -> Iterator[Callable[[], None]]:
+def flushing(folder: Path, *, version: int = 0) -> Iterator[Callable[[], None]]:
     """What is written into the folder in the block is on the disk when the block ends well.
+
+    Args:
+        folder: of the table.
+        version: the table's newest version now, written down for who comes after a power cut.
 
     Yields:
         a function that flushes what was written until now: call it between two writes of which the second refers to the first.
@@ -74,8 +79,8 @@ def flushing(folder: Path) -> Iterator[Callable[[], None]]:
         StoreError: the disk refuses; what the block itself raises comes through as it is.
     """
     unflushed = folder.with_suffix(UNFLUSHED)
-    known: _State = {} if unflushed.exists() else _state(folder)
-    was_there = folder.exists()
+    known: _State = {}
+    was_there = False
 
     def flush() -> None:
         nonlocal known, was_there
@@ -89,13 +94,36 @@ def flushing(folder: Path) -> Iterator[Callable[[], None]]:
             raise _not_flushed(folder, error) from error
         known = now
 
+    if os.path.lexists(unflushed):
+        flush()  # before its number is replaced
+    else:
+        known, was_there = _state(folder), folder.exists()
     try:
-        unflushed.touch()
+        unflushed.write_text(f"{version}\n")
+        sync(unflushed)
+        sync(unflushed.parent)
     except OSError as error:
         raise _not_flushed(folder, error) from error
     yield flush
     flush()
-    unflushed.unlink(missing_ok=True)
+    try:
+        unflushed.unlink(missing_ok=True)
+        sync(unflushed.parent)  # else a power cut brings it back, with a number that is too old by then
+    except OSError as error:
+        raise _not_flushed(folder, error) from error
+
+
+def version_before(folder: Path) -> int | None:
+    """The version that a table had before a writer that was stopped; None where none was, or it is not known."""
+    try:
+        return int(folder.with_suffix(UNFLUSHED).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def is_unflushed(folder: Path) -> bool:
+    """Whether a writer of the table was stopped before its flush, or is at work now."""
+    return os.path.lexists(folder.with_suffix(UNFLUSHED))
 
 
 def _not_flushed(folder: Path, error: OSError) -> StoreError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -130,4 +130,25 @@ def make_folders(fs: Fs, folder: Path, *, mode: int = 0o777, sync: bool = True) 
             if not one.is_dir():
                 raise
         if sync:
+            try:
+                sync_folder(fs, one.parent)
+            except OSError:
+                with suppress(OSError):  # else the next caller finds it, and takes its name to be on the disk
+                    os.rmdir(one)
+                raise
+
+
+def sync_way(fs: Fs, folder: Path, top: Path) -> None:
+    """Put on the disk the names of the folder and of those above it, up to and including `top`'s, where `top` is above it.
+
+    A folder that is there may have been made by a call that failed before its name was on the disk.
+    """
+    sync_folder(fs, folder)
+    for one in (folder, *folder.parents):
+        if one != top and top not in one.parents:
+            return
+        try:
             sync_folder(fs, one.parent)
+        except PermissionError:  # above the store, a folder that we may pass through and not read
+            if one != top:
+                raise

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boxwright.errors import StoreError
+from boxwright.store.plain_file import read_text
 from boxwright.store.store import Store
 
 _LOGS = ("ledger.jsonl", "reviews.jsonl")
@@ -92,7 +93,7 @@ def _of_log(path: Path) -> Iterator[str]:
     for number, line in enumerate(Store(path.parent).place.lines(path.name), start=1):
         try:
             json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             yield f"line {number} of '{path}' is damaged ({error})"
             return
 
@@ -100,12 +101,12 @@ def _of_log(path: Path) -> Iterator[str]:
 def _of_artifact(store: Store, root: Path, kind: str, digest: str) -> Iterator[str]:
     folder = store.folder(digest, kind=kind)
     try:
-        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest = json.loads(read_text(folder / "manifest.json"))
         said, made_from, tables = manifest["digest"], manifest["made_from"], list(manifest["tables"])
         wanted = [folder / file for file in manifest["files"]]
         if not isinstance(made_from, dict) or said != digest:
             raise ValueError(f"it says digest {str(said)[:12]}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         yield f"the {kind} {digest[:12]} is damaged: its manifest cannot be used ({type(error).__name__}: {error})"
         return
     for table in tables:
@@ -127,7 +128,7 @@ def left_over(root: Path) -> Iterator[Path]:
 
 def _busy(root: Path) -> Iterator[str]:
     for lock in sorted((root / "tables").rglob("*.lock")):
-        handle = os.open(lock, os.O_RDONLY)
+        handle = os.open(lock, os.O_RDONLY | os.O_NONBLOCK)
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -7,6 +7,7 @@ of the spec by content. What is not in the key must not change the output.
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -33,15 +34,20 @@ class Steps:
         store: where outputs are kept.
         say: told a sentence per step.
         waiting: entered around the making of a step's output, with its name and the seconds it took last time, if known.
+
+    Raises:
+        StoreError: a line of the ledger is damaged.
     """
 
     _LEDGER = "ledger.jsonl"
 
     def __init__(self, store: Store, say: Callable[[str], None], waiting: Waiting = quietly) -> None:
         self._store, self._say, self._waiting = store, say, waiting
-        entries = [json.loads(line) for line in store.place.lines(self._LEDGER)]
+        entries = [_entry(store, line, number) for number, line in enumerate(store.place.lines(self._LEDGER), start=1)]
         self._done: dict[str, str] = {entry["key"]: entry["output"] for entry in entries}
-        self._usual_s: dict[str, float] = {entry["step"]: entry["seconds"] for entry in entries if "seconds" in entry}
+        self._usual_s: dict[str, float] = {
+            entry["step"]: entry["seconds"] for entry in entries if isinstance(entry.get("seconds"), int | float)
+        }
 
     def __call__(self, kind: type[A], step: str, make: Callable[..., A], *inputs: Any, also: Any = None) -> A:
         """The step's output, made or found.
@@ -72,6 +78,22 @@ class Steps:
         self._done[key], self._usual_s[step] = digest, seconds
         self._say(f"{step}: {digest[:12]} ({seconds:.1f} s)")
         return self._store.get(digest, kind)
+
+
+def _entry(store: Store, text: str, number: int) -> dict[str, Any]:
+    """A line of the ledger, numbered from 1."""
+    try:
+        entry = json.loads(text)
+        lacking = [key for key in ("key", "step", "output") if not isinstance(entry.get(key), str)]
+        if lacking:
+            raise ValueError(f"it says no '{lacking[0]}'")
+    except (ValueError, AttributeError, RecursionError) as error:
+        path = store.place.local(Steps._LEDGER)
+        raise StoreError(
+            f"Line {number} of '{path}' is damaged: {error}. Delete it with: sed -i {number}d {shlex.quote(str(path))} "
+            f"(its step is then done again)."
+        ) from error
+    return entry
 
 
 def identity_of(*inputs: Any) -> str:

@@ -101,7 +101,7 @@ def list_store(root: Path) -> Listing:
     """
     store, aside = Store(root), _Aside()
     names = [file.key for file in _files(root, "names", aside) if file.key.endswith(".jsonl")]
-    histories = [_whole_lines(root, key) for key in (*_LOGS, *sorted(names)) if (root / key).is_file()]
+    histories = [_whole_lines(root, key) for key in (*_LOGS, *sorted(names)) if _is_plain(root / key)]
     artifacts = [(kind, digest) for kind in store.kinds() for digest in store.digests(kind)]
     tables = tables_of(root, aside)
     segments = [file for file in _files(root, "journal", aside) if not file.key.startswith("journal/pictures/")]
@@ -119,12 +119,22 @@ def list_store(root: Path) -> Listing:
 
 def tables_of(root: Path, aside: _Aside | None = None) -> list[Table]:
     """The tables in a folder, which need not be a whole store; links are put aside."""
-    return [_table(root, key, aside or _Aside()) for key in _table_keys(root)]
+    return [_table(root, key, aside or _Aside()) for key in table_keys(root)]
 
 
 def files_of_artifact(root: Path, kind: str, digest: str) -> list[File]:
     """The files of an artifact's folder; links, which no artifact may have, are left out."""
     return list(_files(root, f"artifacts/{kind}/{digest}", _Aside(), hidden=True))
+
+
+def links_in_artifact(folder: Path) -> list[Path]:
+    """Links on the way to an artifact's folder, from `artifacts` on, and below it."""
+    on_the_way = [path for path in (folder.parent.parent, folder.parent, folder) if path.is_symlink()]
+    return on_the_way or sorted(path for path in folder.rglob("*") if path.is_symlink())
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def _is_artifact(root: Path, artifact: tuple[str, str], aside: _Aside) -> bool:
@@ -138,7 +148,7 @@ def _is_artifact(root: Path, artifact: tuple[str, str], aside: _Aside) -> bool:
     return not links and bool(_DIGEST.fullmatch(digest)) and way[-1].is_dir()
 
 
-def _table_keys(root: Path) -> list[str]:
+def table_keys(root: Path) -> list[str]:
     """Tables of rows, and then that of pictures, by their paths; the name of a dataset may have several parts."""
     found, waiting = [], [root / "tables" / "rows"]
     while waiting:
@@ -170,7 +180,7 @@ def _changes(key: str, table: str) -> bool:
 def _no_writer(lock: Path) -> Iterator[None]:
     """No writer is in the middle of a change of the table; where there is no lock file, there never was one."""
     try:
-        handle = os.open(lock, os.O_RDONLY)
+        handle = os.open(lock, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:
         yield
         return

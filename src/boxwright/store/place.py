@@ -14,7 +14,7 @@ from typing import Protocol
 
 from boxwright.errors import StoreError
 from boxwright.store.atomic import append_line, new_folder
-from boxwright.store.fs import present_fs
+from boxwright.store.fs import present_fs, sync_way
 
 
 class Place(Protocol):
@@ -34,6 +34,10 @@ class Place(Protocol):
 
     def new_folder(self, key: str) -> AbstractContextManager[Path]:
         """Context: a local folder to fill, stored under the key as a whole when the block ends well."""
+        ...
+
+    def settle(self, key: str) -> None:
+        """Make sure that what is stored under the key outlives a power cut, also where the call that stored it failed."""
         ...
 
     def retire(self, key: str) -> None:
@@ -71,11 +75,18 @@ class Folder:
 
     @contextmanager
     def new_folder(self, key: str) -> Iterator[Path]:
-        with new_folder(self.root / key) as temporary:
+        with new_folder(self.root / key, top=self.root) as temporary:
             try:
                 yield temporary
             except OSError as error:  # while the artifact was written into it
                 raise StoreError(f"'{key}' cannot be kept in the store '{self.root}': {error}.") from error
+
+    def settle(self, key: str) -> None:
+        path = self.root / key  # its files were flushed before it took its name
+        try:
+            sync_way(present_fs(), path.parent, self.root)
+        except OSError as error:
+            raise StoreError(f"'{path}' cannot be put on the disk: {error.strerror or error}.") from error
 
     def retire(self, key: str) -> None:
         path = self.root / key
@@ -85,7 +96,7 @@ class Folder:
             raise StoreError(f"The damaged '{path}' cannot be put out of the way: {error}.") from error
 
     def append(self, key: str, line: str, *, after: Callable[[str | None], bool] | None = None) -> bool:
-        return append_line(self.root / key, line, after=after)
+        return append_line(self.root / key, line, after=after, top=self.root)
 
     def lines(self, key: str) -> list[str]:
         path = self.root / key

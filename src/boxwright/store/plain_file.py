@@ -6,11 +6,26 @@ symbolic link would lead elsewhere; both are refused, also when they took the fi
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
 
 from boxwright.errors import StoreError
+
+
+def read_text(path: Path) -> str:
+    """The text of a file; a link to one is followed.
+
+    Raises:
+        OSError: it is not there, is no file, or cannot be read.
+        ValueError: it is no UTF-8.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would keep the reader waiting
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no file", str(path))
+        return file.read().decode()
 
 
 def read_plain_file(path: Path, *, most_bytes: int) -> bytes:

@@ -26,11 +26,14 @@ import pyarrow as pa
 from boxwright.errors import NameMoved, StoreError
 from boxwright.store.copied import refuse_unfinished
 from boxwright.store.place import Folder, Place
+from boxwright.store.plain_file import read_text
 from boxwright.store.tables import Pictures, RowTables
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}(/[a-z0-9][a-z0-9._-]{0,99})*")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SHORT = re.compile(r"[0-9a-f]{6,64}")
+_KIND = re.compile(r"[a-z0-9_]{1,100}")
+_LATEST = 2.5e11  # seconds since 1970: the calendar ends there
 _ROWS = "rows"
 NEW_NAME = ""  # as `expected`: the name must stand for nothing yet
 _VERSION = re.compile(r"(?P<name>[^@~]+)(?P<sign>[@~])(?P<number>[0-9]{1,6})")  # NAME@2, NAME~1
@@ -108,17 +111,39 @@ class Store:
         return RowTables(lambda name: self.place.local(f"tables/rows/{check_name(name)}.lance"))
 
     def put(self, artifact: Storable, *, name: str | None = None, reason: str = "", expected: str | None = None) -> str:
-        """Keep the artifact; its digest. With `name`, the name points to it from now on (see `point`)."""
+        """Keep the artifact; its digest. With `name`, the name points to it from now on (see `point`).
+
+        What is kept already is read and compared with its digest; where it is damaged, it is put out of the way and written anew.
+
+        Raises:
+            StoreError: it cannot be written, or `artifact` itself relies on a file that is damaged.
+        """
         key = f"artifacts/{artifact.kind}/{artifact.digest}"
-        if not self.place.exists(key):
+        if self._is_whole(artifact, key):
+            self.place.settle(key)
+        else:
             if artifact.rows_in_table:
                 parts = artifact.parts()
+                refuse_in_the_way(parts.document["name"])
                 self._tables.snapshot(parts.document["name"], parts.tables[_ROWS], key="image_id", tag=artifact.digest)
             with self.place.new_folder(key) as folder:
                 artifact.save(folder, leave_out=(_ROWS,) if artifact.rows_in_table else ())
+                if self.place.exists(key):
+                    self.load(folder, type(artifact), digest=artifact.digest)  # its files may be those that are damaged
+                    self.place.retire(key)
         if name is not None:
             self.point(name, artifact.digest, reason=reason, expected=expected)
         return artifact.digest
+
+    def _is_whole(self, artifact: Storable, key: str) -> bool:
+        """Whether the artifact is kept, and what is kept has its digest."""
+        if not self.place.exists(key):
+            return False
+        try:
+            self.load(self.place.fetch(key), type(artifact), digest=artifact.digest)
+        except StoreError:
+            return False
+        return True
 
     def get(self, reference: str, kind: type[A]) -> A:
         """The artifact a digest, a unique beginning of one, or a name stands for.
@@ -204,9 +229,9 @@ class Store:
             NameMoved: the name stands for something else than expected, and not for `digest`.
             StoreError: no name can be written so, or nothing stored has the digest.
         """
-        if _SHORT.fullmatch(check_name(name)) and not self.history(
-            name
-        ):  # those that earlier versions gave keep moving
+        check_name(name)
+        refuse_in_the_way(name)
+        if _SHORT.fullmatch(name) and not self.history(name):  # those that earlier versions gave keep moving
             raise StoreError(
                 f"'{name}' cannot be a name: it reads like the beginning of a digest. Put another letter into it."
             )
@@ -228,9 +253,11 @@ class Store:
 
     def _event(self, name: str, line: str) -> NameEvent:
         try:
-            return NameEvent(**json.loads(line))
+            event = NameEvent(**json.loads(line))
+            _refuse_odd(event)
         except (ValueError, TypeError, RecursionError) as error:
             raise StoreError(f"The history of the name '{name}' is damaged: {error}.") from error
+        return event
 
     def versions(self, reference: str) -> tuple[str, list[NameEvent], int]:
         """The name in a reference to a name or one of its versions, its history, and which entry is meant (0-based).
@@ -295,9 +322,23 @@ class Store:
         return _manifest(self.folder(digest, kind=kind), f"{kind} {digest[:12]}")
 
 
+def _refuse_odd(event: NameEvent) -> None:
+    """ValueError where a value of a line is none that `point` writes."""
+    texts = {"digest": event.digest, "kind": event.kind, "actor": event.actor, "reason": event.reason}
+    for key, value in texts.items():
+        if not isinstance(value, str):
+            raise ValueError(f"'{key}' is no text")
+    if isinstance(event.at, bool) or not isinstance(event.at, int | float) or not 0 <= event.at < _LATEST:
+        raise ValueError("'at' is no time in seconds since 1970")
+    if not _DIGEST.fullmatch(event.digest):
+        raise ValueError("'digest' is no digest")
+    if not _KIND.fullmatch(event.kind):
+        raise ValueError("'kind' is no kind")
+
+
 def _manifest(folder: Path, called: str) -> dict[str, Any]:
     try:
-        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest = json.loads(read_text(folder / "manifest.json"))
         if not isinstance(manifest["made_from"], dict):
             raise TypeError("made_from is no object")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -324,6 +365,15 @@ def check_name(name: str) -> str:
     if not _NAME.fullmatch(name) or _DIGEST.fullmatch(name) or ".jsonl" in name:
         raise StoreError(f"'{name}' cannot be a name: use lower-case letters, digits, '.', '_', '-' and '/'.")
     return name
+
+
+def refuse_in_the_way(name: str) -> None:
+    """StoreError where a folder of the name would lie where a table, or what lies beside one, of another name must lie."""
+    for part in name.split("/")[:-1]:
+        if part.endswith((".lock", ".lance", ".unflushed")):
+            raise StoreError(
+                f"'{name}' cannot be a name: before a '/', no part may end in '.lock', '.lance' or '.unflushed' ('{part}' does)."
+            )
 
 
 def actor() -> str:

@@ -1,0 +1,140 @@
+"""A version that a writer left when the power went is put aside by the next writer, and nothing that was told is lost."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import lance
+import pyarrow as pa
+import pytest
+
+from boxwright.artifacts import KINDS, Dataset
+from boxwright.errors import StoreError
+from boxwright.store import Store, digest_of_bytes
+from boxwright.store.check import check
+from boxwright.store.copy import copy
+from tests.store.filled import fill, picture, quiet, version, write_version
+
+ROWS, PICTURES = "tables/rows/line.lance", "tables/pictures.lance"
+PARTS = ["_versions", "data", "_deletions", "_transactions", "all"]
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("filled") / "store"
+    fill(root)
+    return root
+
+
+@pytest.fixture
+def root(filled: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(filled, tmp_path / "store"))
+
+
+def cut_off(table: Path, part: str, *, zeros: bool = False) -> None:
+    """A writer commits a further version, which nobody is told of, and the power takes the contents of what it wrote."""
+    before = set(table.rglob("*"))
+    opened = lance.dataset(str(table))
+    table.with_suffix(".unflushed").write_text(str(opened.version))
+    if table.name == "line.lance":
+        opened.delete("image_id = 3")
+        merge = lance.dataset(str(table)).merge_insert("image_id").when_matched_update_all()
+        merge.when_not_matched_insert_all().execute(opened.to_table().slice(0, 2))
+    else:
+        data = picture(77)
+        new = pa.table({"digest": [digest_of_bytes(data)], "data": [data]}, schema=opened.schema)
+        lance.write_dataset(new, str(table), mode="append", data_storage_version="2.2")
+    for path in table.rglob("*"):
+        if path not in before and path.is_file() and part in ("all", path.relative_to(table).parts[0]):
+            path.write_bytes(bytes(path.stat().st_size) if zeros else b"")
+
+
+def faults(root: Path) -> list[str]:
+    return [fault.found for fault in check(root, KINDS, tell=quiet).faults]
+
+
+def is_all_there(root: Path) -> None:
+    store = Store(root)
+    for number in range(3):
+        assert store.get(version(number).digest, Dataset) == version(number)
+    wanted = [picture(k) for k in range(1, 16)]
+    assert store.pictures.read_many([digest_of_bytes(data) for data in wanted]) == wanted
+
+
+@pytest.mark.parametrize("zeros", [False, True])
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("table", [ROWS, PICTURES])
+def test_the_next_write_puts_it_aside(root: Path, table: str, part: str, zeros: bool) -> None:
+    cut_off(root / table, part, zeros=zeros)
+    write_version(Store(root), 3)
+    assert faults(root) == []
+    is_all_there(root)
+    assert Store(root).get("dataset/line", Dataset) == version(3)
+    Store(root).pictures.add([picture(77)])
+    assert Store(root).pictures.read(digest_of_bytes(picture(77))) == picture(77)
+    assert not (root / table).with_suffix(".unflushed").exists()
+
+
+@pytest.mark.parametrize("part", ["_versions", "data"])
+@pytest.mark.parametrize("table", [ROWS, PICTURES])
+def test_check_and_copy_say_so_and_a_copy_follows_the_repair(root: Path, tmp_path: Path, table: str, part: str) -> None:
+    cut_off(root / table, part)
+    (told,) = (
+        one for one in check(root, KINDS, tell=quiet).faults if "version" in one.found or "pictures" in one.found
+    )
+    assert str(root / table) in told.found and "ingest" in told.todo
+    assert copy(root, tmp_path / "copy", KINDS, tell=quiet).faults
+    write_version(Store(root), 3)
+    made = copy(root, tmp_path / "copy", KINDS, tell=quiet)
+    assert made.faults == () and faults(tmp_path / "copy") == []
+    is_all_there(tmp_path / "copy")
+    assert copy(root, tmp_path / "copy", KINDS, tell=quiet).files == 0
+
+
+def test_it_is_said_in_one_sentence(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cut_off(root / ROWS, "_versions")
+    with caplog.at_level(logging.WARNING, logger="boxwright.store"):
+        write_version(Store(root), 3)
+    (said,) = caplog.messages
+    assert str(root / ROWS) in said and "moved aside" in said
+
+
+def test_the_hint_may_point_to_what_was_moved(root: Path) -> None:
+    cut_off(root / ROWS, "_versions")
+    newest = lance.dataset(str(root / ROWS), version=version(2).digest).version + 2
+    (root / ROWS / "_versions/latest_version_hint.json").write_text(json.dumps({"version": newest}))
+    write_version(Store(root), 3)
+    assert faults(root) == []
+
+
+def test_a_tag_without_content_is_put_aside(root: Path) -> None:
+    (root / ROWS / f"_refs/tags/{'a' * 64}.json").write_bytes(b"")
+    assert faults(root)
+    write_version(Store(root), 3)
+    assert faults(root) == []
+
+
+def test_pictures_that_a_call_returned_for_are_never_put_aside(root: Path) -> None:
+    """Damage without a writer that was stopped is damage, and is told as a StoreError."""
+    newest = max((root / PICTURES / "data").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    newest.write_bytes(b"")
+    with pytest.raises(StoreError, match="backup"):
+        Store(root).pictures.add([picture(77)])
+    with pytest.raises(StoreError):
+        Store(root).pictures.read_many([digest_of_bytes(picture(k)) for k in range(1, 16)])
+    assert not list((root / PICTURES).glob(".damaged-*"))
+
+
+def test_the_number_is_on_the_disk_before_lance_writes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = lance.dataset(str(root / PICTURES)).version
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(lance, "write_dataset", die)
+        Store(root).pictures.add([picture(77)])
+    assert int((root / PICTURES).with_suffix(".unflushed").read_text()) == before
