@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from boxwright.serving.journal.own_file import create_locked
 from boxwright.store.fs import Fs, write_all
 
 ENDING = ".missed"
 _BYTES = 4096
+_TRIES = 10
 
 
 @dataclass
@@ -59,11 +61,30 @@ class MissedFile:
 
     def __init__(self, fs: Fs, folder: Path, writer: str) -> None:
         self._fs, self._path, self._handle = fs, folder / f"{writer}{ENDING}", -1
+        self._open()
+
+    def _open(self) -> None:
+        for _ in range(_TRIES):
+            with suppress(OSError):
+                try:
+                    self._handle = create_locked(self._fs, self._path, os.O_RDWR)
+                except FileNotFoundError:
+                    continue  # another process took it for one that was left behind
+                write_all(self._fs, self._handle, bytes(_BYTES))
+            return
+
+    def renew(self, missed: Missed) -> None:
+        """Make the file again where it was deleted or moved, and note what is not written down yet."""
         with suppress(OSError):
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            self._handle = fs.open(self._path, flags, 0o600)
-            fs.lock(self._handle, wait=False)
-            write_all(fs, self._handle, bytes(_BYTES))
+            if self._handle >= 0 and self._fs.is_at(self._handle, self._path):
+                return
+        if self._handle >= 0:
+            with suppress(OSError):
+                self._fs.close(self._handle)
+            self._handle = -1
+        self._open()
+        if missed.count:
+            self.note(missed)
 
     def note(self, missed: Missed) -> None:
         """What is not written down yet."""
