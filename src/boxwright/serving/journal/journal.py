@@ -189,25 +189,31 @@ class Journal:
             chosen, segments = retention.choose(self._fs, self.folder, self._keeping, now=now)
         except OSError as error:
             raise ServingError(f"The journal in '{self.folder}' cannot be read: {_why(error)}.") from error
-        stayed: list[str] = []
+        stayed: dict[str, str] = {}
         if chosen.segments or chosen.pictures:
-            account = chosen.as_json(now, lambda segment: _following(segment, segments))
+            known = secrets.token_hex(8)
+            account = {"account": known, **chosen.as_json(now, lambda segment: _following(segment, segments))}
             log.info("the journal deletes %d segments and %d pictures", len(chosen.segments), len(chosen.pictures))
             with self._lock:
                 if not self._closed:
                     self._waiting = [*self._waiting[-_MOST_WAITING:], (Kind.RETENTION, json.dumps(account).encode())]
                     with suppress(OSError):  # a full disk takes it once something was deleted
                         self._write_what_waits()
-            paths = [picture.path for picture, _ in chosen.pictures] + [segment.path for segment, _ in chosen.segments]
-            stayed = retention.delete(self._fs, paths)
+            stayed_segments = retention.delete(self._fs, [segment.path for segment, _ in chosen.segments], hold=True)
+            stayed = retention.delete(self._fs, [picture.path for picture, _ in chosen.pictures]) | stayed_segments
+            if stayed_segments:
+                withdrawn = json.dumps({"account": known, "at": now, "withdrawn": sorted(stayed_segments)}).encode()
+                with self._lock:
+                    self._waiting.append((Kind.RETENTION, withdrawn))
         with self._lock:
             self._segments, self._bytes = chosen.kept_segments, chosen.kept_bytes
             with suppress(OSError):
                 if not self._closed:
                     self._write_what_waits()
         if stayed:
+            first, why = next(iter(stayed.items()))
             raise ServingError(
-                f"{len(stayed)} files of the journal in '{self.folder}' cannot be deleted ({stayed[0]})."
+                f"{len(stayed)} files of the journal in '{self.folder}' cannot be deleted ({first}: {why})."
             )
         return chosen
 
