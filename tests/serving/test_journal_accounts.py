@@ -13,6 +13,7 @@ from boxwright.errors import ServingError
 from boxwright.serving import Journal
 from boxwright.serving.journal import Reading, read_records
 from boxwright.serving.journal.frame import SIGNATURE, Kind, encode
+from boxwright.serving.journal.sequences import Sequence
 from tests.disks import Failing
 from tests.serving.journals import account, answer, numbers
 
@@ -147,3 +148,11 @@ def test_a_segment_that_a_process_began_to_write_meanwhile_stays(tmp_path: Path)
         other.trim()
     os.close(taken[0])
     assert segments[0].exists() and not segments[1].exists()
+
+
+def test_numbers_that_run_backwards_with_holes_are_counted_at_once() -> None:
+    sequence = Sequence()
+    for number in range(400_000, 0, -2):
+        assert sequence.add(number, 0.0)
+    gone = [(number, number + 1) for number in range(1, 200_000, 2)]
+    assert sum(hole.end - hole.begin for hole in sequence.holes(without=gone)) == 199_999 - len(gone) + 1
