@@ -156,3 +156,19 @@ def test_numbers_that_run_backwards_with_holes_are_counted_at_once() -> None:
         assert sequence.add(number, 0.0)
     gone = [(number, number + 1) for number in range(1, 200_000, 2)]
     assert sum(hole.end - hole.begin for hole in sequence.holes(without=gone)) == 199_999 - len(gone) + 1
+
+
+@pytest.mark.parametrize("before", [0, 2])
+def test_answers_missed_after_closing_are_told_by_the_next_process(tmp_path: Path, before: int) -> None:
+    disk = Failing(0, ("write",), code=errno.ENOSPC, from_then_on=True)
+    journal = Journal(tmp_path, fs=disk)
+    disk.n = 1 if before else 0
+    for number in range(before):
+        journal.missed(float(number))
+    journal.close()
+    disk.mend()
+    for number in range(3):
+        journal.missed(float(before + number))
+    Journal(tmp_path).close()
+    assert account(tmp_path).missed == before + 3
+    assert not list(tmp_path.glob("*.missed"))

@@ -146,7 +146,11 @@ class Journal:
         with self._lock:
             self._own.add(at, self._last_error or "")
             self._missed_records += 1
-            self._missed_file.note(self._own)
+            if self._closed:  # an answer that was on its way: the next process writes it down
+                self._missed_file.renew(self._own)
+                self._missed_file.close(empty=False)
+            else:
+                self._missed_file.note(self._own)
 
     def probe(self) -> bool:
         """Whether the disk takes records and pictures now: where it did not, it is tried, with what waits to be written or a probe."""

@@ -87,6 +87,9 @@ class MissedFile:
                 self._fs.close(self._handle)
             self._handle = -1
         self._open()
+        if self._handle < 0:  # ours, closed with a count that is still there
+            with suppress(OSError):
+                self._handle = self._fs.open(self._path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         if missed.count:
             self.note(missed)
 
