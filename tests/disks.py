@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from boxwright.store.fs import Fs
@@ -197,4 +198,8 @@ class Unsynced(Fs):
 
     @staticmethod
     def _listing(folder: Path) -> dict[str, int]:
-        return {path.name: path.lstat().st_ino for path in folder.iterdir()}
+        found: dict[str, int] = {}
+        for path in folder.iterdir():
+            with suppress(FileNotFoundError):  # others work in the folders above ours
+                found[path.name] = path.lstat().st_ino
+        return found

@@ -7,6 +7,7 @@ where a write depends on what is read.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -39,6 +40,17 @@ class Fs:
     def size(self, handle: int) -> int:
         """Bytes in an open file."""
         return os.fstat(handle).st_size
+
+    def is_at(self, handle: int, path: Path) -> bool:
+        """Whether the open file is what lies at the path; False where nothing does."""
+        try:
+            return os.path.samestat(os.lstat(path), os.fstat(handle))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+    def is_deleted(self, handle: int) -> bool:
+        """Whether the open file has no name any more: what is written to it is gone once it is closed."""
+        return os.fstat(handle).st_nlink == 0
 
     def truncate(self, handle: int, size: int) -> None:
         os.ftruncate(handle, size)
@@ -115,6 +127,27 @@ def sync_folder(fs: Fs, folder: Path) -> None:
         fs.fsync(handle)
     finally:
         fs.close(handle)
+
+
+def sync_names(fs: Fs, folder: Path) -> None:
+    """Put on the disk that a folder exists: its name in the folder above, and so on up to the file system's root.
+
+    A folder that is there says nothing about that: whoever made it may have died, or failed, before its name was flushed. A folder above
+    that we may not read, or that lies on a file system mounted read-only, was not made by us and is passed over.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    folder = folder.resolve()
+    device = folder.stat().st_dev
+    for above in folder.parents:
+        if above.stat().st_dev != device:
+            return
+        try:
+            sync_folder(fs, above)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
 
 
 def make_folders(fs: Fs, folder: Path, *, mode: int = 0o777, sync: bool = True) -> None:

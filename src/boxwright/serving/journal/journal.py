@@ -12,6 +12,7 @@ import logging
 import os
 import secrets
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,13 @@ from boxwright.serving.journal.pictures import kept_picture
 from boxwright.serving.journal.retention import Keeping, Trimmed
 from boxwright.serving.journal.segments import ENDING, Named, OpenSegment
 from boxwright.store.clock import Clock
-from boxwright.store.fs import Fs, make_folders, present_fs
+from boxwright.store.fs import Fs, make_folders, present_fs, sync_names
 
 SEGMENT_BYTES = 64 << 20
 MAX_RECORD_BYTES = MAX_PAYLOAD_BYTES
 FLOOR_BYTES = 256 << 20
 _MOST_WAITING = 100  # accounts of deletions that wait for a disk that takes writes
+_TRIES = 10  # a new segment is begun anew where the one before was deleted under our hands
 log = logging.getLogger("boxwright.serving")
 
 
@@ -76,10 +78,10 @@ class Journal:
         self._missed_records = self._pictures_left_out = 0
         self._waiting: list[tuple[Kind, bytes]] = []  # what is to be written before the next record
         self._own = Missed(self._name)
+        self._names_synced = False  # whether the folders' own names are on the disk, as far as we know
         try:
-            make_folders(self._fs, folder, mode=0o700, sync=flush_to_disk)
-            make_folders(self._fs, folder / pictures.FOLDER, mode=0o700, sync=flush_to_disk)
-            sizes = [path.stat().st_size for path in folder.glob(f"*{ENDING}")]
+            self._make_folders()
+            sizes = list(_sizes(folder))
             self._segments, self._bytes = len(sizes), sum(sizes)
             self._segment = self._begin()
         except OSError as error:
@@ -121,6 +123,7 @@ class Journal:
         """
         path = kept_picture(self.folder, digest)
         try:
+            self._make_folders()
             if self._fs.free_bytes(path.parent) < self._floor + len(data):
                 with self._lock:
                     self._pictures_left_out += 1
@@ -143,7 +146,11 @@ class Journal:
         with self._lock:
             self._own.add(at, self._last_error or "")
             self._missed_records += 1
-            self._missed_file.note(self._own)
+            if self._closed:  # an answer that was on its way: the next process writes it down
+                self._missed_file.renew(self._own)
+                self._missed_file.close(empty=False)
+            else:
+                self._missed_file.note(self._own)
 
     def probe(self) -> bool:
         """Whether the disk takes records and pictures now: where it did not, it is tried, with what waits to be written or a probe."""
@@ -151,7 +158,10 @@ class Journal:
             if self._closed:
                 return False
             try:
-                if "records" in self._failing or self._own.count or self._waiting:
+                away = self._segment is not None and not self._segment.in_place(look=True)
+                if away:
+                    self._leave()
+                if away or "records" in self._failing or self._own.count or self._waiting:
                     if not self._write_what_waits():
                         self._write(Kind.PROBE, b"{}")
                     self._failing.pop("records", None)
@@ -162,6 +172,7 @@ class Journal:
         if failing:
             probe = self.folder / pictures.FOLDER / f".probe.{secrets.token_hex(8)}"
             try:
+                self._make_folders()
                 pictures.keep(self._fs, probe, b"probe", now=self._clock.wall(), flush=self._flush)
                 self._fs.unlink(probe)
             except OSError as error:
@@ -182,25 +193,31 @@ class Journal:
             chosen, segments = retention.choose(self._fs, self.folder, self._keeping, now=now)
         except OSError as error:
             raise ServingError(f"The journal in '{self.folder}' cannot be read: {_why(error)}.") from error
-        stayed: list[str] = []
+        stayed: dict[str, str] = {}
         if chosen.segments or chosen.pictures:
-            account = chosen.as_json(now, lambda segment: _following(segment, segments))
+            known = secrets.token_hex(8)
+            account = {"account": known, **chosen.as_json(now, lambda segment: _following(segment, segments))}
             log.info("the journal deletes %d segments and %d pictures", len(chosen.segments), len(chosen.pictures))
             with self._lock:
                 if not self._closed:
                     self._waiting = [*self._waiting[-_MOST_WAITING:], (Kind.RETENTION, json.dumps(account).encode())]
                     with suppress(OSError):  # a full disk takes it once something was deleted
                         self._write_what_waits()
-            paths = [picture.path for picture, _ in chosen.pictures] + [segment.path for segment, _ in chosen.segments]
-            stayed = retention.delete(self._fs, paths)
+            stayed_segments = retention.delete(self._fs, [segment.path for segment, _ in chosen.segments], hold=True)
+            stayed = retention.delete(self._fs, [picture.path for picture, _ in chosen.pictures]) | stayed_segments
+            if stayed_segments:
+                withdrawn = json.dumps({"account": known, "at": now, "withdrawn": sorted(stayed_segments)}).encode()
+                with self._lock:
+                    self._waiting.append((Kind.RETENTION, withdrawn))
         with self._lock:
             self._segments, self._bytes = chosen.kept_segments, chosen.kept_bytes
             with suppress(OSError):
                 if not self._closed:
                     self._write_what_waits()
         if stayed:
+            first, why = next(iter(stayed.items()))
             raise ServingError(
-                f"{len(stayed)} files of the journal in '{self.folder}' cannot be deleted ({stayed[0]})."
+                f"{len(stayed)} files of the journal in '{self.folder}' cannot be deleted ({first}: {why})."
             )
         return chosen
 
@@ -267,10 +284,19 @@ class Journal:
 
     def _write(self, kind: Kind, payload: bytes) -> None:
         """OSError: the frame is not in the journal, and the next one can be tried at once."""
-        frame = self._frame(kind, payload)
+        if self._segment is not None and not self._segment.in_place():
+            self._leave()
+        for _ in range(_TRIES):
+            if self._written(self._frame(kind, payload)):
+                return
+            self._leave()
+        raise OSError("the segment is deleted whenever it is written")
+
+    def _written(self, frame: bytes) -> bool:
+        """Whether the frame is in the journal: not where the segment was deleted meanwhile. OSError: the disk refused it."""
         if self._segment is None:
             self._segment = self._begin()
-            frame = self._frame(kind, payload)
+            self._missed_file.renew(self._own)
         elif self._segment.size + len(frame) > self._most:
             self._change_segment()
         try:
@@ -279,8 +305,18 @@ class Journal:
             if not self._segment.usable:
                 self._abandon()
             raise
+        if self._segment.deleted():
+            return False
         self._bytes += len(frame)
         self._seq += 1
+        return True
+
+    def _leave(self) -> None:
+        """Leave a segment that was deleted or moved; what it had is known, so the numbers go on and say what is missing."""
+        if self._segment is not None:
+            log.warning("the segment %s is not in its place any more; a new one is begun", self._segment.path)
+            self._segment.close()
+            self._segment = None
 
     def _change_segment(self) -> None:
         """Go on in a new segment; where none can be begun, in the present one."""
@@ -300,6 +336,16 @@ class Journal:
         self._segment, self._epoch, self._seq = None, self._epoch + 1, 0
 
     def _begin(self) -> OpenSegment:
+        for attempt in range(1, _TRIES + 1):
+            self._make_folders()
+            try:
+                return self._begin_once()
+            except FileNotFoundError:  # another process deleted it, or the folder
+                if attempt == _TRIES:
+                    raise
+        raise AssertionError
+
+    def _begin_once(self) -> OpenSegment:
         now = self._clock.wall()
         name = f"{int(now * 1e9):020d}-{self._name}-{self._opened:06d}{ENDING}"
         said = {"format": 2, "writer": self._name, "at": now, "process": os.getpid()}
@@ -308,6 +354,17 @@ class Journal:
         fresh = OpenSegment(self._fs, self.folder / name, begin, flush=self._flush)
         self._segments, self._bytes = self._segments + 1, self._bytes + fresh.size
         return fresh
+
+    def _make_folders(self) -> None:
+        """The journal's folders, made again where somebody took them away; with `flush_to_disk` their names are on the disk, too."""
+        folder = self.folder / pictures.FOLDER
+        if not folder.is_dir():
+            self._names_synced = False
+            for missing in (self.folder, folder):
+                make_folders(self._fs, missing, mode=0o700, sync=False)
+        if self._flush and not self._names_synced:
+            sync_names(self._fs, folder)
+            self._names_synced = True
 
     def _frame(self, kind: Kind, payload: bytes) -> bytes:
         return encode(kind, payload, writer=self._writer, epoch=self._epoch, seq=self._seq)
@@ -324,6 +381,12 @@ def _following(segment: Named, segments: list[Named]) -> int | None:
     """The number of the first record after a segment, where a later segment of its writer's epoch says so."""
     same = [s.first for s in segments if (s.writer, s.epoch) == (segment.writer, segment.epoch)]
     return min((first for first in same if first > segment.first), default=None)
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    for path in folder.glob(f"*{ENDING}"):
+        with suppress(OSError):  # deleted meanwhile, or a link to nowhere
+            yield path.stat().st_size
 
 
 def _why(error: OSError) -> str:

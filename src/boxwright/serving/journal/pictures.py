@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -29,7 +30,7 @@ def is_digest(name: str) -> bool:
 
 
 def keep(fs: Fs, path: Path, data: bytes, *, now: float, flush: bool) -> int:
-    """Write a picture that may be there already; how many bytes the folder grew by.
+    """Write a picture that may be there already, whole or as a power cut left it; how many bytes the folder grew by.
 
     Args:
         fs: the disk.
@@ -42,13 +43,17 @@ def keep(fs: Fs, path: Path, data: bytes, *, now: float, flush: bool) -> int:
         OSError: it cannot be written; nothing of it is there.
     """
     try:
-        if now - path.stat().st_mtime > _FRESH_S:
-            os.utime(path)
-        return 0
-    except FileNotFoundError:
-        pass
+        status = path.stat()
+        before = status.st_size
     except OSError:
-        return 0  # it is there
+        status, before = None, 0  # what keeps us from looking will keep us from writing, and say so
+    if status is not None and stat.S_ISREG(status.st_mode) and before == len(data):
+        if now - status.st_mtime > _FRESH_S:
+            with suppress(OSError):
+                os.utime(path)
+        if flush:  # whoever wrote it may not have waited, or the disk refused then
+            _sync(fs, path)
+        return 0
     temporary = path.with_name(f".{path.name[:16]}.{uuid.uuid4().hex[:16]}")
     try:
         handle = fs.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -65,4 +70,13 @@ def keep(fs: Fs, path: Path, data: bytes, *, now: float, flush: bool) -> int:
         with suppress(OSError):
             fs.unlink(temporary)
         raise
-    return len(data)
+    return len(data) - before
+
+
+def _sync(fs: Fs, path: Path) -> None:
+    handle = fs.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fs.fsync(handle)
+    finally:
+        fs.close(handle)
+    sync_folder(fs, path.parent)

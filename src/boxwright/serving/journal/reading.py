@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
@@ -21,7 +22,7 @@ from boxwright.errors import ServingError
 from boxwright.serving.journal.event import Wrong, read_event, read_object
 from boxwright.serving.journal.frame import Frame, Kind
 from boxwright.serving.journal.scan import Damage, read_frames
-from boxwright.serving.journal.segments import Named, named_segments, printable
+from boxwright.serving.journal.segments import ENDING, Named, named_segments, printable
 from boxwright.serving.journal.sequences import Sequence
 
 _CLOCK_SLACK_S = 2 * 86400.0  # a segment that was last written this long before a stretch has no record of it
@@ -36,7 +37,7 @@ class Gap:
     """Answers that were given without a record.
 
     Attributes:
-        count: how many.
+        count: how many; 0 where the server's count was damaged, so that nobody knows.
         begins, ends: when the first and the last of them were given, seconds since 1970.
         cause: what the disk said.
     """
@@ -115,8 +116,10 @@ class Reading:
             parts.append(f"{_number(len(self.unreadable), 'segment')} unreadable ({name}: {why})")
         if self.gaps:
             begins, ends = min(gap.begins for gap in self.gaps), max(gap.ends for gap in self.gaps)
+            unknown = sum(gap.count == 0 for gap in self.gaps)
+            more = f" and {_number(unknown, 'gap')} of unknown size" if unknown else ""
             parts.append(
-                f"{_number(self.missed, 'answer')} given without a record between {_moment(begins)} and {_moment(ends)} UTC "
+                f"{_number(self.missed, 'answer')}{more} given without a record between {_moment(begins)} and {_moment(ends)} UTC "
                 f"({self.gaps[0].cause})"
             )
         return f"the journal is not complete: {'; '.join(parts)}" if parts else ""
@@ -149,7 +152,7 @@ def read_records(
         ServingError: the folder cannot be read.
     """
     account = reading if reading is not None else Reading()
-    sources = _Sources(account)
+    sources = _Sources(account, folder)
     for at, record in sources.merged(_streams(folder, since - _CLOCK_SLACK_S, account)):
         if since <= at < until:
             account.records += 1
@@ -171,11 +174,13 @@ def _streams(folder: Path, newer_than: float, account: Reading) -> list[list[Nam
 class _Sources:
     """The writers of a journal while they are read."""
 
-    def __init__(self, account: Reading) -> None:
-        self._account = account
+    def __init__(self, account: Reading, folder: Path) -> None:
+        self._account, self._folder = account, folder
+        self._read: dict[str, int] = {}  # segment to how many bytes it had when it was read
+        self._accounts: list[dict[str, Any]] = []  # of retention
+        self._withdrawn: set[tuple[str, str]] = set()  # account and segment that was not deleted after all
         self._sequences: dict[tuple[int, int], Sequence] = {}
         self._old: set[int] = set()
-        self._gone: dict[tuple[int, int], set[tuple[int, int]]] = {}
         self._gaps: dict[tuple[str, str], Gap] = {}
 
     def merged(self, streams: list[list[Named]]) -> Iterator[tuple[float, Record]]:
@@ -199,10 +204,41 @@ class _Sources:
 
     def settle(self, since: float) -> None:
         """What is missing, once everything was read."""
+        if any(next(sequence.holes(), None) is not None for sequence in self._sequences.values()):
+            self._look_for_accounts()
+        gone = self._deleted()
         for key, sequence in self._sequences.items():
-            holes = sequence.holes(without=self._gone.get(key, ()))
+            holes = sequence.holes(without=gone.get(key, ()))
             self._account.lost += sum(hole.end - hole.begin for hole in holes if hole.last_at >= since)
         self._account.gaps.extend(g for g in sorted(self._gaps.values(), key=lambda g: g.begins) if g.ends >= since)
+
+    def _look_for_accounts(self) -> None:
+        """Another process may have deleted segments while we read, and have said so behind what we read."""
+        with suppress(OSError):
+            for path in self._folder.glob(f"*{ENDING}"):
+                with suppress(OSError):
+                    if path.is_file() and self._read.get(path.name) != path.stat().st_size:
+                        for found in read_frames(path):
+                            if isinstance(found, Frame) and found.kind == Kind.RETENTION:
+                                with suppress(Wrong):
+                                    self._note_retention(found)
+
+    def _deleted(self) -> dict[tuple[int, int], set[tuple[int, int]]]:
+        """Writer and epoch to the numbers that retention deleted. An account is written before the deletion, so that a process that is
+        killed between leaves no loss; a segment that is there all the same, or whose deletion was withdrawn, does not count."""
+        gone: dict[tuple[int, int], set[tuple[int, int]]] = {}
+        names: set[str] = set()
+        for account in self._accounts:
+            for entry in account["segments"]:
+                name = str(entry.get("segment"))
+                if (str(account.get("account")), name) in self._withdrawn or _is_there(self._folder, name):
+                    continue
+                names.add(name)
+                epoch, first, following = (entry.get(key) for key in ("epoch", "first", "next"))
+                if isinstance(epoch, int) and isinstance(first, int) and isinstance(following, int):
+                    gone.setdefault((_writer(entry.get("writer")), epoch), set()).add((first, following))
+        self._account.deleted_segments = len(names)
+        return gone
 
     def _of_writer(self, segments: list[Named]) -> Iterator[tuple[float, float, Record]]:
         """The latest time so far, its own time, and each record of one writer; copies of a segment are read side by side."""
@@ -225,6 +261,7 @@ class _Sources:
 
     def _frames(self, segment: Named) -> Iterator[Frame]:
         try:
+            self._read[segment.path.name] = segment.path.stat().st_size
             for found in read_frames(segment.path):
                 if isinstance(found, Frame):
                     yield found
@@ -284,13 +321,19 @@ class _Sources:
         self._gaps[key] = max(self._gaps.get(key, gap), gap, key=lambda g: g.count)
 
     def _note_retention(self, frame: Frame) -> None:
-        segments = read_object(frame.payload).get("segments")
-        for entry in segments if isinstance(segments, list) else []:
-            self._account.deleted_segments += 1
-            if isinstance(entry, dict):
-                epoch, first, following = (entry.get(key) for key in ("epoch", "first", "next"))
-                if isinstance(epoch, int) and isinstance(first, int) and isinstance(following, int):
-                    self._gone.setdefault((_writer(entry.get("writer")), epoch), set()).add((first, following))
+        found = read_object(frame.payload)
+        segments, withdrawn = found.get("segments"), found.get("withdrawn")
+        if isinstance(segments, list):
+            self._accounts.append({**found, "segments": [entry for entry in segments if isinstance(entry, dict)]})
+        for name in withdrawn if isinstance(withdrawn, list) else []:
+            self._withdrawn.add((str(found.get("account")), str(name)))
+
+
+def _is_there(folder: Path, name: str) -> bool:
+    try:
+        return "/" not in name and (folder / name).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _order(frame: Frame) -> tuple[int, int]:

@@ -105,17 +105,36 @@ def choose(fs: Fs, folder: Path, keeping: Keeping, *, now: float) -> tuple[Trimm
     return Trimmed(tuple(gone.values()), tuple(gone_pictures.values()), len(segments) - len(gone), kept), segments
 
 
-def delete(fs: Fs, paths: Iterable[Path]) -> list[str]:
-    """Delete files; what could not be, and why."""
-    stayed = []
+def delete(fs: Fs, paths: Iterable[Path], *, hold: bool = False) -> dict[str, str]:
+    """Delete files; the names of those that could not be, and why.
+
+    Args:
+        fs: the disk.
+        paths: of the files.
+        hold: hold each file's lock meanwhile, so that no process begins to write a file that goes.
+    """
+    stayed = {}
     for path in paths:
         try:
-            fs.unlink(path)
+            if hold:
+                _delete_held(fs, path)
+            else:
+                fs.unlink(path)
         except FileNotFoundError:
             pass  # another process was faster
         except OSError as error:
-            stayed.append(f"{path.name}: {error.strerror or error}")
+            stayed[path.name] = str(error.strerror or error)
     return stayed
+
+
+def _delete_held(fs: Fs, path: Path) -> None:
+    handle = fs.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if not fs.lock(handle, wait=False):
+            raise OSError("a process writes it")
+        fs.unlink(path)
+    finally:
+        fs.close(handle)
 
 
 def _is_open(fs: Fs, segment: Named) -> bool:

@@ -26,6 +26,7 @@ from boxwright.serving.journal.frame import (
 _BUFFER = 1 << 20
 _BLOCK = 4096  # searched at first, then twice as much, so that many false marks are no work
 _WORK = 4  # bytes that may be checked in vain per byte of the segment, so that no file keeps a reader for ever
+_LOOK = 128  # what a look at a false frame costs besides its payload; _WORK times the smallest frame pays for one
 _OLD_BEGIN = b'{"'
 
 
@@ -84,6 +85,8 @@ def _walk(
         take: the frame at an offset.
         mark: what to search for after damage.
         lead: bytes of a frame before its mark.
+
+    Damage to true frames never uses up the work allowed: each is looked at once, and a look costs less than `_WORK` times its size.
     """
     work = _WORK * size
     file.seek(at)
@@ -94,6 +97,7 @@ def _walk(
             at += taken.size
             continue
         first, search = taken, at + 1
+        work -= _LOOK + taken.size
         while taken.frame is None and work > 0:
             found = _find(file, mark, search + lead, size)
             if found is None:
@@ -101,7 +105,7 @@ def _walk(
             search = found - lead + 1
             file.seek(found - lead)
             taken = take(file, found - lead)
-            work -= _BLOCK + taken.size if taken.frame is None else 0
+            work -= _LOOK + taken.size if taken.frame is None else 0
         if taken.frame is None:
             yield Damage(at, size - at, unfinished=first.cut_off)
             return

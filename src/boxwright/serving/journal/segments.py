@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import time
 from collections.abc import MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,11 +18,13 @@ from pathlib import Path
 
 from boxwright.serving.journal.event import Wrong, read_object
 from boxwright.serving.journal.frame import Frame
+from boxwright.serving.journal.own_file import create_locked
 from boxwright.serving.journal.scan import read_frames
 from boxwright.store.fs import Fs, sync_folder, write_all
 
 ENDING = ".journal"
 _LOOK = 1 << 16
+_LOOK_EVERY_S = 1.0
 _FIRST = 3  # frames that are looked at to know a segment
 _OLD_NAME = re.compile(r"([0-9]{1,20})-([0-9]{1,10})")
 
@@ -119,16 +122,17 @@ class OpenSegment:
         flush: wait for the disk, here and at every record.
 
     Raises:
+        FileNotFoundError: the folder is gone, or another process deleted the file; another can be tried.
         OSError: it cannot be made; what there is of it was taken away again, or holds no record.
     """
 
     def __init__(self, fs: Fs, path: Path, begin: bytes, *, flush: bool) -> None:
         self.path, self.size, self.usable = path, len(begin), True
         self._fs, self._flush = fs, flush
-        self._handle = fs.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._handle = create_locked(fs, path, os.O_WRONLY | os.O_APPEND)
         try:
-            with suppress(OSError):  # a file system without locks: then retention deletes nothing there
-                fs.lock(self._handle, wait=False)
+            self._looked_at = time.monotonic()
+            self._comparable = fs.is_at(self._handle, path)  # not where a file system makes up its inodes
             write_all(fs, self._handle, begin)
             if flush:
                 fs.fsync(self._handle)
@@ -158,6 +162,28 @@ class OpenSegment:
                 self.usable = False  # asked again, the system may say yes without having written what it dropped
                 raise
         self.size += len(frame)
+
+    def in_place(self, *, look: bool = False) -> bool:
+        """Whether the file still is where it was made: not where it was deleted, or moved with its folder.
+
+        Args:
+            look: now; else once a second, because looking for a path costs as much as a write.
+        """
+        now = time.monotonic()
+        if not look and now - self._looked_at < _LOOK_EVERY_S:
+            return True
+        self._looked_at = now
+        with suppress(OSError):  # what cannot be asked is for the write to find out
+            if self._comparable:
+                return self._fs.is_at(self._handle, self.path)
+            return not self._fs.is_deleted(self._handle)
+        return True
+
+    def deleted(self) -> bool:
+        """Whether the file has no name any more, so that what was written to it is not in the journal."""
+        with suppress(OSError):
+            return self._fs.is_deleted(self._handle)
+        return False
 
     def _cut_back(self) -> None:
         try:

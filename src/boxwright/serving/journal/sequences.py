@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 
 
 @dataclass
@@ -23,43 +24,57 @@ class Stretch:
 
 
 class Sequence:
-    """The numbers seen; as few stretches as there are holes, whatever the order they come in."""
+    """The numbers seen. What comes in order costs nothing; what comes late is sorted in once, at the end."""
 
     def __init__(self) -> None:
-        self._stretches: list[Stretch] = []
+        self._stretches: list[Stretch] = []  # in order, as they came
+        self._late: dict[int, float] = {}
+        self._marks: dict[int, float] = {}
 
     def add(self, number: int, at: float) -> bool:
         """Note a number; False where it was seen before."""
         seen = self._stretches
-        if seen and seen[-1].end == number:  # almost always
+        if not seen or number > seen[-1].end:
+            seen.append(Stretch(number, number + 1, at, at))
+        elif seen[-1].end == number:  # almost always
             seen[-1].end, seen[-1].last_at = number + 1, at
-            return True
-        place = bisect_right(seen, number, key=lambda s: s.begin) - 1
-        if place >= 0 and number < seen[place].end:
-            return False
-        if place >= 0 and seen[place].end == number:
-            seen[place].end, seen[place].last_at = number + 1, at
         else:
-            place += 1
-            seen.insert(place, Stretch(number, number + 1, at, at))
-        if place + 1 < len(seen) and seen[place + 1].begin == seen[place].end:
-            after = seen.pop(place + 1)
-            seen[place].end, seen[place].last_at = after.end, after.last_at
-        return True
+            place = bisect_right(seen, number, key=_begin) - 1
+            if (place >= 0 and number < seen[place].end) or number in self._late:
+                return False
+            self._late[number] = at
+            return True
+        return self._late.pop(number, None) is None
 
     def mark(self, number: int, at: float) -> None:
         """Numbers stop or begin here: all before it, or all from it on, must be there as well."""
-        place = bisect_right(self._stretches, number, key=lambda s: s.begin) - 1
-        if place < 0 or number > self._stretches[place].end:
-            self._stretches.insert(place + 1, Stretch(number, number, at, at))
+        self._marks.setdefault(number, at)
 
     def holes(self, without: Iterable[tuple[int, int]] = ()) -> Iterator[Stretch]:
         """What is missing between the first and the last, but for these (from inclusive to exclusive)."""
-        gone = sorted(without)
-        for before, after in zip(self._stretches, self._stretches[1:], strict=False):
-            begin = before.end
-            for first, last in [*gone, (after.begin, after.begin)]:
-                end = min(max(first, begin), after.begin)
-                if end > begin:
-                    yield Stretch(begin, end, before.last_at, after.first_at)
-                begin = max(begin, min(last, after.begin))
+        late = (Stretch(number, number + 1, at, at) for number, at in self._late.items())
+        marks = (Stretch(number, number, at, at) for number, at in self._marks.items())
+        gone = (Stretch(first, last, _NEVER, _NEVER) for first, last in without if last > first)
+        end: int | None = None
+        last_at, ends = 0.0, self._ends()
+        for stretch in sorted((*self._stretches, *late, *marks, *gone), key=_begin):
+            if ends is None or (stretch.first_at == _NEVER and stretch.end <= ends[0]) or stretch.begin > ends[1]:
+                continue
+            begin = max(stretch.begin, ends[0])
+            if end is not None and begin > end:
+                yield Stretch(end, begin, last_at, last_at if stretch.first_at == _NEVER else stretch.first_at)
+            if stretch.first_at != _NEVER and (end is None or stretch.end >= end):
+                last_at = stretch.last_at
+            end = stretch.end if end is None else max(end, stretch.end)
+        if ends is not None and end is not None and end < ends[1]:  # nothing but deletions lies at the end
+            yield Stretch(end, ends[1], last_at, last_at)
+
+    def _ends(self) -> tuple[int, int] | None:
+        """The first number, and the one after the last."""
+        begins = [*(s.begin for s in self._stretches[:1]), *self._late, *self._marks]
+        ends = [*(s.end for s in self._stretches[-1:]), *(number + 1 for number in self._late), *self._marks]
+        return (min(begins), max(ends)) if begins else None
+
+
+_NEVER = float("-inf")
+_begin = attrgetter("begin")
