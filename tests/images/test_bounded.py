@@ -115,6 +115,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "a large PPM in plain text": lambda: b"P3\n1800 1800\n255\n" + b"1 " * 9_720_000,
     "scans of a progressive JPEG": lambda: scans(6320, 3, 30),
     "scans of a smaller JPEG": lambda: scans(2000, 3, 63),
+    "a progressive JPEG in CMYK": lambda: scans(6320, 4, 1, rounds=0),
     "fill bytes of a JPEG": lambda: after_head("JPEG", b"\xff", 300_000).replace(b"\xff" * 300_000, b"\xff" * 300_000 + b"\0"),
     "comments of a JPEG": lambda: after_head("JPEG", b"\xff\xfe\0\2", 4 << 20),
     "pieces of EXIF of a JPEG": lambda: after_head("JPEG", b"\xff\xe1\0\x12Exif\0\0" + b"0123456789", 4 << 20),

@@ -20,6 +20,7 @@ from boxwright.images.png_chunks import PNG, png_chunks
 MOST_SEGMENTS = 2000  # of a JPEG; 255 hold the largest colour profile
 MOST_SCANS = 100  # libjpeg writes 10 for a progressive image, others up to 20
 MOST_SCANNED = 1_000_000_000  # pixels times scans: 64 million in 15
+MOST_CMYK_PIXELS = 20_000_000  # in several scans, where 8 bytes a pixel are kept until the last one
 MOST_EXIF_SEGMENTS = 64
 MOST_CHUNKS = 2000  # of a PNG, and one more for each _CHUNK bytes
 MOST_COMMENTS = 100  # among the samples of a plain PPM
@@ -109,12 +110,13 @@ def count_jpeg(data: bytes) -> JpegCount:
     Raises:
         PictureError: too many segments, scans, scans for its size, pieces of EXIF, or tags.
     """
-    size_hw, scans = (0, 0), 0
+    size_hw, scans, components = (0, 0), 0, 0
     exif: list[bytes] = []
     for number, (marker, at, length) in enumerate(jpeg_segments(data), 1):
         if number > MOST_SEGMENTS:
             raise _too_many("segments", MOST_SEGMENTS)
-        if marker in _FRAMES and length >= 5 and size_hw == (0, 0):  # at a second one decoders stop
+        if marker in _FRAMES and length >= 6 and size_hw == (0, 0):  # at a second one decoders stop
+            components = data[at + 5] if at + 5 < len(data) else 0
             size_hw = int.from_bytes(data[at + 1 : at + 3], "big"), int.from_bytes(data[at + 3 : at + 5], "big")
         elif marker == _SCAN:
             scans += 1
@@ -129,6 +131,12 @@ def count_jpeg(data: bytes) -> JpegCount:
         height, width = size_hw
         raise PictureError(
             f"it has {scans} scans of {width}x{height}, and pixels times scans may be {MOST_SCANNED:,} at most",
+            reason="pixels",
+        )
+    if scans > 1 and components == 4 and size_hw[0] * size_hw[1] > MOST_CMYK_PIXELS:
+        raise PictureError(
+            f"it is CMYK in {scans} scans, of which {MOST_CMYK_PIXELS:,} pixels at most are decoded, found "
+            f"{size_hw[1]}x{size_hw[0]}; write it as RGB or not progressive",
             reason="pixels",
         )
     refuse_tags(count_tags(b"".join(exif)))
