@@ -30,8 +30,8 @@ except ValueError as error:
     assert "'last' is given twice" in str(error)
 """,
     "a JPEG of fill bytes": """
-from boxwright.images.jpeg import _segments
-assert list(_segments(b"\\xff\\xd8" + b"\\xff" * 2_000_000 + b"\\0")) == []
+from boxwright.images.counted import jpeg_segments
+assert list(jpeg_segments(b"\\xff\\xd8" + b"\\xff" * 2_000_000 + b"\\0")) == []
 """,
 }
 

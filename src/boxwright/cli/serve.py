@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,14 @@ from boxwright.errors import NotReleasable, ServingError
 from boxwright.lifecycle import following
 from boxwright.lifecycle.evidence import gather
 from boxwright.serving import Wanted
+
+
+class Format(StrEnum):
+    """Formats that the server reads only when it is told to."""
+
+    BMP = "BMP"
+    TIFF = "TIFF"
+    PPM = "PPM"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,6 +45,9 @@ def serve(
     ] = 10.0,
     keep_pictures: Annotated[float, typer.Option("--keep-pictures", min=0, max=1, help="Share kept for review.")] = 1.0,
     flush_to_disk: Annotated[bool, typer.Option("--flush-to-disk", help="Wait for the disk at every record.")] = False,
+    also_read: Annotated[
+        list[Format] | None, typer.Option("--also-read", help="Format read beside JPEG, PNG and WebP; repeatable.")
+    ] = None,
     token_file: Annotated[
         Path | None, typer.Option("--token-file", help="Bearer tokens, one a line; requests must carry one.")
     ] = None,
@@ -66,6 +78,7 @@ def serve(
         raise ServingError(f"Serving needs: pip install 'boxwright[serve]' ({error}).") from error
     limits = Limits(
         in_flight=in_flight, waiting=waiting, deadline_seconds=deadline, keep_pictures=keep_pictures, drain_delay=drain_delay,
+        formats=(*Limits.formats, *dict.fromkeys(form.value for form in also_read or ())),
         connections=connections, connections_per_address=connections_per_address,
         token_digests=callers.read_tokens(token_file, warn=say) if token_file else (),
         allowed_hosts=callers.checked_hosts(allowed_hosts or ()),

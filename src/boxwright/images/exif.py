@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import re
-import warnings
 from datetime import datetime
 from typing import Any
 
 from PIL import Image
 
-from boxwright.images.read import FORMATS
+from boxwright.images.counted import check_counts, check_opened, stated_format
 
 _MAKER, _MODEL, _EXIF, _TAKEN = 0x010F, 0x0110, 0x8769, 0x9003
 
@@ -18,10 +17,8 @@ _MAKER, _MODEL, _EXIF, _TAKEN = 0x010F, 0x0110, 0x8769, 0x9003
 def exif_camera(data: bytes) -> str:
     """Maker and model of the camera that took an encoded image, such as `DJI FC220`; empty where the file does not say."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                tags = image.getexif()
+        with _opened(data) as image:
+            tags = image.getexif()
         maker, model = _text(tags.get(_MAKER)), _text(tags.get(_MODEL))
     except Exception:
         return ""
@@ -31,13 +28,19 @@ def exif_camera(data: bytes) -> str:
 def exif_time(data: bytes) -> str:
     """When an encoded image was taken, in ISO 8601 as the camera's clock showed it; empty where the file does not say."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                taken = _text(image.getexif().get_ifd(_EXIF).get(_TAKEN))
+        with _opened(data) as image:
+            taken = _text(image.getexif().get_ifd(_EXIF).get(_TAKEN))
         return datetime.strptime(taken, "%Y:%m:%d %H:%M:%S").isoformat()
     except Exception:
         return ""
+
+
+def _opened(data: bytes) -> Image.Image:
+    form = stated_format(data) or ""
+    check_counts(data, form)
+    image = Image.open(io.BytesIO(data), formats=(form,))
+    check_opened(image, data)
+    return image
 
 
 def _text(value: Any) -> str:

@@ -11,20 +11,17 @@ whose last scan might be missing with it), zeros before it, an unknown JFIF revi
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
 from boxwright.errors import PictureError
+from boxwright.images.counted import count_jpeg, jpeg_segments
 
 _END = b"\xff\xd9"
-_NEXT_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")  # not stuffing, not a restart; more \xff may stand before it
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 _PROGRESSIVE = frozenset({0xC2, 0xCA})
-_TABLE, _END_OF_IMAGE, _SCAN = 0xC4, 0xD9, 0xDA
+_TABLE, _SCAN = 0xC4, 0xDA
 _ZEROS = bytes(128)  # as coefficients: five blocks in a row without one that is zero
 _ODD_SAMPLING = "Could not determine subsampling"
 
@@ -40,6 +37,7 @@ def decode_jpeg(data: bytes, *, colours: str = "RGB", least_hw: tuple[int, int] 
     Raises:
         PictureError: the first thing wrong with the file.
     """
+    count_jpeg(data)
     try:
         pixels = _decode(data, colours, least_hw)
     except ValueError as error:
@@ -77,7 +75,7 @@ def _unwarned(data: bytes) -> str:
     """What is wrong with the scans that the decoder does not warn about; empty when nothing is."""
     components, zeros_are_plain, progressive = 0, True, False
     precision: dict[int, dict[int, int]] = {}  # colour channel to coefficient to bits not yet sent
-    for marker, at, length in _segments(data):
+    for marker, at, length in jpeg_segments(data):
         if marker in _FRAMES:
             components, progressive = data[at + 5], marker in _PROGRESSIVE
         elif marker == _TABLE:
@@ -102,19 +100,7 @@ def _unwarned(data: bytes) -> str:
 
 
 def _is_progressive(data: bytes) -> bool:
-    return next((marker for marker, *_ in _segments(data) if marker in _FRAMES), 0) in _PROGRESSIVE
-
-
-def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, place and length of the content of each segment, up to the end of the image."""
-    at = 2
-    while found := _NEXT_MARKER.search(data, at):
-        marker, at = data[found.end() - 1], found.end()
-        if marker == _END_OF_IMAGE or at + 2 > len(data):
-            return
-        length = (data[at] << 8) | data[at + 1]
-        yield marker, at + 2, length - 2
-        at += length
+    return next((marker for marker, *_ in jpeg_segments(data) if marker in _FRAMES), 0) in _PROGRESSIVE
 
 
 def _zeros_end_blocks(tables: bytes) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from boxwright.images.whole import png_chunks
+from boxwright.images.png_chunks import png_chunks
 
 _STRIP = 1 << 20  # pixels converted at once
 _LARGE = 4_000_000  # pixels from which on copies are worth avoiding
@@ -49,7 +49,9 @@ def decode_large(data: bytes, image: Image.Image) -> NDArray[np.uint8] | None:
         (h, w, 3) uint8 RGB, or (h, w, 4) RGBA; None where Pillow is to decode: other formats and samples, small or unusual images.
     """
     width, height = image.size
-    if width * height <= _LARGE or "transparency" in image.info or getattr(image, "n_frames", 1) != 1:
+    if image.format not in ("PNG", "WEBP") or width * height <= _LARGE:
+        return None
+    if "transparency" in image.info or getattr(image, "n_frames", 1) != 1:
         return None
     if image.format == "PNG" and image.mode == "RGB" and data[24] == 8:
         flags = None if any(kind == b"acTL" for kind, *_ in png_chunks(data)) else _COLOUR

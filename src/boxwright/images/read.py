@@ -1,7 +1,7 @@
 """Untrusted bytes to an upright 8-bit RGB picture, or a sentence why not.
 
-The header is read first and decides: the format must be one of ours, the pixel count under our own cap, the sides sane. Only then
-are pixels decoded, completely: a file that ends in the middle, or over which its decoder would only warn, is refused, never half
+What the file is made of is counted first (`counted.py`): scans, chunks, tags. The header is read next and decides: the format must be
+one of ours, the pixel count under our own cap, the sides sane. Only then are pixels decoded, completely: a file that ends in the middle, or over which its decoder would only warn, is refused, never half
 grey (`jpeg.py`, `whole.py`). Of several frames the first is read, or none where the caller cannot tell anyone (`frames.py`). EXIF
 orientation is applied (an invalid tag counts as upright); grey becomes three equal channels; deeper samples become 8 bits by what
 is declared (`depth.py`); alpha is laid on mid grey. Colour profiles are not applied.
@@ -10,7 +10,6 @@ is declared (`depth.py`); alpha is laid on mid grey. Colour profiles are not app
 from __future__ import annotations
 
 import io
-import warnings
 from dataclasses import dataclass, replace
 
 import cv2
@@ -19,22 +18,25 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from boxwright.errors import InputError, PictureError
+from boxwright.images.counted import check_counts, check_opened, stated_format
 from boxwright.images.depth import MOST_BITS, on_grey, sample_bits, to_rgb
 from boxwright.images.frames import count_frames
 from boxwright.images.jpeg import decode_jpeg
 from boxwright.images.large import by_strips, decode_large
+from boxwright.images.png_chunks import PNG
+from boxwright.images.quiet import quiet_decoders
 from boxwright.images.whole import check_png, check_png_rows, check_tiff, has_notes_after_pixels, without_damaged_notes
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM")
 MAX_PIXELS = 64_000_000
 MAX_SIDE = 30_000
-_PNG = b"\x89PNG\r\n\x1a\n"
-_SIGNATURES = (_PNG, b"\xff\xd8\xff", b"II*\0", b"MM\0*")
+_SIGNATURES = (PNG, b"\xff\xd8\xff", b"II*\0", b"MM\0*")
 _WEBP = (b"RIFF", b"WEBP")
 _ORIENTATION_TAG = 0x0112
 _FILL = 128  # what decoders put where a JPEG lacks data
 
 ImageFile.LOAD_TRUNCATED_IMAGES = False
+quiet_decoders()
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def read_header(data: bytes, *, name: str = "picture", max_pixels: int = MAX_PIX
         PictureError: empty, not a picture of a known format, or more pixels than `max_pixels`.
     """
     with _open(data, name, max_pixels) as image:
-        return replace(_header(image, data), bits=sample_bits(image, data), frames=count_frames(image))
+        return replace(_header(image, data), bits=sample_bits(image, data), frames=count_frames(image, data))
 
 
 def read_picture(
@@ -92,7 +94,7 @@ def read_picture(
         raise InputError(f"A bit depth is a whole number from 1 to {MOST_BITS}; found {bit_depth}.")
     with _open(data, name, max_pixels) as image:
         header = _header(image, data)
-        if one_frame and (frames := count_frames(image)) > 1:
+        if one_frame and (frames := count_frames(image, data)) > 1:
             raise PictureError(
                 f"'{name}' has {frames} frames, expected one picture; write each frame as a file of its own.",
                 reason="frames",
@@ -100,7 +102,7 @@ def read_picture(
         try:
             pixels = _decode(data, image, bit_depth)
         except PictureError as error:
-            raise (_damaged(name, error) if error.reason == "damaged" else _unclear(name, error)) from error
+            raise _refused(name, data, error) from error
         except Exception as error:
             raise _damaged(name, error) from error
         return _upright(pixels, header.orientation)
@@ -117,21 +119,23 @@ def write_jpeg(picture: NDArray[np.uint8], *, quality: int = 92) -> bytes:
 def _open(data: bytes, name: str, max_pixels: int) -> Image.Image:
     if not data:
         raise PictureError(f"'{name}' is empty (0 bytes); expected an encoded picture.", reason="empty")
+    form = stated_format(data)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # our own cap decides, below
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+        if form is None:
+            raise PictureError("its first bytes are of none of them", reason="format")
+        check_counts(data, form)
+        image = Image.open(io.BytesIO(data), formats=(form,))
+        check_opened(image, data)
+    except PictureError as error:
+        raise _refused(name, data, error) from error
     except Image.DecompressionBombError as error:
         raise _too_large(name, max_pixels, str(error)) from error
     except Exception as error:
-        if data.startswith(_PNG) and (mended := without_damaged_notes(data)) != data:
+        if data.startswith(PNG) and (mended := without_damaged_notes(data)) != data:
             return _open(mended, name, max_pixels)
         if data.startswith(_SIGNATURES) or (data[:4], data[8:12]) == _WEBP:
             raise _damaged(name, "its header cannot be read") from error
-        raise PictureError(
-            f"'{name}' is not a picture we read ({', '.join(FORMATS)}): its first bytes are {data[:8]!r}.",
-            reason="format",
-        ) from error
+        raise _refused(name, data, PictureError("", reason="format")) from error
     width, height = image.size
     check_size((height, width), name=name, max_pixels=max_pixels)
     return image
@@ -155,7 +159,15 @@ def _damaged(name: str, error: object) -> PictureError:
     return PictureError(f"'{name}' is damaged or cut off and was not decoded: {error}.", reason="damaged")
 
 
-def _unclear(name: str, error: PictureError) -> PictureError:
+def _refused(name: str, data: bytes, error: PictureError) -> PictureError:
+    """The error with the picture's name."""
+    if error.reason == "damaged":
+        return _damaged(name, error)
+    if error.reason == "format":
+        known = ", ".join(FORMATS)
+        return PictureError(
+            f"'{name}' is not a picture we read ({known}): its first bytes are {data[:8]!r}.", reason="format"
+        )
     return PictureError(f"'{name}' was not decoded: {error}.", reason=error.reason)
 
 
@@ -181,7 +193,8 @@ def _decode(data: bytes, image: Image.Image, bit_depth: int | None) -> NDArray[n
     if image.format in ("JPEG", "MPO"):
         pixels = decode_jpeg(data, colours="CMYK" if image.mode == "CMYK" else "RGB")
         if pixels is None or image.mode == "CMYK":
-            pixels = _by_pillow(image, checked=pixels is not None)
+            checked, pixels = pixels is not None, None  # so that it is freed before the next is made
+            pixels = _by_pillow(image, checked=checked)
         return pixels
     if image.format == "PNG":
         check_png(data)

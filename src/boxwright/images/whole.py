@@ -7,7 +7,7 @@ tile lies in the file and is not empty. Damage to what is beside the pixels (EXI
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 import simplejpeg
@@ -15,9 +15,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from boxwright.errors import PictureError
+from boxwright.images.counted import MOST_SCANNED, count_jpeg
+from boxwright.images.png_chunks import png_chunks
 
 _PLACES = {"strip": (273, 279), "tile": (324, 325)}  # TIFF tags: offsets, byte counts
+_WIDTH, _HEIGHT, _SAMPLES, _PLANAR = 256, 257, 277, 284
+_ROWS_PER_STRIP, _TILE_WIDTH, _TILE_HEIGHT = 278, 322, 323
 _COMPRESSION, _JPEG, _JPEG_TABLES = 259, 7, 347
+_MOST_TILE = 2048  # small images have tiles of the usual 256 or 512 too
+_BLOCK = 16  # a part that is a JPEG may be padded to whole blocks
 _ODD_SAMPLING = "Could not determine subsampling"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of PNG's colour types
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -63,15 +69,6 @@ def _is_beside(kind: bytes) -> bool:
     return bool(kind[0] & 0x20) and kind != b"tRNS"
 
 
-def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Kind of each chunk, and place and length of its content."""
-    at = 8
-    while at + 8 <= len(data):
-        length = int.from_bytes(data[at : at + 4], "big")
-        yield data[at + 4 : at + 8], at + 8, length
-        at += 12 + length
-
-
 def check_png_rows(data: bytes, pixels: NDArray) -> None:
     """PictureError where the compressed rows end early: Pillow leaves those missing at zero and says nothing.
 
@@ -107,7 +104,10 @@ def _bytes_of_rows(data: bytes) -> int:
 
 
 def check_tiff(image: Image.Image, data: bytes) -> None:
-    """PictureError where a strip or tile of the first frame is empty, leaves the file, or is a JPEG its decoder warns of."""
+    """PictureError where a strip or tile of the first frame is empty, leaves the file, or is a JPEG its decoder warns of.
+
+    Also where parts are larger, or more, than the image they are parts of: decoders believe each part's own size.
+    """
     tags, size = getattr(image, "tag_v2", {}), len(data)
     for what, (offset_tag, count_tag) in _PLACES.items():
         if offset_tag not in tags:
@@ -118,15 +118,52 @@ def check_tiff(image: Image.Image, data: bytes) -> None:
             raise PictureError(f"one of its {len(offsets)} {what}s is empty", reason="damaged")
         if len(counts) and (offsets + counts > size).any():
             raise PictureError(f"the file ends before one of its {len(offsets)} {what}s", reason="damaged")
+        part_hw = _part_hw(image, what)
+        planes = int(tags.get(_SAMPLES, 1)) if int(tags.get(_PLANAR, 1)) == 2 else 1
+        expected = planes * _parts(tags[_HEIGHT], part_hw[0]) * _parts(tags[_WIDTH], part_hw[1])
+        if len(offsets) > expected:
+            raise PictureError(f"it has {len(offsets)} {what}s, and its size needs {expected}", reason="damaged")
         if int(tags.get(_COMPRESSION, 1)) == _JPEG:
-            _check_jpegs(data, bytes(tags.get(_JPEG_TABLES, b"")), zip(offsets.tolist(), counts.tolist(), strict=False))
+            places = zip(offsets.tolist(), counts.tolist(), strict=False)
+            _check_jpegs(data, bytes(tags.get(_JPEG_TABLES, b"")), places, part_hw)
 
 
-def _check_jpegs(data: bytes, tables: bytes, places: Iterable[tuple[int, int]]) -> None:
+def _part_hw(image: Image.Image, what: str) -> tuple[int, int]:
+    """(height, width) of a strip or tile in pixels; PictureError where a tile is far larger than the image."""
+    tags = getattr(image, "tag_v2", {})
+    height, width = int(tags[_HEIGHT]), int(tags[_WIDTH])
+    if what == "strip":
+        return max(1, min(height, int(tags.get(_ROWS_PER_STRIP, height)))), width
+    tile_hw = int(tags.get(_TILE_HEIGHT, 0)), int(tags.get(_TILE_WIDTH, 0))
+    for tile, side in zip(tile_hw, (height, width), strict=True):
+        if not 0 < tile <= max(_MOST_TILE, side + _BLOCK - 1):
+            raise PictureError(
+                f"its tiles are {tile_hw[1]}x{tile_hw[0]} and it is {width}x{height}; a tile may have {_MOST_TILE} pixels a side, or "
+                f"those of the image",
+                reason="damaged",
+            )
+    return tile_hw
+
+
+def _parts(side: int, part: int) -> int:
+    return -(-int(side) // part)
+
+
+def _check_jpegs(data: bytes, tables: bytes, places: Iterable[tuple[int, int]], part_hw: tuple[int, int]) -> None:
     """Decode each strip or tile, an eighth of its size, with the tables they share; libtiff would not pass warnings on."""
+    scanned = 0
     for offset, count in places:
         stream = data[offset : offset + count]
         whole = tables[:-2] + stream[2:] if tables else stream
+        counted = count_jpeg(whole)
+        if any(found > part + _BLOCK - 1 for found, part in zip(counted.size_hw, part_hw, strict=True)):
+            raise PictureError(
+                f"one of its parts is a JPEG of {counted.size_hw[1]}x{counted.size_hw[0]}, expected {part_hw[1]}x{part_hw[0]}",
+                reason="damaged",
+            )
+        scanned += counted.scanned
+        if scanned > MOST_SCANNED:
+            raise PictureError("its parts are JPEGs of too many scans", reason="pixels")
         try:
             simplejpeg.decode_jpeg(whole, "RGB", min_height=1, min_width=1, min_factor=8, strict=True)
         except ValueError as error:

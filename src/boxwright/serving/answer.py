@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from boxwright.detections import Detections
 from boxwright.errors import OutputError, PictureError, ServingError, TimeExceeded
-from boxwright.images import measure
+from boxwright.images import measure, stated_format
 from boxwright.inference import Detector
 from boxwright.inference.detector import RUN_SECONDS
 from boxwright.serving.admission import Larger
@@ -128,6 +128,13 @@ class Answering:
 
     def _read(self, detector: Detector, question: Question, max_pixels: int) -> NDArray[np.uint8]:
         name = question.asked.file_name or "body"
+        form = stated_format(question.data)
+        if form is not None and form not in self._limits.formats:
+            raise Refusal(
+                415,
+                f"'{name}' is a {form} file, and this server reads {', '.join(self._limits.formats)}; send one of these, or start it "
+                f"with `--also-read {form}`",
+            )
         try:
             return detector.read(question.data, name=name, max_pixels=max_pixels, one_frame=True)
         except PictureError as error:

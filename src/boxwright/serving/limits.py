@@ -16,6 +16,7 @@ class Limits:
         body_grace_seconds: longest time in which nothing of a body need arrive.
         bodies_bytes: bytes of bodies in memory over all requests; more are refused before they are read.
         pixels: most pixels of a picture, from its header.
+        formats: that are read; decoders of further ones are more to attack.
         large_pixels: images of more pixels than this are worked on one at a time, in a lane of their own.
         large_waiting: large images that may wait for it; more are refused.
         in_flight: requests worked on at once.
@@ -44,6 +45,7 @@ class Limits:
     body_grace_seconds: float = 5.0
     bodies_bytes: int = 256 << 20
     pixels: int = 40_000_000
+    formats: tuple[str, ...] = ("JPEG", "PNG", "WEBP")
     large_pixels: int = 4_000_000
     large_waiting: int = 4
     in_flight: int = 2

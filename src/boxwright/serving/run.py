@@ -14,6 +14,7 @@ import uvicorn
 
 from boxwright.artifacts import Bundle
 from boxwright.errors import ServingError
+from boxwright.images import quiet_decoders
 from boxwright.serving.app import Server
 from boxwright.serving.callers import Callers
 from boxwright.serving.connections import OVERFLOW, Connections
@@ -58,6 +59,7 @@ def run(
         raise ServingError(
             f"Listening on '{host}' lets others in; give a token (`--token-file`), or listen on 127.0.0.1."
         )
+    quiet_decoders()
     opened = Journal(journal, flush_to_disk=flush_to_disk)
     with logging_to(journal), StopSignals() as signals:
         sockets = _bind(host, port)
