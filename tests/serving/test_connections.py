@@ -304,7 +304,7 @@ def test_pipelined_requests_wait_with_the_client_and_not_in_memory() -> None:
 
     async def application(_scope: Any, receive: Any, send: Any) -> None:
         await receive()
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)  # time in which the loop could read
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
 
@@ -320,7 +320,7 @@ def test_pipelined_requests_wait_with_the_client_and_not_in_memory() -> None:
             )
             sent = answered = most = 0
             many = request * 4000
-            while answered < 1000:
+            while answered < 300:
                 with contextlib.suppress(BlockingIOError):
                     while True:
                         sent += client.send(many[sent % len(request) :])
@@ -331,7 +331,7 @@ def test_pipelined_requests_wait_with_the_client_and_not_in_memory() -> None:
         return answered, most
 
     answered, most = asyncio.run(asyncio.wait_for(ask(), 60))
-    assert answered >= 1000 and most < 2 * MIB
+    assert answered >= 300 and most < 2 * MIB
 
 
 def test_blank_lines_between_requests_are_no_request(server: OwnProcess) -> None:
