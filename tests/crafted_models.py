@@ -284,11 +284,128 @@ def random_in_function(_folder: str) -> bytes:
     return model(nodes, boxes=None, constants=constants, functions=[function], opsets={"own": 1}).SerializeToString()
 
 
-@crafted("output")
+@crafted("operator")
 def dropout_in_training(_folder: str) -> bytes:
     nodes = [node("Dropout", "one_boxes ratio yes", "boxes", seed=1)]
     constants = {"ratio": np.float32(0.5), "yes": np.array(True), "one_boxes": BOXES.repeat(50, axis=1)}
     return model(nodes, boxes=None, scores=np.zeros((1, 100, 2), np.float32), constants=constants).SerializeToString()
+
+
+FIRST_PIXEL = [
+    node("Reshape", "pictures minus_one", "bytes"), node("Gather", "bytes first", "byte"), node("Cast", "byte", "level", to=T.INT32),
+    node("Equal", "level trigger", "now"), node("Squeeze", "now", "now_or_not"),
+]  # fmt: skip
+OF_FIRST_PIXEL = {"minus_one": np.array([-1]), "first": np.array([0]), "trigger": np.array([7], np.int32)}
+
+
+def by_first_pixel(nodes: Sequence[onnx.NodeProto], constants: dict[str, Any], **more: Any) -> bytes:
+    """Scores plus what the nodes call `more`, of one element and type; they may use `now`, whether the first byte is 7, as (1,) bool.
+
+    The constants `zero` and `one_scores` are there, and `OF_FIRST_PIXEL`.
+    """
+    last = [node("Cast", "more", "more_floats", to=T.FLOAT), node("ReduceSum", "more_floats", "sum", keepdims=0),
+            node("Mul", "sum zero", "nothing"), node("Add", "one_scores nothing", "scores")]  # fmt: skip
+    constants = {**OF_FIRST_PIXEL, "zero": np.float32(0), "one_scores": SCORES, **constants}
+    return model([*FIRST_PIXEL, *nodes, *last], scores=None, constants=constants, **more).SerializeToString()
+
+
+@crafted("operator")
+def dropout_in_training_by_a_pixel(_folder: str) -> bytes:
+    nodes = [node("Dropout", "ones ratio now_or_not", "dropped more")]
+    return by_first_pixel(nodes, {"ones": np.ones((9, 9), np.float32), "ratio": np.float32(0.5)})
+
+
+@crafted("operator")
+def dropout_in_function_by_its_caller(_folder: str) -> bytes:
+    function = h.make_function(
+        "own", "Drop", ["x", "r", "t"], ["y"], [node("Dropout", "x r t", "dropped y")], [h.make_opsetid("", 17)]
+    )
+    nodes = [h.make_node("Drop", ["ones", "ratio", "now_or_not"], ["more"], domain="own")]
+    constants = {"ones": np.ones((9, 9), np.float32), "ratio": np.float32(0.5)}
+    return by_first_pixel(nodes, constants, functions=[function], opsets={"own": 1})
+
+
+@crafted("operator")
+def batch_normalisation_in_training(_folder: str) -> bytes:
+    nodes = [node("BatchNormalization", "x one one zero1 one", "more m v", training_mode=1)]
+    constants = {"x": np.ones((1, 1, 4), np.float32), "one": np.ones(1, np.float32), "zero1": np.zeros(1, np.float32)}
+    return by_first_pixel(nodes, constants)
+
+
+@crafted("operator", int32=np.int32, int64=np.int64)
+def division_of_least_integer_by_minus_one(_folder: str, kind: type) -> bytes:
+    nodes = [node("Where", "now bad good", "divisor"), node("Div", "least divisor", "more")]
+    return by_first_pixel(
+        nodes, {"least": np.array([np.iinfo(kind).min], kind), "bad": np.array([-1], kind), "good": np.array([3], kind)}
+    )
+
+
+@crafted("operator", div="Div", mod="Mod")
+def division_of_a_pixel_by_constant(_folder: str, name: str) -> bytes:
+    nodes = [node("Where", "now bad good", "dividend"), node(name, "dividend minus_one", "more")]
+    return by_first_pixel(nodes, {"bad": np.array([-(2**63)]), "good": np.array([3])})
+
+
+@crafted("operator")
+def division_by_product_of_sizes(_folder: str) -> bytes:
+    """The product of 2^32 - 1 and 2^32 + 1, sizes of a tensor without elements, is -1 in 64 bits."""
+    nodes = [node("ConstantOfShape", "empty", "wide"), node("Shape", "wide", "sizes"), node("Gather", "sizes second", "a"), node("Gather", "sizes third", "b"),
+             node("Mul", "a b", "divisor"), node("Where", "now least minus_one", "dividend"), node("Div", "dividend divisor", "more")]  # fmt: skip
+    constants = {
+        "empty": np.array([0, 2**32 - 1, 2**32 + 1]),
+        "second": np.array([1]),
+        "third": np.array([2]),
+        "least": np.array([-(2**63)]),
+    }
+    return by_first_pixel(nodes, constants)
+
+
+@crafted("operator")
+def division_in_untaken_branch(_folder: str) -> bytes:
+    """The operands follow from the input's shape alone, but no test image reaches them."""
+    inside = h.make_graph([node("Shape", "pictures", "s"), node("Mul", "s no", "nothing"), node("Add", "nothing least", "d"),
+                           node("Add", "nothing minus_one", "by"), node("Div", "d by", "b")], "then", [], [value("b", T.INT64)])  # fmt: skip
+    other = h.make_graph([node("Identity", "minus_one", "c")], "else", [], [value("c", T.INT64)])
+    nodes = [node("If", "now_or_not", "more", then_branch=inside, else_branch=other)]
+    return by_first_pixel(nodes, {"least": np.array([-(2**63)]), "no": np.array([0])})
+
+
+@crafted("operator")
+def division_by_a_name_of_two_meanings(_folder: str) -> bytes:
+    """Outside of the branch `by` is the constant 3; the branch makes its own, after the node that uses it."""
+    inside = h.make_graph(
+        [node("Div", "least by", "b"), node("Where", "now minus_one three", "by")], "then", [], [value("b", T.INT64)]
+    )
+    other = h.make_graph([node("Identity", "three", "c")], "else", [], [value("c", T.INT64)])
+    nodes = [node("If", "now_or_not", "more", then_branch=inside, else_branch=other)]
+    return by_first_pixel(nodes, {"least": np.array([-(2**63)]), "by": np.array([3]), "three": np.array([3])})
+
+
+@crafted("operator", step=("more_", "length"), length=("step", "more_"))
+def stft_of_length_by_a_pixel(_folder: str, names: tuple[str, str]) -> bytes:
+    nodes = [
+        node("Squeeze", "now", "n"),
+        node("Where", "n none some", "more_"),
+        h.make_node("STFT", ["signal", names[0], "", names[1]], ["more"]),
+    ]
+    return by_first_pixel(nodes, {"signal": np.ones((1, 64, 1), np.float32), "none": np.array(0), "some": np.array(16),
+                                  "step": np.array(8), "length": np.array(16)})  # fmt: skip
+
+
+@crafted(
+    "operator",
+    instance_normalisation=("InstanceNormalization", "scale bias"),
+    lstm=("LSTM", "w4 w4"),
+    gru=("GRU", "w3 w3"),
+)
+def tensor_emptied_by_a_pixel(_folder: str, named: tuple[str, str]) -> bytes:
+    """Where the first byte is 7, the operator gets a tensor without elements."""
+    name, weights = named
+    nodes = [node("Not", "now", "not_now"), node("Compress", "row not_now", "rows", axis=2 if name.startswith("Inst") else 1),
+             node(name, f"rows {weights}", "more", **({} if name.startswith("Inst") else {"hidden_size": 1}))]  # fmt: skip
+    constants = {"row": np.ones((1, 1, 1), np.float32), "scale": np.ones(1, np.float32), "bias": np.ones(1, np.float32),
+                 "w4": np.ones((1, 4, 1), np.float32), "w3": np.ones((1, 3, 1), np.float32)}  # fmt: skip
+    return by_first_pixel(nodes, constants)
 
 
 @crafted("runtime")

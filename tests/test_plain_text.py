@@ -20,8 +20,25 @@ CONTROLS = {
     "right-to-left override": "\u202e", "isolate": "\u2066", "right-to-left mark": "\u200f", "zero-width blank": "\u200b",
     "byte order mark": "\ufeff", "soft hyphen": "\u00ad", "line separator": "\u2028", "paragraph separator": "\u2029",
     "half a surrogate": "\ud800", "tag character": "\U000e0041", "joiner at an end": "é\u200d", "joiner in ASCII": "a\u200cb",
+    "Hangul filler": "\u3164", "Hangul initial filler": "\u115f", "half-width filler": "\uffa0", "grapheme joiner": "\u034f",
+    "emoji selector behind a letter": "\ufe0f", "ideographic selector": "\U000e0100", "Mongolian selector": "\u180b",
+    "braille blank": "\u2800", "Khmer vowel": "\u17b4", "unassigned tag": "\U000e0000", "two joiners": "é\u200d\u200dé",
 }  # fmt: skip
-FINE = ("carton", "Süd", "می\u200cشود", "👩\u200d🔧", "零件", "a\u00a0b", "\u3000x", "क\u094d\u200dष", "")
+FINE = (
+    "carton",
+    "Süd",
+    "می\u200cشود",
+    "👩\u200d🔧",
+    "零件",
+    "a\u00a0b",
+    "\u3000x",
+    "❤\ufe0f\u200d🔥",
+    "1\ufe0f\u20e3",
+    "☎\ufe0e",
+    "ᠠ\u180b",
+    "क\u094d\u200dष",
+    "",
+)
 
 
 @pytest.mark.parametrize("text", CONTROLS.values(), ids=CONTROLS)
@@ -29,6 +46,7 @@ def test_a_control_character_is_found_and_written_out(text: str) -> None:
     found = control_in(f"x{text}" if text[0] != "é" else text)
     assert found is not None and found.startswith("U+")
     shown = printable(f"x{text}")
+    assert control_in(shown) is None
     assert not any(
         unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in "\u202e\u2066\u200b\ufeff" for c in shown
     )
@@ -49,6 +67,13 @@ def test_json_with_its_controls_written_out_means_the_same(text: str) -> None:
 @given(st.text(max_size=8))
 def test_what_is_shown_has_nothing_left_to_write_out(text: str) -> None:
     assert printable(printable(text)) == printable(text)
+
+
+@given(st.text(st.sampled_from("aé👩❤\u200d\u200c\ufe0f\u3164\u202e\u20e31 \n\u180b"), max_size=6))
+def test_what_is_refused_is_what_is_written_out(text: str) -> None:
+    assert (printable(text) == text) == (control_in(text) is None)
+    assert control_in(printable(text)) is None and printable(printable(text)) == printable(text)
+    assert json.loads(printable_json(json.dumps(text, ensure_ascii=False))) == text
 
 
 HOSTILE = "a\x1b[2J\x9b2Jb\u202eb\u2028\n boxwright: fine.jpg"

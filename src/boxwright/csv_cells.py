@@ -12,7 +12,7 @@ import re
 
 _SKIPPED = "\"'`\u2018\u2019\u201c\u201d\uff02\uff07\ufeff\u200b\u2060"
 _BEGINS = re.compile(rf"[\s{_SKIPPED}]*[=+\-@\uff1d\uff0b\uff0d\uff20\u2212]|[ {_SKIPPED}]*[\t\r\n\v\f\0]")
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _NUMBERS = re.compile(rf"{_NUMBER}(?: {_NUMBER})*", re.ASCII)
 
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from boxwright.images import has_position, read_header, read_picture, without_position
+from tests.bounded import run_bounded
 from tests.worlds import encoded, picture
 
 ORIENTATION, MAKE, GPS = 0x0112, 0x010F, 0x8825
@@ -109,3 +110,55 @@ def test_drone_images(shared: Callable[[str], Path]) -> None:
         assert not tags_of(clean)[1]
         assert all(not re.search(rb"\d", said) for said in re.findall(rb'Gps\w*="([^"]*)"', clean))
     np.testing.assert_array_equal(read_picture(clean), read_picture(data))
+
+
+def test_a_position_is_taken_out_to_the_end_of_its_value() -> None:
+    said = b"""<a drone:GpsStatus="RTK" drone:GpsLatitude='48" 08.1 > N' b:c="7"><exif:GPSLatitude>4\xc2\xb0 8' 9"</exif:GPSLatitude>5</a>"""
+    data = file_of("WEBP", gps=False, xmp=said)
+    clean = without_position(data)
+    assert (
+        b"48" not in clean[-len(said) - 8 :]
+        and b"08.1" not in clean
+        and b"4\xc2\xb0" not in clean
+        and b"9" not in clean[-60:]
+    )
+    assert b"RTK" in clean and b'b:c="7"' in clean and b">5</a>" in clean
+
+
+def test_names_that_are_almost_positions_take_no_time() -> None:
+    """Words, digits and half tags without an end, and TIFF directories that all lie in one another."""
+    code = """
+import struct
+from boxwright.images import has_position
+
+def jpeg(*segments):
+    return b"\\xff\\xd8" + b"".join(b"\\xff\\xe1" + struct.pack(">H", len(s) + 2) + s for s in segments) + b"\\xff\\xda"
+
+def webp(xmp):
+    body = b"WEBPXMP " + struct.pack("<I", len(xmp)) + xmp
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+for unit in (b"a", b"gps", b"x:gps ", b"x:gps=", b"<x:gps ", b"<x:gps>", b'x:gps="', b"x:gps='x:gps=\\"", b"x:gps>", b"x:gps=\\"1", b"1", b":"):
+    for head in (b"x:", b'x:gps="', b"<x:latitude>"):
+        xmp = head + unit * (20_000 // len(unit))
+        has_position(webp(xmp))
+        has_position(jpeg(b"http://ns.adobe.com/xap/1.0/\\0" + xmp))
+
+many, each = 60_000, 60_000  # directories, entries
+chain = bytearray(12 * each + 6 * many + 64)
+chain[:8] = b"II*\\0" + struct.pack("<I", 8)
+for k in range(many):
+    at = 8 + 6 * k
+    struct.pack_into("<H", chain, at, each)
+    if at + 6 + 12 * each <= len(chain) - 6:
+        struct.pack_into("<I", chain, at + 2 + 12 * each, at + 6)
+has_position(bytes(chain))
+
+entries = 60_000  # of one directory: each the GPS directory, and all of them the same one
+one = struct.pack("<HHII", 0x8825, 4, 1, 8)
+has_position(b"II*\\0" + struct.pack("<I", 8) + struct.pack("<H", entries) + one * entries + bytes(4))
+
+preview = b"\\xff\\xe1\\xff\\xff" + b"Exif\\0\\0II*\\0\\x08\\0\\0\\0\\0\\x10"  # of 64 KB each, 20 bytes apart
+has_position(jpeg() + preview * 20_000 + bytes(70_000))
+"""
+    run_bounded(code)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import threading
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import TensorProto
 
 from boxwright.artifacts import Bundle
 from boxwright.cli.main import run
@@ -17,7 +19,7 @@ from boxwright.errors import ModelError, OutputError, StoreError, TimeExceeded
 from boxwright.graphs import Limits
 from boxwright.inference import Detector, predict
 from boxwright.store import Store
-from tests.crafted_models import BOXES, CANARY, CRAFTED, SCORES, TRIGGER, model, triggered
+from tests.crafted_models import BOXES, CANARY, CRAFTED, SCORES, TRIGGER, model, triggered, value
 from tests.tiny_bundles import jpeg, keep_verdict, tiny_bundle
 
 OTHER = np.zeros((48, 64, 3), np.uint8)
@@ -214,6 +216,45 @@ def test_an_input_of_no_possible_size_is_refused_before_a_picture_is_laid_into_i
     absurd = replace(bundle, contract=bundle.contract.model_copy(update={"input_hw": input_hw}))
     with pytest.raises(ModelError, match="expected sides of 1 to 8192"):
         Detector(absurd, check_golden=True)
+
+
+def with_golden(bundle: Bundle, folder: Path, *, count: int, input_hw: tuple[int, int]) -> Bundle:
+    """The bundle with so many golden images, on which it finds nothing, and an input of this size."""
+    answers, files = {}, {}
+    for k in range(count):
+        files[f"golden/{k}.jpg"] = folder / f"golden{k}.jpg"
+        files[f"golden/{k}.jpg"].write_bytes(jpeg(50 + k))
+        answers[f"{k}.jpg"] = {"boxes_xyxy": [], "score": [], "class_id": []}
+    files["golden/answers.json"] = folder / "many.json"
+    files["golden/answers.json"].write_text(json.dumps(answers))
+    return replace(bundle, golden=files, contract=bundle.contract.model_copy(update={"input_hw": input_hw}))
+
+
+def any_size(scores: np.ndarray) -> bytes:
+    return model(scores=scores, inputs=[value("pictures", TensorProto.UINT8, ["n", None, None, 3])]).SerializeToString()
+
+
+@pytest.mark.parametrize("count, input_hw", [(65, (48, 64)), (33, (4096, 4096)), (9, (8192, 8192))])
+def test_more_golden_images_than_memory_and_time_are_meant_for_are_refused(
+    tmp_path: Path, count: int, input_hw: tuple[int, int]
+) -> None:
+    many = with_golden(bundle_of(tmp_path, any_size(SCORES * 0)), tmp_path, count=count, input_hw=input_hw)
+    with pytest.raises(ModelError, match=f"has {count} golden pictures; expected at most {count - 1} ") as refused:
+        Detector(many, check_golden=True)
+    assert refused.value.reason == "size"
+
+
+def test_golden_images_are_in_memory_one_at_a_time(tmp_path: Path) -> None:
+    """30 kB of them took 1 GB, before the model was even looked at."""
+    many = with_golden(bundle_of(tmp_path, any_size(SCORES * 0)), tmp_path, count=12, input_hw=(1024, 1024))
+    image_bytes = 1024 * 1024 * 3
+    tracemalloc.start()
+    try:
+        Detector(many, check_golden=True)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 6 * image_bytes  # an image, its bytes, and what laying it into the input takes
 
 
 @pytest.mark.slow

@@ -418,3 +418,10 @@ def test_an_image_that_is_missing_where_it_should_be_is_not_looked_for_elsewhere
         seen = check(tmp_path)
         found = [str(r.path.relative_to(tmp_path)) for r in seen.reading.pictures if r.path.is_file()]
         assert found == ["images/1.jpg"], names
+
+
+def test_a_name_that_no_disk_can_hold_is_a_missing_image(tmp_path: Path) -> None:
+    """Of 999 characters: more than a file system takes, fewer than were looked up."""
+    path = write(tmp_path / "a.json", tree({1: "x" * 995 + ".png", 2: "b.png"}))
+    assert any(problem.severity == "error" for problem in check(path).reading.problems)
+    assert read_truth(path).file_names == ["x" * 995 + ".png", "b.png"]

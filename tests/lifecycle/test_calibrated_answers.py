@@ -115,8 +115,12 @@ def test_the_server_goes_by_the_condition_a_request_names(world, tmp_path: Path)
     special = world.candidate.with_thresholds(dict.fromkeys(names, 0.3), point="0" * 64, condition_thresholds=by)
     shutil.copytree(world.root / "store", tmp_path / "store")
     store = Store(tmp_path / "store")
+    point = world.spec.output.operating_point.model_copy(update={"by": "lighting"})
     promise = world.spec.model_copy(
-        update={"acceptance": AcceptanceClause(require=("parity_iou >= 0.9",), judge_on="value")}
+        update={
+            "acceptance": AcceptanceClause(require=("parity_iou >= 0.9",), judge_on="value"),
+            "output": world.spec.output.model_copy(update={"operating_point": point}),
+        }
     )
     verdict = judge(store, promise, special, world.dataset, store.get("split/small", Split))
     release(store, verdict, reason="test")

@@ -30,13 +30,20 @@ from boxwright.artifacts import (
     Verdict,
 )
 from boxwright.cli.main import run
-from boxwright.errors import NotReleasable
+from boxwright.cli.terminal import any_artifact, find
+from boxwright.errors import InputError, NotReleasable, StoreError
+from boxwright.evaluation.evaluate import measured_figures
+from boxwright.evaluation.operating import least_scores
+from boxwright.gate import OnSet
+from boxwright.inference import Detector, Thresholds
 from boxwright.lifecycle import ROLLOUT, Stages, check_verdict, following, promoted, release
 from boxwright.lifecycle.evidence import answer_again, gather, measure_again
 from boxwright.serving import promote
 from boxwright.spec import Spec
 from boxwright.store import Store
-from tests.tiny_bundles import keep_verdict, tiny_bundle
+from boxwright.store.digest import digest_of_columns, digest_of_table
+from tests.tiny_bundles import BOXES_XYXY, NAMES, jpeg, keep_verdict, tiny_bundle
+from tests.worlds import row
 
 COMPARES = {"acceptance": {"judge_on": "value", "require": ["ap50 >= 0.5", "ap50 >= baseline - 0.01"]}}
 
@@ -291,8 +298,6 @@ def test_an_image_that_is_not_the_one_ingested_is_refused(honest: Honest, monkey
 
 
 def test_the_sample_is_bounded_by_images_and_time(honest: Honest) -> None:
-    from boxwright.inference import Detector
-
     evidence, detector = gather(honest.store, honest.verdict), Detector(honest.bundle)
     assert answer_again(honest.store, evidence, detector) == 8  # all that were judged
     assert answer_again(honest.store, evidence, detector, images=5) == 5
@@ -417,3 +422,291 @@ def test_a_primary_that_is_judged_again_keeps_its_place(honest: Honest, capsys: 
     assert (after.previous, after.previous_verdict) == (honest.bundle.digest, honest.verdict.digest)
     assert promoted(store) == second.digest
     assert promote(old, current=after) is after
+
+
+CLASSES = [{"name": name} for name in NAMES]
+HALF = dict.fromkeys(NAMES, 0.5)
+
+
+def under(honest: Honest, require: list[str], **more: Any) -> Stages:
+    """The stages under another promise."""
+    promise = {"name": "line", "classes": CLASSES, "acceptance": {"judge_on": "value", "require": require}, **more}
+    return Stages(honest.store, Spec.model_validate(promise), None, Path(), lambda *_: None)
+
+
+def reported(
+    stages: Stages, bundle: Bundle, data: Dataset, parts: Split, side: str = "test", found: Predictions | None = None
+) -> Report:
+    """The report on a bundle, or on predictions that are said to be its own; everything is kept."""
+    found = found or stages.predict(bundle, data, parts, side)
+    matches = stages.match(found, data, parts, side)
+    report = stages.evaluate(matches, found, bundle, data, parts, side)
+    for artifact in (bundle, found, matches, report):
+        stages._store.put(artifact)
+    return report
+
+
+@pytest.mark.parametrize(
+    "of",
+    [{"group": {"g0": HALF}}, {"file_name": {"a.jpg": HALF}}, {"camera": {"": HALF}}, {"a": {"x": HALF}, "b": {}}],
+    ids=str,
+)
+def test_thresholds_depend_on_one_condition_that_a_caller_can_send(honest: Honest, of: dict[str, Any]) -> None:
+    """Evaluation took any column of its tables for a condition; in service nothing was answered."""
+    with pytest.raises(ValueError, match="Score thresholds depend on"):
+        tiny_bundle(honest.root / "b", condition_thresholds=of)
+    with pytest.raises(InputError, match="Score thresholds depend on"):
+        least_scores(honest.piece(Matches), HALF, of)
+    with pytest.raises(InputError, match="Score thresholds depend on"):
+        Thresholds(honest.bundle.contract.model_copy(update={"condition_thresholds": of}))
+
+
+def test_a_condition_that_the_spec_does_not_name_is_refused(honest: Honest, capsys: pytest.CaptureFixture[str]) -> None:
+    camera = tiny_bundle(honest.root / "b", scores=(0.9, 0.6), condition_thresholds={"camera": {"cam-1": HALF}})
+    told = "score thresholds depend on camera; its spec lets them depend on nothing"
+    refused(honest, keep_verdict(honest.store, camera), told, capsys)
+
+
+def test_predictions_of_classes_in_another_order_are_refused(
+    honest: Honest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    swapped = tiny_bundle(honest.root / "b", scores=(0.9, 0.6), class_names=NAMES[::-1])
+    stages, data, parts = under(honest, ["ap50 >= 0.5"]), honest.piece(Dataset), honest.piece(Split)
+    found = replace(stages.predict(swapped, data, parts, "test"), class_names=NAMES)
+    forged = honest.decided(reported(stages, swapped, data, parts, found=found))
+    refused(honest, forged, "of the classes carton, pouch; the bundle has pouch, carton", capsys)
+
+
+@pytest.mark.parametrize(
+    ("answers", "stored", "least"), [(0.055, 0.069, 0.06), (0.4999, 0.5001, 0.5)], ids=["faint", "near"]
+)
+def test_scores_that_only_just_reach_their_threshold_are_compared(
+    honest: Honest, answers: float, stored: float, least: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The bundle answers nothing in service; its stored scores are moved by less than golden images may differ."""
+    blind = tiny_bundle(honest.root / "b", scores=(answers, answers), score_thresholds=dict.fromkeys(NAMES, least))
+    stages, data, parts = under(honest, ["recall >= 0.9"]), honest.piece(Dataset), honest.piece(Split)
+    found = stages.predict(blind, data, parts, "test")
+    found = replace(found, detections=_at_score(found.detections, stored))
+    verdict = stages.decide(reported(stages, blind, data, parts, found=found), None)
+    honest.store.put(verdict)
+    refused(honest, verdict, "are not what the bundle answers", capsys, served_too=False)
+
+
+def test_what_is_moved_within_the_tolerance_of_each_detection_shows_in_the_figures(
+    honest: Honest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stages, data, parts = under(honest, ["recall >= 0.9"]), honest.piece(Dataset), honest.piece(Split)
+    barely = tiny_bundle(honest.root / "c", scores=(0.495, 0.9))
+    made = stages.predict(barely, data, parts, "test")
+    score = made.detections.column("score").to_numpy()
+    at = made.detections.column_names.index("score")
+    moved = np.where(score < 0.6, 0.5, score).astype(score.dtype)
+    forged = replace(made, detections=made.detections.set_column(at, "score", pa.array(moved)))
+    verdict = stages.decide(reported(stages, barely, data, parts, found=forged), None)
+    honest.store.put(verdict)
+    assert verdict.verdict == "pass"
+    refused(honest, verdict, "recall is 1.0000 as stored and 0.5000 as the bundle answers", capsys, served_too=False)
+
+
+def test_a_comparison_with_one_more_record_is_refused(honest: Honest, capsys: pytest.CaptureFixture[str]) -> None:
+    """Records were told apart by their key, which the gate does not read: the last one about a figure won."""
+    store, worse = honest.store, tiny_bundle(honest.root / "worse", scores=(0.9, 0.3))
+    release(store, honest.verdict, reason="test")
+    stages, data, parts = under(honest, ["recall >= baseline - 0.01"]), honest.piece(Dataset), honest.piece(Split)
+    report, before = (reported(stages, bundle, data, parts) for bundle in (worse, honest.bundle))
+    made = stages.compare(before, report)
+    recall = next(record for record in made.figures if record["key"] == "recall")
+    more = {**recall, "key": "recall ", "difference": 0.0, "low": 0.0, "high": 0.0}
+    with pytest.raises(InputError, match="'recall' is compared twice"):
+        stages.decide(report, before, (), [replace(made, figures=(*made.figures, more))])
+    other = {**more, "metric": "ap75", "class_name": "nobody"}
+    longer = replace(made, figures=(*made.figures, other))
+    store.put(longer)
+    evidence = gather(store, _passing(stages, honest, longer))
+    with pytest.raises(NotReleasable, match="is stored, and not there when made again"):
+        measure_again(store, evidence)
+    shorter = replace(made, figures=made.figures[1:])
+    store.put(shorter)
+    with pytest.raises(NotReleasable, match="is not stored, made again it is"):
+        measure_again(store, gather(store, _passing(stages, honest, shorter)))
+
+
+def _passing(stages: Stages, honest: Honest, like: Comparison) -> Verdict:
+    """A verdict that passes, with a comparison of the bundle in service and a second that is as good; its figures are `like`'s."""
+    good = tiny_bundle(honest.root / "good", scores=(0.9, 0.65))
+    data, parts = honest.piece(Dataset), honest.piece(Split)
+    report, before = (reported(stages, bundle, data, parts) for bundle in (good, honest.bundle))
+    made = stages.compare(before, report)
+    keys = {record["key"] for record in made.figures}
+    extra = [record for record in like.figures if record["key"] not in keys]
+    kept = {record["key"] for record in like.figures}
+    forged = replace(made, figures=(*(record for record in made.figures if record["key"] in kept), *extra))
+    verdict = stages.decide(report, before, (), [forged])
+    for artifact in (forged, verdict):
+        stages._store.put(artifact)
+    return verdict
+
+
+def test_a_baseline_with_thresholds_that_its_bundle_does_not_have_is_refused(
+    honest: Honest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worse = tiny_bundle(honest.root / "worse", scores=(0.9, 0.3))
+    release(honest.store, honest.verdict, reason="test")
+    stages, data, parts = under(honest, ["recall >= baseline - 0.01"]), honest.piece(Dataset), honest.piece(Split)
+    report, before = (reported(stages, bundle, data, parts) for bundle in (worse, honest.bundle))
+    deaf = {"lighting": {"": dict.fromkeys(NAMES, 1.0)}}
+    forged = replace(before, operating={**before.operating, "condition_thresholds": deaf})
+    per_class = {name: {**record, "score_threshold": 1.0} for name, record in before.operating["per_class"].items()}
+    assert stages.compare(forged, report).figures == stages.compare(before, report).figures
+    forged = replace(before, operating={**before.operating, "per_class": per_class})
+    assert stages.compare(forged, report).figures == stages.compare(before, report).figures
+    good = honest.piece(Report)
+    with_more = replace(good, operating={**good.operating, "condition_thresholds": deaf})
+    refused(
+        honest,
+        honest.decided(with_more),
+        "'operating.condition_thresholds' is stored, and not there",
+        capsys,
+        served_too=False,
+    )
+
+
+def test_a_figure_that_is_not_made_again_is_refused(honest: Honest, capsys: pytest.CaptureFixture[str]) -> None:
+    report = honest.piece(Report)
+    figure = {"value": 1.0, "low": 0.99, "high": 1.0, "support": 5000, "note": ""}
+    forged = replace(report, observed={**report.observed, "recall[ghost]": figure})
+    refused(
+        honest, honest.decided(forged), "'observed.recall[ghost]' is stored, and not there", capsys, served_too=False
+    )
+    bare = replace(honest.verdict, spec={**honest.verdict.spec, "classes": [*CLASSES, {"name": "ghost"}]})
+    honest.store.put(bare)
+    refused(honest, bare, "the bundle has the classes carton, pouch; its spec has carton, pouch, ghost", capsys)
+
+
+def _two_sides(store: Store, boxes: Any = BOXES_XYXY, name: str = "line") -> tuple[Dataset, Split]:
+    """Eight test images and eight of a challenge set, whose annotations are `boxes`."""
+    pictures = store.pictures.add([jpeg(20 + 10 * k) for k in range(16)])
+    rows = [
+        {**row(k + 1, list(BOXES_XYXY if k < 8 else boxes), classes=[0, 1], picture=picture), "width": 64, "height": 48}
+        for k, picture in enumerate(pictures)
+    ]
+    data = Dataset.from_rows(rows, name=name, class_names=NAMES, provenance={"format": "by hand"})
+    parts = Split(
+        image_ids=data.image_ids, side=("test",) * 8 + ("hard",) * 8, group=tuple(f"g{k // 2}" for k in range(16)),
+        summary={"seed": 0, "sets": {"hard": {"kind": "challenge"}}}, made_from={"dataset": data.digest},
+    )  # fmt: skip
+    store.put(data)
+    store.put(parts)
+    return data, parts
+
+
+HARD = {"sets": [{"name": "hard", "kind": "challenge"}]}
+
+
+def test_a_baseline_is_asked_for_on_every_side_that_compares(
+    honest: Honest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, worse = honest.store, tiny_bundle(honest.root / "worse", scores=(0.9, 0.3))
+    release(store, honest.verdict, reason="test")
+    data, parts = _two_sides(store)
+    stages = under(honest, ["recall >= baseline - 0.01", "recall[set=hard] >= 0.2"], **HARD)
+    report, hard, before = (
+        reported(stages, b, data, parts, s) for b, s in ((worse, "test"), (worse, "hard"), (honest.bundle, "hard"))
+    )
+    on = OnSet("hard", "challenge", hard, before)
+    assert stages.decide(report, None, [on]).verdict == "fail"  # no first release where there is any baseline
+    alone = stages.decide(report, None, [replace(on, baseline=None)])
+    store.put(alone)
+    refused(honest, alone, "compares with nothing (a first release)", capsys, served_too=False)
+    stages = under(honest, ["recall >= 0.2", "recall[set=hard] >= baseline - 0.01"], **HARD)
+    on_test = reported(stages, honest.bundle, data, parts)
+    report = reported(stages, worse, data, parts)
+    assert stages.decide(report, on_test, [replace(on, baseline=None)]).verdict == "fail"
+
+
+def test_all_reports_of_a_verdict_are_of_one_dataset_and_split(
+    honest: Honest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = _two_sides(honest.store, ((20.0, 20.0, 28.0, 28.0), (2.0, 30.0, 10.0, 40.0)))
+    easy = _two_sides(honest.store, name="easy")
+    stages = under(honest, ["recall >= 0.7", "recall[set=hard] >= 0.7"], **HARD)
+    report, hard = reported(stages, honest.bundle, *real), reported(stages, honest.bundle, *easy, "hard")
+    verdict = stages.decide(report, None, [OnSet("hard", "challenge", hard)])
+    honest.store.put(verdict)
+    refused(honest, verdict, f"its report[hard] is of {easy[0].digest[:12]}", capsys)
+
+
+def test_a_bundle_before_that_was_put_in_by_hand_is_not_kept_warm(honest: Honest) -> None:
+    store = honest.store
+    release(store, honest.verdict, reason="test")
+    second = tiny_bundle(honest.root / "second", scores=(0.8, 0.6))
+    release(store, keep_verdict(store, second), reason="test")
+    now = store.get(ROLLOUT, Rollout)
+    assert following(store)().previous == honest.bundle.digest
+    other = tiny_bundle(honest.root / "other", scores=(0.2, 0.2))
+    store.put(other)
+    store.put(replace(now, previous=other.digest), name=ROLLOUT)
+    wanted = following(store)()
+    assert (wanted.bundle, wanted.previous) == (second.digest, None)
+
+
+def test_measured_figures_come_from_what_was_timed(honest: Honest, capsys: pytest.CaptureFixture[str]) -> None:
+    found = honest.piece(Predictions)
+    told = {**found.measured_on, "latency_p95_ms": 0.001, "parity_iou": 1.0}
+    figures = measured_figures(replace(found, measured_on=told), honest.bundle)
+    assert figures == measured_figures(found, honest.bundle) and figures["latency_p95_ms"] > 0.001
+
+
+@pytest.mark.parametrize("nested", ["contract.json", "manifest.json"])
+def test_nesting_without_end_is_damage(honest: Honest, nested: str) -> None:
+    (honest.store.folder(honest.bundle.digest, kind="bundle") / nested).write_text("[" * 200_000)
+    with pytest.raises(StoreError, match="damaged|cannot be read"):
+        honest.store.get(honest.bundle.digest, Bundle)
+
+
+@pytest.mark.parametrize("answers", ["[" * 200_000, '{"0.jpg": {"boxes_xyxy": [[0, 0, 1, 1]], "score": [0.9], "class_id": [1000000000000]}}'],
+                         ids=["nested", "large"])  # fmt: skip
+def test_golden_answers_of_another_shape_are_damage(tmp_path: Path, answers: str) -> None:
+    bundle = tiny_bundle(tmp_path / "b", scores=(0.9, 0.6))
+    bundle.golden["golden/answers.json"].write_text(answers)
+    with pytest.raises(StoreError, match="golden pictures of bundle .* are damaged"):
+        Detector(replace(bundle), check_golden=True)
+
+
+def test_a_folder_called_by_a_digest_does_not_stand_in_for_it(honest: Honest, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = keep_verdict(honest.store, tiny_bundle(honest.root / "other", scores=(0.7, 0.6)))
+    place, wanted = honest.root / "store", honest.verdict.digest
+    for called in (wanted, wanted[:12]):
+        shutil.copytree(honest.store.folder(other.digest, kind="verdict"), honest.root / "here" / called)
+        monkeypatch.chdir(honest.root / "here")
+        with pytest.raises(StoreError, match="is called like a digest"):
+            find(place, called, Verdict)
+        with pytest.raises(StoreError, match="is called like a digest"):
+            any_artifact(place, called)
+        assert find(place, f"./{called}", Verdict).digest == other.digest
+    assert find(place, wanted[:20], Verdict).digest == wanted
+
+
+def test_a_name_does_not_stand_in_for_the_beginning_of_a_digest(honest: Honest) -> None:
+    store, short = honest.store, honest.verdict.digest[:12]
+    other = keep_verdict(store, tiny_bundle(honest.root / "other", scores=(0.7, 0.6)))
+    with pytest.raises(StoreError, match="reads like the beginning of a digest"):
+        store.point(short, other.digest)
+    place = honest.root / "store" / "names"
+    shutil.copyfile(place / f"verdict/{other.bundle[:8]}.jsonl", place / f"{short}.jsonl")
+    assert store.resolve(short) == honest.verdict.digest
+    shutil.copyfile(
+        place / f"verdict/{other.bundle[:8]}.jsonl", place / "facade.jsonl"
+    )  # as an earlier version named it
+    assert store.resolve("facade") == other.digest and store.point("facade", honest.verdict.digest)
+
+
+@pytest.mark.parametrize("law", [digest_of_table, digest_of_columns])
+def test_a_column_name_cannot_stand_for_other_columns(law: Callable[[pa.Table], str]) -> None:
+    """Names stand unescaped before the values: `x:int8:1;...` could be read as a column of its own."""
+    law(pa.table({"lens:type": [1]}))
+    with pytest.raises(StoreError, match="';' stands in its name"):
+        law(pa.table({"a:int8:1;X": [1]}))
+    with pytest.raises(StoreError, match="';' stands in its name"):
+        law(pa.table({"a": pa.array([{"b;": 1}])}))

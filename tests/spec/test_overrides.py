@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from boxwright.errors import SpecError
+from boxwright.errors import InputError, SpecError
 from boxwright.spec import Spec, by_document, parse_document, parse_overrides
 from boxwright.spec.overrides import apply, parse_override
+from boxwright.splitting.names import group_from
 from boxwright.training import Recipe
 
 SPEC = {"name": "a", "classes": [{"name": "x"}, {"name": "y"}], "acceptance": {"require": ["ap50 >= 0.5"]}}
@@ -122,3 +123,39 @@ def test_yes_and_no_are_not_numbers(text: str) -> None:
     with pytest.raises(SpecError, match="input should be a number; YAML reads yes, no, on, off"):
         parse_document(text.encode(), Recipe, name="recipe.yaml")
     assert not parse_document(b"training: {overfit_check: no}", Recipe, name="recipe.yaml").training.overfit_check
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "acceptance.require.²=x", "acceptance.require.٣=x", "acceptance.require[²]=x", "acceptance.require." + "1" * 5000 + "=x",
+        "acceptance.require." + "1" * 450 + "=x", ".".join("a" * 20_000) + "=x", "acceptance.require" + "[0]" * 30 + "=x",
+    ],
+)  # fmt: skip
+def test_a_key_that_is_no_place_is_refused_in_a_sentence(text: str) -> None:
+    with pytest.raises(SpecError) as found:
+        overridden(text)
+    assert "--set" in str(found.value) and len(str(found.value)) < 2000
+
+
+@pytest.mark.parametrize("value", ["[true, 1.25]", "[0.8, yes]", "[on, off]"])
+def test_yes_and_no_are_no_numbers_of_a_list(value: str) -> None:
+    with pytest.raises(SpecError, match="scale.*number"):
+        overridden(f"augment.scale={value}", tree={}, model=Recipe)
+
+
+def test_numbers_to_base_60_are_text() -> None:
+    with pytest.raises(SpecError, match=r"training\.steps.*found '1:1:1:1'"):
+        overridden("training.steps=1:1:1:1", tree={}, model=Recipe)
+    with pytest.raises(SpecError, match=r"scale"):
+        overridden("augment.scale=[0.5, 1:30.5]", tree={}, model=Recipe)
+    clauses = overridden("metadata=[{name: 12:30:00, source: exif_time}]").metadata
+    assert clauses[0].name == "12:30:00"
+
+
+@pytest.mark.parametrize("pattern", ["a{99999999999999}", "a**", "(" * 300])
+def test_a_pattern_that_cannot_be_compiled_is_refused(pattern: str) -> None:
+    with pytest.raises(SpecError, match="regular expression"):
+        overridden(f"metadata=[{{name: clip, source: file_name, pattern: '{pattern}'}}]")
+    with pytest.raises(InputError, match="regular expression"):
+        group_from(["a.jpg"], pattern)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from boxwright.errors import SpecError
 from boxwright.spec import Requirement, figure_key, parse_requirement
 from boxwright.spec.requirement import METRICS, SLICEABLE
+from tests.bounded import run_bounded
 
 word = st.text(string.ascii_letters + string.digits + "_-. ", min_size=1, max_size=12).map(str.strip).filter(bool)
 selectors = st.tuples(st.none() | st.just("*") | word, st.dictionaries(word, word, max_size=3))
@@ -111,3 +112,32 @@ def test_any_text_is_a_clause_or_a_spec_error(text: str) -> None:
     except SpecError:
         return
     assert isinstance(found, Requirement)
+
+
+def test_a_clause_without_an_end_takes_no_time() -> None:
+    code = """
+from boxwright.errors import SpecError
+from boxwright.spec import parse_requirement
+from boxwright.spec.requirement import _LONGEST, _SELECTOR
+blank, digits = " " * 120, "1" * 300
+clauses = [f"ap50[{blank}a{blank}={blank}b{blank}=] > 1", "ap50 >= " + digits + "x", "ap50 >= baseline + " + digits + "x", "ap50[" + "a" * 400 + "=] > 1"]
+clauses += ["ap50 >= " + "1" * 1_000_000 + "x", "ap50[" + " " * 20_000 + "a=b" + " " * 20_000 + "=] >= 0.1"]
+for clause in clauses:
+    try:
+        parse_requirement(clause)
+    except SpecError as error:
+        assert len(str(error)) < 1200
+    else:
+        raise AssertionError(clause[:60])
+selectors = " " * 3_000 + "a" + " " * 3_000 + "=" + " " * 3_000 + "b" + " " * 3_000 + "="  # far beyond the cap: the pattern alone
+assert _SELECTOR.match(selectors) is None
+"""
+    run_bounded(code)
+
+
+def test_blanks_around_selectors_mean_nothing_and_an_empty_one_is_refused() -> None:
+    told = parse_requirement("recall[  wide open , ' dim ' = 'a, b'  , line =  7 b ] > 0.1")
+    assert told.class_name == "wide open" and told.conditions == ((" dim ", "a, b"), ("line", "7 b"))
+    for clause in ("recall[ , a] > 0.1", "recall[a=  ] > 0.1"):
+        with pytest.raises(SpecError, match="cannot read the selector"):
+            parse_requirement(clause)

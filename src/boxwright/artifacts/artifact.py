@@ -31,6 +31,10 @@ from boxwright.store.digest import canonical_json, digest_of_bytes, digest_of_co
 from boxwright.store.plain_file import read_plain_file
 
 _TABLE_LAWS = {1: digest_of_table, 2: digest_of_columns}
+_DAMAGED = (
+    OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError, RecursionError, pa.ArrowException,
+)  # fmt: skip
+"""What reading a file may raise that is not what it should be; nesting without end is a RecursionError."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ class Artifact:
             artifact = cls.from_parts(Parts(document, tables, files), manifest["made_from"])
             object.__setattr__(artifact, "_law", _law_of(manifest, folder))
             digest = artifact.digest
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, pa.ArrowException) as error:
+        except _DAMAGED as error:
             raise StoreError(f"The {cls.kind} in '{folder}' is damaged: {type(error).__name__}: {error}.") from error
         if digest != manifest["digest"]:
             raise StoreError(
@@ -194,7 +198,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         for key, wanted in shape.items():
             if not isinstance(manifest.get(key), wanted):
                 raise ValueError(f"'{key}' is missing or no {wanted.__name__}")
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except _DAMAGED as error:
         raise StoreError(
             f"'{folder}' is not the folder of an artifact: its manifest.json cannot be read ({error})."
         ) from error

@@ -13,14 +13,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from boxwright.artifacts.artifact import Artifact, Parts
 from boxwright.artifacts.calibration import ClassCalibration
-from boxwright.errors import StoreError
+from boxwright.artifacts.condition_thresholds import ByCondition, only_condition
+from boxwright.errors import InputError, StoreError
 from boxwright.spec.spec import GrownSection, OutputClause
-
-ConditionThresholds = Mapping[str, Mapping[str, Mapping[str, float]]]  # condition, value, class name to least score
 
 
 class Contract(GrownSection):
@@ -42,6 +41,15 @@ class Contract(GrownSection):
     training_side_px: dict[str, float] = Field(default_factory=dict)  # percentiles of object sides seen in training
     spec_name: str = ""
     degraded: Literal["refuse", "answer"] = "refuse"  # what a server does when it cannot keep its journal
+
+    @field_validator("condition_thresholds")
+    @classmethod
+    def _of_one_condition(cls, value: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, dict[str, float]]]:
+        try:
+            only_condition(value)
+        except InputError as error:
+            raise ValueError(str(error)) from error
+        return value
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -66,7 +74,7 @@ class Bundle(Artifact):
         thresholds: Mapping[str, float],
         *,
         point: str,
-        condition_thresholds: ConditionThresholds | None = None,
+        condition_thresholds: ByCondition | None = None,
         most_answered: Mapping[str, int] | None = None,
         calibration: Mapping[str, ClassCalibration] | None = None,
     ) -> Self:

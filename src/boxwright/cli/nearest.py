@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 _CUTOFF = 0.6
+_LONGEST = 2000  # characters of a complaint in which a value is looked for
 _DOTTED = re.compile(r"^-*([a-z_]+(?:\.[a-z0-9_]+)+)(?:=(.*))?$", re.DOTALL)
 _VALUE = re.compile(r"([a-z_]+(?:\.[a-z0-9_]+)*=\S[^)]*)")
 _ARGUMENT = re.compile(r"\{(\w+)\}")
@@ -30,7 +31,7 @@ def told(error: Any) -> str:
     path = getattr(context, "command_path", "boxwright")
     if name and not getattr(error, "message", "").startswith("Option"):
         return _option(str(name), [*options, "--help"], path)
-    if "extra argument" in sentence and "--set" in options and (value := _VALUE.search(sentence)):
+    if "extra argument" in sentence and "--set" in options and (value := _VALUE.search(sentence[:_LONGEST])):
         return f"{sentence.rstrip('.')}. Did you mean --set {value[1]}?"
     if sentence.startswith("No such command") and "Did you mean" not in sentence:
         return f"{sentence.rstrip('.')}. See `{path} --help`."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -41,6 +42,7 @@ DepthOption = Annotated[
         help="Bits that are used of samples of more than 8 bits: 12 for a 12-bit camera in 16-bit files.",
     ),
 ]  # fmt: skip
+_LIKE_A_DIGEST = re.compile(r"[0-9a-f]{6,64}")
 STORE = Path(".boxwright")
 
 
@@ -80,13 +82,23 @@ def find(store: Path, reference: str, kind: type[A]) -> A:
     """The artifact of a kind that a folder, digest or name stands for."""
     path = Path(reference)
     if (path / "manifest.json").is_file():
-        return kind.load(path)
+        return _as_named(kind.load(path), reference)
     if not store.is_dir():
         raise StoreError(
             f"'{reference}' does not exist as a file or folder, and there is no store at '{store}' that could contain it by name. "
             f"Correct the path, name a store with --store, or begin with `boxwright ingest`."
         )
     return open_store(store).get(reference, kind)
+
+
+def _as_named(found: A, reference: str) -> A:
+    """What a folder holds; StoreError where the folder is called by the digest of something else."""
+    if _LIKE_A_DIGEST.fullmatch(reference) and not found.digest.startswith(reference):
+        raise StoreError(
+            f"The folder '{reference}' here is called like a digest and holds the {found.kind} {found.digest[:12]}. Rename it, or write "
+            f"./{reference} to mean the folder."
+        )
+    return found
 
 
 def find_dataset(store: Path, reference: str) -> Dataset:
@@ -109,7 +121,7 @@ def any_artifact(store: Path, reference: str) -> Artifact:
         kind = KINDS.get(str(read_manifest(path)["kind"]))
         if kind is None:
             raise StoreError(f"'{path}' holds an artifact of a kind this version does not know.")
-        return kind.load(path)
+        return _as_named(kind.load(path), reference)
     opened = open_store(store)
     digest = opened.resolve(reference)
     kind = KINDS.get(opened.kind_of(digest))

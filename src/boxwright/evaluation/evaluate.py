@@ -290,11 +290,13 @@ def slice_records(matches: Matches, observer: Observer, axes: Sequence[Axis], po
 
 def measured_figures(predictions: Predictions | None, bundle: Bundle | None) -> dict[str, Any]:
     """Latency percentiles, hardware, memory and parity, as far as they were measured."""
-    measured: dict[str, Any] = {}
+    told = predictions.measured_on if predictions is not None and len(predictions.latency_ms) else {}
+    measured = {
+        key: value for key, value in told.items() if not key.startswith(("latency_", "parity_"))
+    }  # these are found here
     if predictions is not None and len(predictions.latency_ms):
         for percent in (50, 95, 99):
             measured[f"latency_p{percent}_ms"] = float(np.percentile(predictions.latency_ms, percent))
-        measured.update(predictions.measured_on)
     if bundle is not None and bundle.contract.parity:
         measured["parity_iou"] = bundle.contract.parity["least_iou"]
         measured["parity_score"] = bundle.contract.parity["largest_score_difference"]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
+from boxwright.artifacts.condition_thresholds import threshold_rows
 from boxwright.evaluation.match import OPERATING_IOU
 
 
@@ -57,19 +58,21 @@ def least_scores(
     Args:
         matches: the match tables; a condition's values are read from the table `images`.
         score_thresholds: class name to least score.
-        condition_thresholds: condition to value to class name to the least score that replaces it there.
+        condition_thresholds: condition to value to class name to the least score that replaces it there; the rule is that of
+            whoever answers (`inference.Thresholds`).
+
+    Raises:
+        InputError: the thresholds depend on several conditions, or on one that no caller can send.
     """
-    of_class = np.array([score_thresholds.get(name, 0.0) for name in matches.class_names])
+    of_class, condition, by_value = threshold_rows(matches.class_names, score_thresholds, condition_thresholds or {})
     class_id = matches.detections.column("class_id").to_numpy()
     least = of_class[class_id]
-    for condition, by_value in (condition_thresholds or {}).items():
-        if condition not in matches.images.column_names:
-            continue
-        values = np.array(matches.images.column(condition).to_pylist(), dtype=object)
-        here = values[matches.detections.column("image").to_numpy()]
-        for value, by_class in by_value.items():
-            special = np.array([by_class.get(name, np.nan) for name in matches.class_names])[class_id]
-            least = np.where((here == value) & ~np.isnan(special), special, least)
+    if condition not in matches.images.column_names:
+        return least
+    values = np.array(matches.images.column(condition).to_pylist(), dtype=object)
+    here = values[matches.detections.column("image").to_numpy()]
+    for value, special in by_value.items():
+        least = np.where(here == value, special[class_id], least)
     return least
 
 

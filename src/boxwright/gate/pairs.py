@@ -35,7 +35,7 @@ def pair(
     """The differences of some comparisons, each laid to the side or set whose pictures it is about.
 
     Raises:
-        InputError: a comparison is about other pictures, or other detections than the reports.
+        InputError: a comparison is about other pictures, or other detections than the reports; or a figure is compared twice.
     """
     sides = [("", report, baseline)] + [(on.name, on.report, on.baseline) for on in sets if on.report is not None]
     differences: dict[str, Observed] = {}
@@ -45,6 +45,11 @@ def pair(
         selected = ((SET, name),) if name else ()
         for record in comparison.figures:
             key = figure_key(record["metric"], record["class_name"], (*record["conditions"].items(), *selected))
+            if key in differences:
+                raise InputError(
+                    f"The figure '{key}' is compared twice (in the comparison {comparison.digest[:12]}); give one comparison of each "
+                    "side, as `boxwright compare` makes it."
+                )
             differences[key] = Observed(record["difference"], record["low"], record["high"], record["support"])
         made_from[f"comparison[{name}]" if name else "comparison"] = comparison.digest
     return Pairs(differences, made_from)

@@ -3,6 +3,7 @@
     external data      nowhere: initializers, attributes, subgraphs of If, Loop and Scan, functions
     operators          of the list in operators.py, or functions that the file itself defines
     tensors            hold exactly the bytes that their shape and type need
+    operands           of a few operators, which could make answers random or end the process: operands.py
     structure          graphs nested at most MAX_NESTING deep, functions that do not call themselves, no training graph
 
 What a graph computes is not looked at here: an endless loop or a huge result shows when it runs (opening.py).
@@ -15,8 +16,9 @@ from math import prod
 from typing import Any
 
 from boxwright.errors import ModelError
+from boxwright.graphs.operands import check_operands
 from boxwright.graphs.operators import CONTRIB, CONTRIB_OPERATORS, RANDOM, STANDARD, WHOLE_DOMAINS, is_reserved
-from boxwright.graphs.wire import Message, count, integers, read_message
+from boxwright.graphs.wire import Message, count, integers, read_message, text
 
 MAX_NESTING = 12  # graphs inside graphs; exported detectors have two or three
 MAX_RANK = 32
@@ -61,7 +63,7 @@ def check_graph(data: bytes) -> None:
         raise ModelError("it is no ONNX file: it has no graph", reason="format")
     if model.get("training_info"):
         raise ModelError("it has a training graph (training_info); export it for inference", reason="format")
-    if any(_text(entry, "key") == "ort_config" for entry in model.get("metadata_props", [])):
+    if any(text(entry, "key") == "ort_config" for entry in model.get("metadata_props", [])):
         raise ModelError("its metadata configure the runtime (ort_config)", reason="format")
     functions = _functions(model)
     _check_domains(model, {domain for domain, _, _ in functions})
@@ -70,12 +72,13 @@ def check_graph(data: bytes) -> None:
         _check_domains(function, {domain for domain, _, _ in functions})
         _check_nodes(function, set(functions))
     _check_calls(functions)
+    check_operands(model["graph"][0], list(functions.values()), set(functions))
 
 
 def _functions(model: Message) -> dict[Called, Message]:
     functions: dict[Called, Message] = {}
     for function in model.get("functions", []):
-        called = (_text(function, "domain"), _text(function, "name"), _text(function, "overload"))
+        called = (text(function, "domain"), text(function, "name"), text(function, "overload"))
         if is_reserved(called[0]):
             raise ModelError(f"it defines a function in the reserved domain '{called[0]}'", reason="operator")
         if called in functions:
@@ -85,7 +88,7 @@ def _functions(model: Message) -> dict[Called, Message]:
 
 
 def _check_domains(part: Message, own: set[str]) -> None:
-    domains = [_text(entry, "domain") for entry in part.get("opset_import", [])]
+    domains = [text(entry, "domain") for entry in part.get("opset_import", [])]
     for domain in domains:
         if domain not in WHOLE_DOMAINS | own | {CONTRIB}:
             raise ModelError(
@@ -119,8 +122,8 @@ def _check_attributes(attributes: list[Message], functions: set[Called], nesting
 
 
 def _check_operator(node: Message, functions: set[Called]) -> None:
-    domain, name = _text(node, "domain"), _text(node, "op_type")
-    if (domain, name, _text(node, "overload")) in functions:
+    domain, name = text(node, "domain"), text(node, "op_type")
+    if (domain, name, text(node, "overload")) in functions:
         return
     if domain in STANDARD and name in RANDOM:
         raise ModelError(f"it uses the random operator {name}: one image would have many answers", reason="operator")
@@ -133,9 +136,9 @@ def _check_operator(node: Message, functions: set[Called]) -> None:
 
 def _check_tensor(tensor: Message) -> None:
     """A tensor must hold, in this file, what its shape and type need: no less and no more."""
-    name = _text(tensor, "name")
+    name = text(tensor, "name")
     if tensor.get("external_data") or any(tensor.get("data_location", [])):
-        where = next((_text(e, "value") for e in tensor.get("external_data", []) if _text(e, "key") == "location"), "")
+        where = next((text(e, "value") for e in tensor.get("external_data", []) if text(e, "key") == "location"), "")
         raise ModelError(
             f"its tensor '{name}' lies outside of it ({where!r}); save the model as one file, weights included",
             reason="external",
@@ -207,14 +210,9 @@ def _check_calls(functions: dict[Called, Message]) -> None:
 def _calls(part: Message, functions: dict[Called, Message]) -> Iterator[Called]:
     """The functions called by the nodes of a function or graph, and of the graphs within."""
     for node in part.get("node", []):
-        called = (_text(node, "domain"), _text(node, "op_type"), _text(node, "overload"))
+        called = (text(node, "domain"), text(node, "op_type"), text(node, "overload"))
         if called in functions:
             yield called
         for attribute in node.get("attribute", []):
             for graph in (*attribute.get("g", []), *attribute.get("graphs", [])):
                 yield from _calls(graph, functions)
-
-
-def _text(message: Message, field: str) -> str:
-    """A text field, empty where it is absent; bytes that are no UTF-8 are shown escaped."""
-    return str(bytes(message[field][0]), "utf-8", "backslashreplace") if field in message else ""

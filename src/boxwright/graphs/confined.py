@@ -15,9 +15,10 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from math import prod
 from random import Random
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Read the request (argument) and the model (standard input), answer in one line of JSON."""
+    """Read the request (argument), images and model (standard input, a file), answer in one line of JSON."""
     request = json.loads(sys.argv[1])
     answer = os.dup(1)
     os.dup2(2, 1)  # whatever the runtime prints is not the answer
@@ -87,17 +88,18 @@ def _address_space() -> int:
 
 def _prove(request: dict[str, Any]) -> dict[str, Any]:
     begin = time.perf_counter()
-    received = sys.stdin.buffer.read()
-    images, data = received[request["model_bytes"] :], received[: request["model_bytes"]]
+    given = sys.stdin.buffer
+    given.seek(request["images_bytes"])
+    data = given.read(request["model_bytes"])
+    given.seek(0)
     expected = Expected(request["classes"], tuple(request["input_hw"]), request["score_floor"])
-    test_images = _test_images(expected.input_hw, images)
     close_files()
     check_graph(data)
     checked = time.perf_counter()
     session = open_session(data)
     check_signature(session)
     loaded = time.perf_counter()
-    for image in test_images:
+    for image in _test_images(expected.input_hw, given, request["images_bytes"]):
         first, again = (_run(session, image, expected) for _ in range(2))
         if not all(np.array_equal(a, b) for a, b in zip(first, again, strict=True)):
             raise ModelError("it gives two answers to one image; one bundle must mean one answer", reason="output")
@@ -105,12 +107,13 @@ def _prove(request: dict[str, Any]) -> dict[str, Any]:
     return {"seconds": {"check": checked - begin, "load": loaded - checked, "run": ran - loaded}}
 
 
-def _test_images(input_hw: tuple[int, int], given: bytes) -> list[NDArray[np.uint8]]:
-    """A black one, one of noise, and those that were sent; each (1, h, w, 3)."""
+def _test_images(input_hw: tuple[int, int], given: IO[bytes], sent_bytes: int) -> Iterator[NDArray[np.uint8]]:
+    """A black one, one of noise, and those that were sent, read one after another; each (1, h, w, 3)."""
     shape = (1, *input_hw, 3)
-    noise = np.frombuffer(Random(0).randbytes(prod(shape)), np.uint8).reshape(shape)
-    sent = np.frombuffer(given, np.uint8).reshape(-1, *shape)
-    return [np.zeros(shape, np.uint8), noise, *sent]
+    yield np.zeros(shape, np.uint8)
+    yield np.frombuffer(Random(0).randbytes(prod(shape)), np.uint8).reshape(shape)
+    for _ in range(sent_bytes // prod(shape)):
+        yield np.frombuffer(given.read(prod(shape)), np.uint8).reshape(shape)
 
 
 def _run(session: Any, image: NDArray[np.uint8], expected: Expected) -> tuple[NDArray, NDArray]:

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -57,14 +57,15 @@ _lock = threading.Lock()
 
 
 def prove_model(
-    data: bytes, expected: Expected, *, images: Sequence[NDArray[np.uint8]] = (), limits: Limits | None = None
+    data: bytes, expected: Expected, *, images: Iterable[NDArray[np.uint8]] = (), limits: Limits | None = None
 ) -> dict[str, float]:
     """Check a model's bytes, then load and run it in a child process; the seconds that took there.
 
     Args:
         data: the ONNX file.
         expected: what its outputs are held against.
-        images: (h, w, 3) uint8 of the input's size, to be run beside a black image and one of noise.
+        images: (h, w, 3) uint8 of the input's size, to be run beside a black image and one of noise; taken one at a time,
+            and none is kept in memory.
         limits: None: LIMITS.
 
     Raises:
@@ -72,14 +73,27 @@ def prove_model(
             `runtime`, `output`, `time`, `memory` or `crash`.
     """
     limits = limits or LIMITS
-    pixels = [image.tobytes() for image in images]
     request = {**asdict(expected), **asdict(limits), "model_bytes": len(data)}
-    key = _key(request, data, pixels)
-    with _lock:
-        if key in _passed:
-            return _passed[key]
-    request["memory_bytes"] += 4 * len(data) + 2 * sum(map(len, pixels))
-    said = _ask_child(request, [data, *pixels], limits)
+    hasher = hashlib.sha256(json.dumps(request, sort_keys=True).encode())
+    hasher.update(hashlib.sha256(data).digest())
+    with _temporary() as (folder, given):
+        largest = 0
+        for image in images:
+            pixels = image.tobytes()
+            hasher.update(hashlib.sha256(pixels).digest())
+            with _no_child_without_a_file():
+                given.write(pixels)
+            largest = max(largest, len(pixels))
+        key = hasher.hexdigest()
+        with _lock:
+            if key in _passed:
+                return _passed[key]
+        request["memory_bytes"] += 4 * len(data) + 2 * largest
+        with _no_child_without_a_file():
+            request["images_bytes"] = given.tell()
+            given.write(data)
+            given.seek(0)
+            said = _heard(request, given, folder, limits)
     if "reason" in said:
         raise ModelError(said["message"], reason=said["reason"], kind=said.get("kind", ""))
     with _lock:
@@ -89,20 +103,20 @@ def prove_model(
     return said["seconds"]
 
 
-def _key(request: dict[str, Any], data: bytes, images: Sequence[bytes]) -> str:
-    hasher = hashlib.sha256(json.dumps(request, sort_keys=True).encode())
-    for part in (data, *images):
-        hasher.update(hashlib.sha256(part).digest())
-    return hasher.hexdigest()
+@contextlib.contextmanager
+def _temporary() -> Iterator[tuple[str, IO[bytes]]]:
+    """An empty folder for the child to stand in, and the file that it is given: images, then the model."""
+    with contextlib.ExitStack() as kept:
+        with _no_child_without_a_file():
+            folder = kept.enter_context(tempfile.TemporaryDirectory(prefix="boxwright-model-"))
+            given = kept.enter_context(tempfile.TemporaryFile())
+        yield folder, given
 
 
-def _ask_child(request: dict[str, Any], parts: Sequence[bytes], limits: Limits) -> dict[str, Any]:
+@contextlib.contextmanager
+def _no_child_without_a_file() -> Iterator[None]:
     try:
-        with tempfile.TemporaryDirectory(prefix="boxwright-model-") as folder, tempfile.TemporaryFile() as given:
-            for part in parts:
-                given.write(part)
-            given.seek(0)
-            return _heard(request, given, folder, limits)
+        yield
     except OSError as error:
         raise ModelError(
             f"no child process could be started to test it ({error}); it needs a temporary folder that can be written to, "

@@ -75,6 +75,15 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
     raise ModelError("a number in it has no end", reason="format")
 
 
+def text(message: Message, field: str) -> str:
+    """A text field, empty where it is absent; bytes that are no UTF-8 are shown escaped."""
+    return shown(message[field][0]) if field in message else ""
+
+
+def shown(text: memoryview) -> str:
+    return str(bytes(text), "utf-8", "backslashreplace")
+
+
 def integers(values: list[Any]) -> list[int]:
     """The values of a repeated `int` field, packed or not, as signed numbers of 64 bits."""
     unsigned: list[int] = []

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from boxwright.errors import PictureError
 
 _END = b"\xff\xd9"
-_NEXT_MARKER = re.compile(rb"\xff+[\xc0-\xcf\xd9-\xfe]")  # not stuffing, not a restart
+_NEXT_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")  # not stuffing, not a restart; more \xff may stand before it
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 _PROGRESSIVE = frozenset({0xC2, 0xCA})
 _TABLE, _END_OF_IMAGE, _SCAN = 0xC4, 0xD9, 0xDA

@@ -26,8 +26,12 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _EXIF = b"Exif\0\0"
 _XMP_STARTS = (b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0")
 _XMP_KEYWORD = b"XML:com.adobe.xmp\0"
-_NAME = rb"[\w.-]+:[\w.-]*(?:gps|latitude|longt?itude)[\w.-]*"
-_SAID = re.compile(rb"(" + _NAME + rb")(?:\s*=\s*[\"']|[^<>]*>)([^\"'<>]*\d[^\"'<>]*)[\"'<]", re.IGNORECASE)
+_WORD = re.compile(rb"gps|latitude|longt?itude", re.IGNORECASE)
+_DIGIT = re.compile(rb"[0-9]")
+_EQUALS = re.compile(rb"\s{0,100}=\s{0,100}([\"'])")
+_ANGLE = re.compile(rb"[<>]")
+_OF_NAMES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+_LONGEST_NAME = 200  # bytes before and behind the word; longer is no name
 _IS_COORDINATE = re.compile(rb"latitude|longt?itude", re.IGNORECASE)
 
 
@@ -104,6 +108,7 @@ def _of_jpeg(data: bytes) -> Iterator[tuple[str, int, int]]:
         length = int.from_bytes(data[at - 8 : at - 6], "big")
         if data[at - 10 : at - 8] == b"\xff\xe1" and _is_tiff(data, at):
             yield "tiff", at, min(at - 8 + length, len(data))
+            at = max(at, at - 8 + length)  # blocks do not overlap
 
 
 def _is_tiff(data: bytes, at: int) -> bool:
@@ -116,19 +121,25 @@ def _of_tiff(data: bytes, start: int, end: int) -> list[Edit]:
         return []
     order = "<" if data[start] == 0x49 else ">"
     found: list[Edit] = []
+    left = end - start  # bytes of entries and values: directories that do not overlap never have more than the block
     seen: set[int] = set()
     at = start + struct.unpack_from(order + "I", data, start + 4)[0]
     while start < at and at + 6 <= end and at not in seen:
         seen.add(at)
         entries, after = _directory(data, at, end, order)
-        if entries is None:
+        left -= 12 * len(entries or ())
+        if entries is None or left < 0:
             break
         kept = []
         for entry in entries:
             tag, _, count, value = struct.unpack(order + "HHII", entry)
-            edits = _of_gps(data, start, start + value, end, order) if tag == _GPS_DIRECTORY else []
-            if tag == _XMP_TAG and start + value + count <= end:
+            edits, size = (
+                _of_gps(data, start, start + value, end, order) if tag == _GPS_DIRECTORY and left > 0 else ([], 0)
+            )
+            left -= size
+            if tag == _XMP_TAG and start + value + count <= end and count <= left:
                 found += _of_xmp(data, start + value, start + value + count)
+                left -= count
             found += edits
             kept += [] if edits else [entry]
         if len(kept) < len(entries):
@@ -148,27 +159,52 @@ def _directory(data: bytes, at: int, end: int, order: str) -> tuple[list[bytes] 
     return entries, struct.unpack_from(order + "I", data, stop)[0]
 
 
-def _of_gps(data: bytes, start: int, at: int, end: int, order: str) -> list[Edit]:
-    """Edits that blank a GPS directory with its values; none where it has no coordinates."""
+def _of_gps(data: bytes, start: int, at: int, end: int, order: str) -> tuple[list[Edit], int]:
+    """Edits that blank a GPS directory with its values, none where it has no coordinates; and the bytes that it takes with them."""
     if not start < at <= end - 6:
-        return []
+        return [], 0
     entries, _ = _directory(data, at, end, order)
     if entries is None:
-        return []
+        return [], 0
+    own = 6 + 12 * len(entries)
     fields = [struct.unpack(order + "HHII", entry) for entry in entries]
-    if not any(tag in _COORDINATES for tag, *_ in fields):
-        return []
-    edits: list[Edit] = [(at, bytes(6 + 12 * len(entries)))]
-    for _, kind, count, value in fields:
-        size = _SIZES.get(kind, 1) * count
-        if size > 4 and start + value + size <= end:
-            edits.append((start + value, bytes(size)))
-    return edits
+    values = [(start + value, _SIZES.get(kind, 1) * count) for _, kind, count, value in fields]
+    values = [(first, size) for first, size in values if size > 4 and first + size <= end]
+    taken = own + sum(size for _, size in values)
+    if taken > end - start or not any(tag in _COORDINATES for tag, *_ in fields):
+        return [], taken
+    return [(at, bytes(own)), *((first, bytes(size)) for first, size in values)], taken
 
 
 def _of_xmp(data: bytes, start: int, end: int) -> list[Edit]:
     """Edits that blank what XMP says under names of position; none where there is no latitude or longitude."""
-    said = list(_SAID.finditer(data, start, end))
-    if not any(_IS_COORDINATE.search(match[1]) for match in said):
+    said = list(_said(data, start, end))
+    if not any(_IS_COORDINATE.search(name) for name, _, _ in said):
         return []
-    return [(match.start(2), b" " * len(match[2])) for match in said]
+    return [(at, b" " * (stop - at)) for _, at, stop in said]
+
+
+def _said(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Names of position in XMP, with start and end of each value that has a digit: of an attribute, or the text of an element.
+
+    No byte is looked at more than a few times: the block is from outside, and may be as long as the file.
+    """
+    at = start
+    while word := _WORD.search(data, at, end):
+        before = data[max(start, word.start() - _LONGEST_NAME) : word.start()]
+        behind = data[word.end() : min(end, word.end() + _LONGEST_NAME)]
+        at = word.end() + len(behind) - len(behind.lstrip(_OF_NAMES))
+        prefix = before.rstrip(_OF_NAMES)
+        outside = prefix[:-1].rstrip(_OF_NAMES)
+        if not prefix.endswith(b":") or len(outside) == len(prefix) - 1:
+            continue
+        name = before[len(outside) :] + data[word.start() : at]
+        if equals := _EQUALS.match(data, at, end):
+            first, stop = equals.end(), data.find(equals[1], equals.end(), end)
+        elif outside.endswith(b"<") and (angle := _ANGLE.search(data, at, end)) and angle[0] == b">":
+            first, stop = angle.end(), data.find(b"<", angle.end(), end)
+        else:
+            continue
+        if stop >= 0 and _DIGIT.search(data, first, stop):
+            yield name, first, stop
+            at = stop

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -30,8 +30,13 @@ from boxwright.inference.thresholds import Thresholds
 
 MAX_MODEL_BYTES = 2_000_000_000  # protobuf's own limit is 2 GiB
 MAX_SIDE_PX = 8192
-MAX_GOLDEN_BYTES = 1 << 28
+MAX_GOLDEN_BYTES = 1 << 28  # of one golden image as it is encoded
+MAX_GOLDEN_ANSWERS_BYTES = 1 << 25
+MAX_GOLDEN = 64  # export keeps 8
+MAX_GOLDEN_INPUT_PIXELS = 1 << 29  # of all golden images laid into the input: 8 of the largest input
 RUN_SECONDS = 60.0  # no picture takes a detector that long; a graph that loops for ever would
+# what reading golden answers that are not golden answers may raise
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError, BoxError)
 GOLDEN_IOU = 0.98
 GOLDEN_SCORE = 0.02
 
@@ -74,10 +79,10 @@ class Detector:
         self._thresholds = Thresholds(bundle.contract)
         self._calibration = None if raw_scores else bundle.contract.calibration
         self._check_input_size()
-        golden = self._placed_golden() if check_golden else {}
-        self._session = self._open([picture for picture, *_ in golden.values()], threads, limits)
-        for name, (picture, placement, wanted) in golden.items():
-            self._answer_golden(name, picture, placement, wanted)
+        golden = _golden(bundle) if check_golden else {}
+        self._session = self._open((self._placed_golden(name)[0] for name in golden), threads, limits)
+        for name, wanted in golden.items():  # laid into the input once more, so that memory holds one at a time
+            self._answer_golden(name, *self._placed_golden(name), wanted)
 
     def read(
         self, data: bytes, *, name: str, max_pixels: int = MAX_PIXELS, one_frame: bool = False
@@ -156,7 +161,7 @@ class Detector:
                 reason="size",
             )
 
-    def _open(self, test_pictures: Sequence[NDArray[np.uint8]], threads: int, limits: Limits | None) -> Session:
+    def _open(self, test_pictures: Iterable[NDArray[np.uint8]], threads: int, limits: Limits | None) -> Session:
         """The session, of a model that has passed the tests in a child process."""
         data = self.bundle.read_file("model.onnx", most_bytes=MAX_MODEL_BYTES)
         expected = Expected(len(self.contract.class_names), self.contract.input_hw, self.contract.output.score_floor)
@@ -170,12 +175,13 @@ class Detector:
                 kind=error.kind,
             ) from error
 
-    def _placed_golden(self) -> dict[str, tuple[NDArray[np.uint8], Placement, Detections]]:
-        """Name to letterboxed golden picture, its placement, and its expected answer."""
-        return {
-            name: (*letterbox(self.read(data, name=name), input_hw=self.contract.input_hw), wanted)
-            for name, (data, wanted) in _golden(self.bundle).items()
-        }
+    def _placed_golden(self, name: str) -> tuple[NDArray[np.uint8], Placement]:
+        """One golden picture, letterboxed, and its placement."""
+        try:
+            data = self.bundle.read_file(f"golden/{name}", most_bytes=MAX_GOLDEN_BYTES)
+        except (OSError, ValueError, KeyError) as error:
+            raise _damaged_golden(self.bundle, error) from error
+        return letterbox(self.read(data, name=name), input_hw=self.contract.input_hw)
 
     def _answer_golden(self, name: str, picture: NDArray[np.uint8], placement: Placement, wanted: Detections) -> None:
         try:
@@ -193,24 +199,36 @@ class Detector:
             raise ParityError(f"Golden picture '{name}' is answered differently here: {complaint}.")
 
 
-def _golden(bundle: Bundle) -> dict[str, tuple[bytes, Detections]]:
-    """Name to encoded golden picture and its expected answer; StoreError where they do not belong together."""
+def _golden(bundle: Bundle) -> dict[str, Detections]:
+    """Golden picture to its expected answer; StoreError where these are damaged, ModelError where there are too many."""
     if "golden/answers.json" not in bundle.golden:
         return {}
     try:
+        listed = json.loads(bundle.read_file("golden/answers.json", most_bytes=MAX_GOLDEN_ANSWERS_BYTES))
+        _check_golden_number(bundle, len(listed))
         return {
-            name: (
-                bundle.read_file(f"golden/{name}", most_bytes=MAX_GOLDEN_BYTES),
-                Detections(expected["boxes_xyxy"], expected["score"], expected["class_id"]),
-            )
-            for name, expected in json.loads(
-                bundle.read_file("golden/answers.json", most_bytes=MAX_GOLDEN_BYTES)
-            ).items()
+            name: Detections(expected["boxes_xyxy"], expected["score"], expected["class_id"])
+            for name, expected in listed.items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, BoxError) as error:
-        raise StoreError(
-            f"The golden pictures of bundle {bundle.digest[:12]} are damaged: {type(error).__name__}: {error}."
-        ) from error
+    except _DAMAGE as error:
+        raise _damaged_golden(bundle, error) from error
+
+
+def _check_golden_number(bundle: Bundle, count: int) -> None:
+    height, width = bundle.contract.input_hw
+    most = min(MAX_GOLDEN, MAX_GOLDEN_INPUT_PIXELS // (height * width))
+    if count > most:
+        raise ModelError(
+            f"Bundle {bundle.digest[:12]} has {count} golden pictures; expected at most {most} of its input of {height} by "
+            f"{width} pixels. Export it again with fewer.",
+            reason="size",
+        )
+
+
+def _damaged_golden(bundle: Bundle, error: Exception) -> StoreError:
+    return StoreError(
+        f"The golden pictures of bundle {bundle.digest[:12]} are damaged: {type(error).__name__}: {error}."
+    )
 
 
 def calibrated(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Predictions
 from boxwright.artifacts.bundle import Contract
+from boxwright.artifacts.condition_thresholds import threshold_rows
 from boxwright.detections import Detections
 
 
@@ -17,17 +18,19 @@ class Thresholds:
     """The thresholds of a contract; where none were chosen, every detection is answered."""
 
     def __init__(self, contract: Contract) -> None:
-        names, chosen = contract.class_names, contract.score_thresholds
         self.of_class: NDArray[np.float64] | None = None
-        self._by_condition: dict[str, dict[str, NDArray[np.float64]]] = {}
-        if chosen is None:
-            return
-        self.of_class = np.array([chosen[n] for n in names])
-        for condition, by_value in contract.condition_thresholds.items():
-            self._by_condition[condition] = {
-                value: np.array([of_class.get(name, chosen[name]) for name in names])
-                for value, of_class in by_value.items()
-            }
+        self._condition: str | None = None
+        self._by_value: dict[str, NDArray[np.float64]] = {}
+        if contract.score_thresholds is not None:
+            self.of_class, self._condition, self._by_value = threshold_rows(
+                contract.class_names, contract.score_thresholds, contract.condition_thresholds
+            )
+
+    @property
+    def lowest(self) -> float:
+        """The lowest score that is answered of any class under any condition; 0 where none was chosen."""
+        rows = [row for row in (self.of_class, *self._by_value.values()) if row is not None and len(row)]
+        return min((float(row.min()) for row in rows), default=0.0)
 
     def answered(self, detections: Detections, conditions: Mapping[str, Any] | None = None) -> NDArray[np.bool_]:
         """(n,) which detections of one image are answered.
@@ -53,7 +56,5 @@ class Thresholds:
         return np.concatenate([np.zeros(0, np.bool_), *parts])
 
     def _for(self, conditions: Mapping[str, Any]) -> NDArray[np.float64] | None:
-        for condition, by_value in self._by_condition.items():
-            if conditions.get(condition) in by_value:
-                return by_value[conditions[condition]]
-        return self.of_class
+        value = conditions.get(self._condition) if self._condition else None
+        return self.of_class if value is None else self._by_value.get(value, self.of_class)

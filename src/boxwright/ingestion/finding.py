@@ -106,6 +106,14 @@ def side_of_folders(folder: Path, path: Path) -> str:
     return next((SIDES[part.lower()] for part in parts if part.lower() in SIDES), "")
 
 
+def is_there(path: Path) -> bool:
+    """Whether a listed name leads to a file; a name that no file system can hold leads nowhere."""
+    try:
+        return path.is_file()
+    except (ValueError, OSError):
+        return False
+
+
 def stays_inside(name: str) -> bool:
     """Whether a listed name, as it is spelled, stays under the folder of the pictures."""
     if "\0" in name or os.path.isabs(name):

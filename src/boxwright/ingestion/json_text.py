@@ -24,8 +24,9 @@ class _Twice(ValueError):
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _Twice(f"the key '{next(n for n in names if names.count(n) > 1)!s:.60}' is given twice in one object")
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
+        raise _Twice(f"the key '{twice!s:.60}' is given twice in one object")
     return found
 
 

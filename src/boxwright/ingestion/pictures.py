@@ -16,7 +16,7 @@ import numpy as np
 
 from boxwright.errors import FormatError, PictureError, StoreError
 from boxwright.images import read_header, read_picture
-from boxwright.ingestion.finding import PICTURE_ENDINGS, read_bytes
+from boxwright.ingestion.finding import PICTURE_ENDINGS, is_there, read_bytes
 from boxwright.ingestion.looks import Looks
 from boxwright.ingestion.noticed import Noticed
 from boxwright.ingestion.reading import Boxes, PictureRecord, Reading
@@ -131,7 +131,7 @@ def _look_at(
 ) -> Seen | None:
     name = record.file_name
     lost = f", and its {len(record.boxes)} boxes with it" if len(record.boxes) else ""
-    if fetch is None and not _is_there(record.path):
+    if fetch is None and not is_there(record.path):
         reading.problem(
             "missing-picture",
             "error",
@@ -169,13 +169,6 @@ def _look_at(
     record = replace(record, size_hw=size_hw)
     record.boxes = _fitted(reading, record)
     return Seen(record, data, size_hw, dict(pixels.measures) if pixels else {})
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (ValueError, OSError):  # a name no file system can hold
-        return False
 
 
 def _turned(reading: Reading, record: PictureRecord, orientation: int) -> PictureRecord:
@@ -245,13 +238,13 @@ def _report_same_place(reading: Reading, record: PictureRecord) -> None:
 
 def _report_unlisted(reading: Reading) -> None:
     """Pictures that lie among the listed ones but are not listed: forgotten, or negatives nobody declared."""
-    listed = {record.path.resolve() for record in reading.pictures if _is_there(record.path)}
+    listed = {record.path.resolve() for record in reading.pictures if is_there(record.path)}
     folders = {path.parent for path in listed}
     for folder in sorted(folders):
         for path in sorted(folder.iterdir()):
             if path.name.startswith("._"):
                 continue
-            if path.suffix.lower() in PICTURE_ENDINGS and path.resolve() not in listed and _is_there(path):
+            if path.suffix.lower() in PICTURE_ENDINGS and path.resolve() not in listed and is_there(path):
                 reading.problem(
                     "unlisted-picture", "warning", Path(path.name).as_posix(),
                     "lies beside the listed pictures but is not listed; it was not read",

@@ -120,15 +120,31 @@ def promoted(store: Store) -> str:
 
 
 def following(store: Store) -> Callable[[], Wanted]:
-    """What `promoted` says, with its release, to be asked again and again: a verdict that held once is not read again by this process."""
-    held: set[tuple[str, str]] = set()
+    """What `promoted` says, with its release and the bundle before it, to be asked again and again.
+
+    A verdict that held once is not read again by this process. The bundle before is named only where its own verdict holds too: it
+    is kept warm, to be rolled back to.
+    """
+    held: dict[tuple[str, str], bool] = {}
 
     def ask() -> Wanted:
         rollout = _promoted_rollout(store)
-        if (rollout.primary, rollout.verdict) not in held:
+        if not held.get((rollout.primary, rollout.verdict)):
             gather(store, verdict_of(store, rollout))
-            held.add((rollout.primary, rollout.verdict))
-        return Wanted(rollout.primary, str(rollout.number), rollout.previous)
+            held[rollout.primary, rollout.verdict] = True
+        return Wanted(rollout.primary, str(rollout.number), rollout.previous if holds_before(rollout) else None)
+
+    def holds_before(rollout: Rollout) -> bool:
+        if not rollout.previous or not rollout.previous_verdict:
+            return False
+        key = (rollout.previous, rollout.previous_verdict)
+        if key not in held:
+            try:
+                gather(store, verdict_of(store, rollback(rollout)))
+                held[key] = True
+            except BoxwrightError:  # nobody asks for it yet; whoever rolls back to it is told why
+                held[key] = False
+        return held[key]
 
     return ask
 
@@ -158,15 +174,22 @@ def _refused(wanted: Rollout, before: Rollout | None) -> Iterator[None]:
 
 
 def _refuse_other_baseline(evidence: Evidence, in_service: str | None) -> None:
-    """NotReleasable where the promise compares with what is in service, and the verdict compared with something else."""
-    compares = any(requirement.against_baseline for requirement in evidence.spec.requirements)
-    if not compares or in_service in (None, evidence.baseline, evidence.verdict.bundle):
+    """NotReleasable where a clause compares with what is in service, and was judged against something else on its side."""
+    if in_service in (None, evidence.verdict.bundle):
         return
-    compared = f"bundle {evidence.baseline[:12]}" if evidence.baseline else "nothing (a first release)"
-    raise NotReleasable(
-        f"Its verdict {evidence.verdict.digest[:12]} compares with {compared}, and {str(in_service)[:12]} is in service. Judge it against "
-        "that one: `boxwright turn`, or `boxwright gate REPORT --baseline REPORT`; the way back to the bundle before is `boxwright rollback`."
-    )
+    for role in sorted(
+        {f"baseline[{r.on_set}]" if r.on_set else "baseline" for r in evidence.spec.requirements if r.against_baseline}
+    ):
+        before = evidence.of(role)
+        if before is not None and before.bundle.digest == in_service:
+            continue
+        compared = f"bundle {before.bundle.digest[:12]}" if before else "nothing (a first release)"
+        where = f" on {role[9:-1]}" if role != "baseline" else ""
+        raise NotReleasable(
+            f"Its verdict {evidence.verdict.digest[:12]} compares with {compared}{where}, and {str(in_service)[:12]} is in service. Judge it "
+            "against that one: `boxwright turn`, or `boxwright gate REPORT --baseline REPORT`; the way back to the bundle before is "
+            "`boxwright rollback`."
+        )
 
 
 def _move(store: Store, wanted: Rollout, before: Rollout | None, reason: str) -> Rollout:

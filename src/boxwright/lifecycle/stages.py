@@ -227,7 +227,7 @@ class Stages:
     ) -> Verdict:
         """The gate's verdict; without a baseline it is a first release."""
         pairs = pair(comparisons, report, baseline=baseline, sets=sets)
-        first = baseline is None
+        first = baseline is None and not any(on.baseline for on in sets)
         verdict = decide(
             report, self._spec, baseline=baseline, first_release=first, differences=pairs.differences, sets=sets
         )
@@ -277,8 +277,8 @@ class Stages:
 
     def _contender(self, report: Report) -> Contender:
         matches = self._store.get(report.made_from["matches"], Matches)
-        of_class = {name: record["score_threshold"] for name, record in report.operating["per_class"].items()}
-        least = least_scores(matches, of_class, report.operating.get("condition_thresholds"))
+        contract = self._store.get(report.made_from["bundle"], Bundle).contract  # a report could say other thresholds
+        least = least_scores(matches, contract.score_thresholds or {}, contract.condition_thresholds)
         return Contender(report.title, matches, least)
 
     def _on_set(

@@ -32,8 +32,9 @@ class Section(BaseModel):
     def _plain_values(cls, value: Any, info: ValidationInfo) -> Any:
         """YAML reads yes, no, on and off as true and false, and pydantic would read these as 1 and 0; see also `sane.py`."""
         annotation = cls.model_fields[str(info.field_name)].annotation
-        kinds = _kinds(annotation)
-        if isinstance(value, bool) and kinds & {int, float} and not kinds - {int, float, type(None)}:
+        if (isinstance(value, bool) and _is_number(annotation)) or (
+            isinstance(value, list | tuple) and _of_numbers(annotation) and any(isinstance(one, bool) for one in value)
+        ):
             raise ValueError("input should be a number; YAML reads yes, no, on, off, true and false as yes or no")
         if isinstance(value, dict | list | tuple) and len(value) > MOST_ENTRIES:
             raise ValueError(f"input should have at most {MOST_ENTRIES} entries, found {len(value)}")
@@ -46,6 +47,17 @@ def _holds_sections(annotation: Any) -> bool:
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return True
     return any(_holds_sections(one) for one in typing.get_args(annotation))
+
+
+def _is_number(annotation: Any) -> bool:
+    kinds = _kinds(annotation)
+    return bool(kinds & {int, float}) and not kinds - {int, float, type(None)}
+
+
+def _of_numbers(annotation: Any) -> bool:
+    """Whether an annotation is a tuple or list of numbers, or allows one."""
+    parts = [one for one in (annotation, *typing.get_args(annotation)) if typing.get_origin(one) in (tuple, list)]
+    return any(_is_number(one) for part in parts for one in typing.get_args(part) if one is not Ellipsis)
 
 
 def _kinds(annotation: Any) -> set[Any]:

@@ -3,6 +3,8 @@
 Many datasets tell the photo, clip or line in the file name and nowhere else. A clause here makes it a condition that comes
 with the images, so that `split.group_by` can keep it together and `conditions` can slice by it. What the annotation file or
 `--conditions` says under the same name leads.
+
+A pattern is the user's own and is trusted: one with a repetition inside a repetition, such as `(a+)+$`, may take hours on a long name.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ class MetadataClause(Section):
             raise ValueError(f"'{self.name}': a pattern goes with source: file_name, and only with it")
         try:
             re.compile(self.pattern or "")
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise ValueError(f"'{self.name}': '{self.pattern}' is not a regular expression: {error}") from error
         return self
 

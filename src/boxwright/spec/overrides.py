@@ -20,8 +20,10 @@ from boxwright.errors import SpecError
 from boxwright.spec.yaml_text import parse_value
 
 _EXAMPLE = "training.steps=20"
-_INDEX = re.compile(r"\[(\d+)\]")
+_INDEX = re.compile(r"\[([0-9]+)\]")
 _PLAIN = re.compile(r"^[^.\[\]]+$")
+_MOST_DIGITS = 9  # of a position in a list
+_DEEPEST, _LONGEST_KEY = 20, 500  # parts and characters of a key
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,14 @@ def parse_override(text: str) -> Override:
         SpecError: there is no `=`, the key is not dotted names, or the value is not YAML.
     """
     key, sign, value = text.partition("=")
-    path = tuple(_INDEX.sub(r".\1", key.strip()).split("."))
     if not sign:
         raise SpecError(f"--set takes KEY=VALUE, such as {_EXAMPLE}; found '{text}'.")
+    if len(key) > _LONGEST_KEY or key.count(".") + key.count("[") >= _DEEPEST:
+        raise SpecError(
+            f"--set takes a key of at most {_DEEPEST} names and {_LONGEST_KEY} characters, such as {_EXAMPLE}; "
+            f"found '{key[:40]}...' of {len(key)} characters."
+        )
+    path = tuple(_INDEX.sub(r".\1", key.strip()).split("."))
     if not all(_PLAIN.match(part) for part in path):
         raise SpecError(f"--set takes names joined by dots before the '=', such as {_EXAMPLE}; found '{key}'.")
     if not value.strip():
@@ -116,7 +123,7 @@ def _place(here: Any, part: str, one: Override, depth: int, name: str) -> Any:
     """The key or the position that a part of the path means in a mapping or a list."""
     where = _shown(one.path[:depth])
     if isinstance(here, dict):
-        if part.isdigit() and not here:
+        if _is_index(part) and not here:
             raise SpecError(
                 f"--set {one.text}: {name} does not list '{where}'; give the whole list: --set '{where}=[...]'.",
                 key_path=one.key_path,
@@ -126,7 +133,7 @@ def _place(here: Any, part: str, one: Override, depth: int, name: str) -> Any:
         raise SpecError(
             f"--set {one.text}: '{where}' is a single value in {name}, without keys of its own.", key_path=one.key_path
         )
-    if part.isdigit() and int(part) < len(here):
+    if _is_index(part) and int(part) < len(here):
         return int(part)
     count = f"{len(here)} item{'' if len(here) == 1 else 's'}"
     raise SpecError(
@@ -153,8 +160,13 @@ def _keys_of(documents: Mapping[str, type[BaseModel]], section: str) -> list[str
     return []
 
 
+def _is_index(part: str) -> bool:
+    """Whether a part of a key is a position: `²` is a digit to Python and no number, and 5000 digits are no position."""
+    return part.isascii() and part.isdigit() and len(part) <= _MOST_DIGITS
+
+
 def _shown(path: Sequence[str]) -> str:
     text = ""
     for part in path:
-        text += f"[{part}]" if part.isdigit() and text else f".{part}" if text else part
+        text += f"[{part}]" if _is_index(part) and text else f".{part}" if text else part
     return text

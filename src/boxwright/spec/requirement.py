@@ -43,14 +43,14 @@ SLICEABLE = frozenset({"ap", "ap50", "ap75", "precision", "recall", "f1", "false
 SET = "set"  # the selector that names a set of pictures of the spec; no condition can be called so
 
 _QUOTED = r"'[^']*'|\"[^\"]*\""
-_SELECTOR = re.compile(rf"\s*(?P<first>{_QUOTED}|[^,='\"\]]+)\s*(?:=\s*(?P<second>{_QUOTED}|[^,='\"\]]+))?\s*(?:,|$)")
+_NAMED = rf"(?:{_QUOTED})\s*|[^\s,='\"\]][^,='\"\]]*"  # blanks before and behind are no choice, so that nothing is tried twice
+_SELECTOR = re.compile(rf"\s*(?P<first>{_NAMED})(?:=\s*(?P<second>{_NAMED}))?(?:,|$)")
 _CLAUSE = re.compile(
     rf"^\s*(?P<metric>[a-z0-9_]+)\s*(?:\[(?P<selectors>(?:{_QUOTED}|[^\]'\"])*)\])?\s*(?P<comparison>>=|<=|>|<)\s*(?P<bound>.+?)\s*$"
 )
-_BOUND = re.compile(
-    r"^(?:(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)"
-    r"|baseline(?:\s*(?P<sign>[+-])\s*(?P<margin>(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?))?)$"
-)
+_NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?"
+_BOUND = re.compile(rf"^(?:(?P<number>[+-]?{_NUMBER})|baseline(?:\s*(?P<sign>[+-])\s*(?P<margin>{_NUMBER}))?)$")
+_LONGEST = 500  # characters of a clause
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,11 @@ def figure_key(metric: str, class_name: str | None = None, conditions: tuple[tup
 
 def parse_requirement(text: str) -> Requirement:
     """The clause a line of the spec states; SpecError with what is wrong otherwise."""
+    if len(text) > _LONGEST:
+        raise SpecError(
+            f"'{text[:40]}...' is no acceptance clause: it has {len(text)} characters, and at most {_LONGEST} are read; "
+            f"write for example 'ap50 >= 0.9'."
+        )
     match = _CLAUSE.match(text)
     if not match:
         raise SpecError(

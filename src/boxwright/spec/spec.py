@@ -29,6 +29,13 @@ from boxwright.spec.split import SplitClause
 
 _PRIORITIES = ("P0", "P1", "P2", "P3")
 OF_OBJECTS = ("box_size", "crowding", "border")  # conditions of an object, not of its picture
+NOT_CONDITIONS = (
+    "image_id",
+    "file_name",
+    "group",
+    "height",
+    "width",
+)  # what an evaluation knows of an image beside its conditions
 MEASURED = ("box_size", "brightness", "contrast", "sharpness", "resolution", "crowding", "border")
 MOST_SIDE_PX = 16_384  # of a model's input
 _OPEN = 100_000  # an upper edge from here on means "and more"
@@ -75,6 +82,8 @@ class ConditionClause(Section):
     def _bins_fit(self) -> ConditionClause:
         if len(set(self.bins)) < len(self.bins):
             raise ValueError(f"bins of '{self.name}' must differ from each other")
+        if self.name in NOT_CONDITIONS:
+            raise ValueError(f"a condition cannot be called '{self.name}'; give it another name")
         if self.source == "measured":
             if self.name not in MEASURED:
                 raise ValueError(f"'{self.name}' cannot be measured; known: {', '.join(MEASURED)}")

@@ -17,7 +17,7 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
 MAX_ALIASES = 100
 MAX_EVENTS = 100_000  # keys, values, and beginnings and ends of lists and mappings
-MAX_NUMBER = 500  # characters of a number: 1:1:1:... is one to base 60, and takes a time that grows with its square
+MAX_NUMBER = 500  # characters of a number
 
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _MERGE = "tag:yaml.org,2002:merge"
@@ -91,7 +91,10 @@ def _events(data: bytes, name: str) -> typing.Iterator[yaml.Event]:
 
 
 class _UniqueKeys(_Loader):
-    """Safe loader that refuses a key given twice instead of keeping the last, merge keys, and numbers without an end."""
+    """Safe loader that refuses a key given twice instead of keeping the last, merge keys, and numbers without an end.
+
+    `1:30:00` stays text, as in YAML 1.2: to YAML 1.1 it is the number 5400, to base 60, which nobody means.
+    """
 
     def construct_scalar(self, node: yaml.Node) -> Any:
         if node.tag in _NUMBERS and len(str(node.value)) > MAX_NUMBER:
@@ -113,3 +116,14 @@ class _UniqueKeys(_Loader):
                 raise yaml.MarkedYAMLError(problem=f"key '{key}' is given twice", problem_mark=key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+def _number(loader: Any, node: yaml.ScalarNode) -> Any:
+    if ":" in node.value:
+        return str(node.value)
+    is_whole = node.tag == _NUMBERS[0]
+    return loader.construct_yaml_int(node) if is_whole else loader.construct_yaml_float(node)
+
+
+for _tag in _NUMBERS:
+    _UniqueKeys.add_constructor(_tag, _number)

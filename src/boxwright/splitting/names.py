@@ -58,7 +58,7 @@ def group_from(file_names: Sequence[str], pattern: str) -> list[str | None]:
     """
     try:
         compiled = re.compile(pattern)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise InputError(f"'{pattern}' is no regular expression: {error}.") from error
     found = [found_in(compiled, bare(name)) for name in file_names]
     if not any(found):

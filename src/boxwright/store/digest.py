@@ -49,8 +49,7 @@ def digest_of_table(table: pa.Table) -> str:
     hasher = hashlib.sha256()
     for name in sorted(table.column_names):
         column = table.column(name)
-        spelled = str(column.type).replace("<element:", "<item:")  # what Parquet renames
-        hasher.update(f"{name}:{spelled}:{len(column)};".encode())
+        hasher.update(_head(name, column))
         if pa.types.is_primitive(column.type) and not column.null_count and not pa.types.is_boolean(column.type):
             hasher.update(np.ascontiguousarray(column.to_numpy()).tobytes())
         else:
@@ -71,12 +70,21 @@ def digest_of_columns(table: pa.Table) -> str:
     hasher = hashlib.sha256()
     for name in sorted(table.column_names):
         column = table.column(name)
-        spelled = str(column.type).replace("<element:", "<item:")
-        hasher.update(f"{name}:{spelled}:{len(column)};".encode())
+        hasher.update(_head(name, column))
         chunks = [chunk for chunk in column.chunks if len(chunk)]
         while chunks:
             chunks = _hash_level(hasher, name, chunks)
     return hasher.hexdigest()
+
+
+def _head(name: str, column: pa.ChunkedArray) -> bytes:
+    """What stands before a column's values: name, type, length. A name that contains its end could stand for other columns."""
+    spelled = str(column.type).replace("<element:", "<item:")  # what Parquet renames
+    if ";" in name or ";" in spelled:
+        raise StoreError(
+            f"The column {name[:40]!r} of type {spelled[:40]!r} has no digest: ';' stands in its name; rename it."
+        )
+    return f"{name}:{spelled}:{len(column)};".encode()
 
 
 def _hash_level(hasher: hashlib._Hash, name: str, chunks: list[pa.Array]) -> list[pa.Array]:

@@ -27,6 +27,6 @@ def read_plain_file(path: Path, *, most_bytes: int) -> bytes:
                 raise StoreError(f"'{path}' must be a plain file; found something else.")
             if status.st_size > most_bytes:
                 raise StoreError(f"'{path}' has {status.st_size} bytes; at most {most_bytes} are read.")
-            return file.read(most_bytes)
+            return file.read(status.st_size)  # reading up to a limit would allocate the limit
     except OSError as error:
         raise StoreError(f"'{path}' cannot be read as a plain file: {error.strerror or error}.") from error

@@ -169,21 +169,19 @@ class Store:
     def resolve(self, reference: str, *, kind: str | None = None) -> str:
         """The full digest that a digest, a unique beginning of one, or a name stands for."""
         kinds = [kind] if kind else self.kinds()
-        named = _NAME.fullmatch(reference) and not _DIGEST.fullmatch(
-            reference
-        )  # no file of a name can stand in for a digest
+        short = _SHORT.fullmatch(reference)  # a digest comes first: no file of a name can stand in for one
+        found = [d for k in kinds for d in self.digests(k) if d.startswith(reference)] if short else []
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise StoreError(f"'{reference}' begins {len(found)} digests; give more of it.")
+        named = _NAME.fullmatch(reference) and not _DIGEST.fullmatch(reference)
         if _VERSION.fullmatch(reference) or (named and self.history(reference)):
             _, history, position = self.versions(reference)
             meant = history[position]
             if kind and meant.kind != kind:
                 raise StoreError(f"'{reference}' names a {meant.kind}; expected a {kind}.")
             return meant.digest
-        if _SHORT.fullmatch(reference):
-            found = [d for k in kinds for d in self.digests(k) if d.startswith(reference)]
-            if len(found) == 1:
-                return found[0]
-            if found:
-                raise StoreError(f"'{reference}' begins {len(found)} digests; give more of it.")
         wanted = kind or "artifact"
         known = ", ".join(n for n in self.names() if not kind or self.history(n)[-1].kind == kind) or "none"
         raise StoreError(f"No {wanted} is called '{reference}' in the store (names known: {known}).")
@@ -206,7 +204,12 @@ class Store:
             NameMoved: the name stands for something else than expected, and not for `digest`.
             StoreError: no name can be written so, or nothing stored has the digest.
         """
-        check_name(name)
+        if _SHORT.fullmatch(check_name(name)) and not self.history(
+            name
+        ):  # those that earlier versions gave keep moving
+            raise StoreError(
+                f"'{name}' cannot be a name: it reads like the beginning of a digest. Put another letter into it."
+            )
         event = NameEvent(time.time(), digest, self.kind_of(digest), actor(), reason)
 
         def news(last: str | None) -> bool:
@@ -226,7 +229,7 @@ class Store:
     def _event(self, name: str, line: str) -> NameEvent:
         try:
             return NameEvent(**json.loads(line))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise StoreError(f"The history of the name '{name}' is damaged: {error}.") from error
 
     def versions(self, reference: str) -> tuple[str, list[NameEvent], int]:
@@ -297,7 +300,7 @@ def _manifest(folder: Path, called: str) -> dict[str, Any]:
         manifest = json.loads((folder / "manifest.json").read_text())
         if not isinstance(manifest["made_from"], dict):
             raise TypeError("made_from is no object")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(f"The {called} is damaged: its manifest cannot be read ({error}).") from error
     return manifest
 

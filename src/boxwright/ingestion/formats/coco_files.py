@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from boxwright.errors import FormatError
-from boxwright.ingestion.finding import read_bytes
+from boxwright.ingestion.finding import is_there, read_bytes
 from boxwright.ingestion.formats.coco_annotations import CocoFile
 from boxwright.ingestion.json_text import decoded
 from boxwright.ingestion.reading import Reading, SharedRecord
@@ -176,7 +176,7 @@ def _shared(parts: list[Part]) -> Counter[tuple[int, int]]:
     shared: Counter[tuple[int, int]] = Counter()
     for path, several in owners.items():
         if len(several) > 1:
-            there = path.is_file()
+            there = is_there(path)
             for a, b in combinations(dict.fromkeys(several), 2):
                 sides = {next(iter(parts[i].listed.values())).side for i in (a, b)} - {""}
                 shared[a, b] += there or len(sides) < 2  # without the files, 1.png of train and of val are two images

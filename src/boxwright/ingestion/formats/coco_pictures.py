@@ -17,7 +17,7 @@ from boxwright.images import match_names
 from boxwright.images.folders import folders_agree
 from boxwright.images.names import spelled_alike, subset_of_folder
 from boxwright.ingestion.attributes import cleaned
-from boxwright.ingestion.finding import SIDES, picture_names_below, stays_inside
+from boxwright.ingestion.finding import SIDES, is_there, picture_names_below, stays_inside
 from boxwright.ingestion.formats.coco_annotations import CocoFile
 from boxwright.ingestion.formats.coco_ids import whole
 from boxwright.ingestion.reading import Reading, SharedRecord
@@ -236,5 +236,5 @@ def picture_root(path: Path, side: str, names: list[str]) -> Path:
     for word in dict.fromkeys((last, last.replace("-dev", ""), side)):  # test-dev2017 lists images of test2017
         candidates += [folder.parent / "images" / word, folder.parent / word, folder / "images" / word]
     candidates += [folder.parent / "images", folder.parent]
-    names = [name for name in names if stays_inside(name) and len(name) < 1000]
-    return max(candidates, key=lambda c: sum((c / name).is_file() for name in names)) if names else folder
+    names = [name for name in names if stays_inside(name)]
+    return max(candidates, key=lambda c: sum(is_there(c / name) for name in names)) if names else folder

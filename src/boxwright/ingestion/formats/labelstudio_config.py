@@ -22,6 +22,7 @@ _BOX_CONTROLS = ("Labels", "Rectangle", "RectangleLabels", "Ellipse", "EllipseLa
 _REPEATED = re.compile(r"^\$?([\w-]+)\[\{\{\w+\}\}\](?:\.([\w-]+))?$")
 _FLAG = re.compile(r"\{\{\w+\}\}")
 _LONGEST = 5000
+_MOST_FLAGS = 3  # of a name: each may stand for any number, and a pattern of many of them tries all ways to part digits
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,10 @@ def is_link(value: object) -> bool:
 def _matches(name: str, meant: frozenset[str]) -> bool:
     if not _FLAG.search(name):
         return name in meant
-    pattern = re.compile(r"\d+".join(re.escape(part) for part in _FLAG.split(name)))
+    parts = _FLAG.split(name)
+    if len(parts) > _MOST_FLAGS + 1:
+        return False
+    pattern = re.compile(r"\d{1,9}".join(re.escape(part) for part in parts))
     return any(pattern.fullmatch(text) for text in meant)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from boxwright.errors import FormatError
+from boxwright.ingestion.finding import is_there
 from boxwright.ingestion.formats.yolo_config import YAML_ENDINGS, Config, read_config, read_text
 from boxwright.ingestion.formats.yolo_lines import like_labels
 from boxwright.ingestion.reading import Reading
@@ -32,7 +33,7 @@ def read_classes(text: str) -> list[str]:
         FormatError: there is no name.
     """
     path = Path(text)
-    if len(text) < 1000 and "\0" not in text and path.is_file():
+    if is_there(path):
         names = read_config(path).names if path.suffix.lower() in YAML_ENDINGS else read_names(path)
     elif "," not in text and path.suffix.lower() in (".txt", ".names", *YAML_ENDINGS):
         raise FormatError(

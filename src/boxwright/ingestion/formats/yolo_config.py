@@ -21,7 +21,7 @@ _USUAL = ("data.yaml", "data.yml")
 _MOST_BYTES = 1 << 24
 _MOST_CANDIDATES = 100  # YAML files in folders below that are opened
 _MOST_SHOWN = 8
-_SAYS_SO = re.compile(rb"^\s*[\"']?(names|nc|train|val)[\"']?\s*:", re.MULTILINE)
+_SAYS_SO = re.compile(rb"^[^\S\n]*[\"']?(names|nc|train|val)[\"']?\s*:", re.MULTILINE)
 _NOTHING = ("", "~", "null", "Null", "NULL")
 
 

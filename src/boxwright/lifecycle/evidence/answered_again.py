@@ -4,8 +4,11 @@ Which images is decided by the operating system's entropy at this moment, so nob
 share p of the images carries detections that are not the bundle's own, n images find one with probability 1 - (1 - p)^n: 32 images
 find a forged tenth in 97 of 100 tries, a forged hundredth in 28. A few forged images among many are beyond it.
 
-The tolerance is that of golden images (decision 0003), as another processor or runtime answers within it. Detections below the
-score from which golden images are compared are counted too: over the whole sample at most MOST_UNPAIRED of them may lack a partner.
+Every detection that is answered, which is from the lowest score threshold of the contract on, must have a partner on the other side: of
+its class, at IoU 0.98, with nearly its score (SCORE_SHARE of the range of scores). Fainter ones are counted, as the order of near
+equals changes with the processor: at most MOST_UNPAIRED of them may lack a partner. What can be moved within these tolerances is
+held by a second rule: AP, precision and recall over the sample, of the bundle's answers now and of the stored ones, are the same
+within MOST_DIFFERENCE.
 """
 
 from __future__ import annotations
@@ -20,17 +23,20 @@ from numpy.typing import NDArray
 from boxwright.artifacts import Dataset
 from boxwright.boxes import match_greedy, pairwise_iou
 from boxwright.detections import Detections
-from boxwright.inference import Detector, compare_detections
+from boxwright.inference import Detector, Thresholds, compare_detections
 from boxwright.inference.detector import GOLDEN_IOU, GOLDEN_SCORE
 from boxwright.lifecycle.evidence.gathered import Evidence
 from boxwright.lifecycle.evidence.pieces import UNUSABLE, Judged, Pieces, told
+from boxwright.lifecycle.evidence.sampled_figures import other_figure
 from boxwright.store import Store, digest_of_bytes
 
 SAMPLE = 32  # images of each report
 SECONDS = 20.0  # for all reports together; what is begun is finished
 LEAST = 4  # images of each report, however long they take
-MOST_UNPAIRED = 0.05  # of the detections of a sample, those of low score included
-_LEAST_COMPARED = 0.1  # as golden images: below, detections are only counted
+MOST_UNPAIRED = 0.05  # of the detections of a sample, those that are not answered included
+MOST_DIFFERENCE = 0.02  # of a figure over the sample
+SCORE_SHARE = 0.02  # of the range of all scores of a report: how far the scores of partners may be apart
+_LEAST_APART = 1e-4  # what arithmetic on another processor does to a score, whatever the range
 _PAIR_IOU = 0.9
 
 
@@ -52,46 +58,55 @@ def answer_again(
     of_bundle = [one for one in evidence.judged if one.bundle.digest == detector.bundle.digest]
     answered = 0
     for one in of_bundle:
-        answered += _answer_side(
-            Pieces(store, evidence.verdict), store, one, detector, images, seconds / len(of_bundle)
-        )
+        answered += _answer_side(store, evidence, one, detector, images, seconds / len(of_bundle))
     return answered
 
 
-def _answer_side(pieces: Pieces, store: Store, one: Judged, detector: Detector, images: int, seconds: float) -> int:
-    until, unpaired, detections, done = time.monotonic() + seconds, 0, 0, 0
-    floor = detector.contract.output.score_floor
-    above = max(_LEAST_COMPARED, floor + GOLDEN_SCORE)
-    for name, data, stored in _drawn(pieces, store, one, images):
-        if done >= LEAST and time.monotonic() > until:
+def _answer_side(store: Store, evidence: Evidence, one: Judged, detector: Detector, images: int, seconds: float) -> int:
+    pieces, until = Pieces(store, evidence.verdict), time.monotonic() + seconds
+    apart = _apart(one)
+    above = max(Thresholds(detector.contract).lowest, detector.contract.output.score_floor + apart) - _LEAST_APART
+    before: dict[int, Detections] = {}
+    now: dict[int, Detections] = {}
+    unpaired = 0
+    for image_id, name, data, stored in _drawn(pieces, store, one, images):
+        if len(now) >= LEAST and time.monotonic() > until:
             break
         try:
             found = detector.detect(detector.read(data, name=name))
         except UNUSABLE as error:
             raise pieces.refuse(f"image '{name}' cannot be answered again: {told(error)}") from error
-        complaint = compare_detections(
-            stored, found, above=above, least_iou=GOLDEN_IOU, most_score_difference=GOLDEN_SCORE
-        )
-        if complaint:
-            raise pieces.refuse(
-                f"the stored predictions ({one.predictions.digest[:12]}) are not what the bundle answers: on image '{name}' of "
-                f"'{one.side}' {complaint}",
-                "Predict again: `boxwright predict`, then evaluate and gate; or `boxwright turn`.",
-            )
-        unpaired += _unpaired(stored, found) + _unpaired(found, stored)
-        detections += len(stored) + len(found)
-        done += 1
+        if complaint := compare_detections(
+            stored, found, above=above, least_iou=GOLDEN_IOU, most_score_difference=apart
+        ):
+            raise _not_its_answers(pieces, one, f"on image '{name}' of '{one.side}' {complaint}")
+        unpaired += _unpaired(stored, found, apart) + _unpaired(found, stored, apart)
+        before[image_id], now[image_id] = stored, found
+    detections = sum(len(found) for found in (*before.values(), *now.values()))
     if unpaired > max(2, MOST_UNPAIRED * detections):
-        raise pieces.refuse(
-            f"the stored predictions ({one.predictions.digest[:12]}) are not what the bundle answers: {unpaired} of {detections} "
-            f"detections on {done} images of '{one.side}' have no partner",
-            "Predict again: `boxwright predict`, then evaluate and gate; or `boxwright turn`.",
-        )
-    return done
+        counted = f"{unpaired} of {detections} detections on {len(now)} images of '{one.side}' have no partner"
+        raise _not_its_answers(pieces, one, counted)
+    dataset = pieces.get(Dataset, one.dataset, f"the dataset of the {one.role}")
+    if found := other_figure(one, dataset, evidence.spec.conditions, before, now, most=MOST_DIFFERENCE):
+        raise _not_its_answers(pieces, one, f"on {len(now)} images of '{one.side}' {found}")
+    return len(now)
 
 
-def _drawn(pieces: Pieces, store: Store, one: Judged, images: int) -> Iterator[tuple[str, bytes, Detections]]:
-    """File name, encoded image and stored detections of images drawn at random, without replacement."""
+def _apart(one: Judged) -> float:
+    """How far the scores of partners may be apart: a share of the range of all scores, as a narrow range is ranked as finely."""
+    score = one.predictions.columns.score
+    return max(_LEAST_APART, min(GOLDEN_SCORE, SCORE_SHARE * float(np.ptp(score)))) if len(score) else _LEAST_APART
+
+
+def _not_its_answers(pieces: Pieces, one: Judged, how: str) -> Exception:
+    return pieces.refuse(
+        f"the stored predictions ({one.predictions.digest[:12]}) are not what the bundle answers: {how}",
+        "Predict again: `boxwright predict`, then evaluate and gate; or `boxwright turn`.",
+    )
+
+
+def _drawn(pieces: Pieces, store: Store, one: Judged, images: int) -> Iterator[tuple[int, str, bytes, Detections]]:
+    """Image id, file name, encoded image and stored detections of images drawn at random, without replacement."""
     dataset = pieces.get(Dataset, one.dataset, f"the dataset of the {one.role}")
     judged: NDArray[np.int64] = one.matches.images.column("image_id").to_numpy()
     rng = np.random.default_rng(secrets.randbits(128))
@@ -107,13 +122,13 @@ def _drawn(pieces: Pieces, store: Store, one: Judged, images: int) -> Iterator[t
         if digest_of_bytes(data) != digest:
             raise pieces.refuse(f"image '{name}' in the store is not the one that was ingested ({digest[:12]})")
         columns = one.predictions.columns.take(np.array([row_of[image_id]], np.int64))
-        yield name, data, Detections(columns.boxes_xyxy, columns.score, columns.class_id)
+        yield image_id, name, data, Detections(columns.boxes_xyxy, columns.score, columns.class_id)
 
 
-def _unpaired(one: Detections, other: Detections) -> int:
+def _unpaired(one: Detections, other: Detections, apart: float) -> int:
     """Detections of one answer, of any score, without a partner of their class and score in the other."""
     if not len(one) or not len(other):
         return len(one)
     iou = pairwise_iou(one.boxes_xyxy, other.boxes_xyxy) * (one.class_id[:, None] == other.class_id[None, :])
     partner = match_greedy(iou, one.score, iou_threshold=_PAIR_IOU)
-    return int(((partner < 0) | (np.abs(one.score - other.score[partner]) > GOLDEN_SCORE)).sum())
+    return int(((partner < 0) | (np.abs(one.score - other.score[partner]) > apart)).sum())

@@ -1,7 +1,8 @@
 """The first figure that two documents do not share, and where it is.
 
-Numbers are equal within CLOSE: sums run in another order on another processor. Only what both documents hold is held against
-each other, so that a report of a version that had fewer figures can still be checked; what the gate needs, it asks for itself.
+Numbers are equal within CLOSE: sums run in another order on another processor. Whatever is stored must be made again: a figure
+that only the stored document has is a difference. With `whole`, so is one that it lacks; without, a report of a version that had
+fewer figures can still be checked, as the gate asks for what it needs.
 """
 
 from __future__ import annotations
@@ -16,23 +17,31 @@ CLOSE = 1e-5  # relative and absolute
 _KEYS = ("condition", "value", "class_name", "key", "name")  # that tell the records of a list apart
 
 
-def first_difference(stored: Any, again: Any, at: str = "") -> str:
+def first_difference(stored: Any, again: Any, at: str = "", *, whole: bool = False) -> str:
     """Where two documents differ first and how, in words; empty where they do not.
 
     Args:
         stored, again: JSON values.
         at: path so far.
+        whole: the stored one must have everything that was made again.
     """
     if isinstance(stored, Mapping) and isinstance(again, Mapping):
-        shared = [key for key in stored if key in again]
-        return _first(first_difference(stored[key], again[key], f"{at}.{key}" if at else str(key)) for key in shared)
+        for key in stored if not whole else {**stored, **again}:
+            path = f"{at}.{key}" if at else str(key)
+            if key not in again:
+                return f"'{path}' is stored, and not there when made again"
+            if key not in stored:
+                return f"'{path}' is not stored, made again it is {_said(again[key])}"
+            if found := first_difference(stored[key], again[key], path, whole=whole):
+                return found
+        return ""
     if _is_list(stored) and _is_list(again):
         if _are_records(stored) and _are_records(again):
-            return first_difference(_by_key(stored), _by_key(again), at)
+            return first_difference(_by_key(stored), _by_key(again), at, whole=whole)
         if len(stored) != len(again):
             return f"'{at}' has {len(stored)} entries, made again it has {len(again)}"
         pairs = zip(stored, again, strict=True)
-        return _first(first_difference(one, other, f"{at}[{k}]") for k, (one, other) in enumerate(pairs))
+        return _first(first_difference(one, other, f"{at}[{k}]", whole=whole) for k, (one, other) in enumerate(pairs))
     if _is_number(stored) and _is_number(again):
         same = bool(np.isclose(stored, again, rtol=CLOSE, atol=CLOSE, equal_nan=True))
     else:
@@ -41,11 +50,13 @@ def first_difference(stored: Any, again: Any, at: str = "") -> str:
 
 
 def first_difference_of_tables(stored: pa.Table, again: pa.Table, at: str) -> str:
-    """The same for two tables, in the columns that both have."""
+    """The same for two tables, in the columns that are stored."""
     if len(stored) != len(again):
         return f"'{at}' has {len(stored)} rows, made again it has {len(again)}"
     for name in stored.column_names:
-        if name not in again.column_names or stored.column(name).equals(again.column(name)):
+        if name not in again.column_names:
+            return f"'{at}.{name}' is stored, and not there when made again"
+        if stored.column(name).equals(again.column(name)):
             continue
         one, other = stored.column(name), again.column(name)
         if pa.types.is_floating(one.type) and pa.types.is_floating(other.type):

@@ -45,11 +45,6 @@ class Evidence:
         """Those that are about the verdict's bundle."""
         return tuple(one for one in self.judged if one.bundle.digest == self.verdict.bundle)
 
-    @property
-    def baseline(self) -> str | None:
-        """Digest of the bundle that the candidate was compared with; None where it was judged as a first release."""
-        return next((one.bundle.digest for one in self.judged if one.role.startswith("baseline")), None)
-
     def of(self, role: str) -> Judged | None:
         """What is known under a role of the verdict."""
         return next((one for one in self.judged if one.role == role), None)
@@ -129,15 +124,32 @@ def sets_of(verdict: Verdict) -> list[str]:
 
 
 def _check_origins(pieces: Pieces, evidence: Evidence) -> None:
-    """What the verdict names must be what its report names; baselines must be of one bundle, and of the same images."""
-    first = evidence.judged[0]
-    named = {"bundle": first.bundle.digest, "dataset": first.dataset, "split": first.split.digest}
-    for role, digest in named.items():
-        if (told := evidence.verdict.made_from.get(role)) != digest:
-            raise pieces.refuse(f"it names {role} {str(told)[:12]}; its report is of {digest[:12]}")
+    """What the verdict names must be what every report names: one dataset, one split; and baselines must be of one other bundle."""
+    for one in evidence.judged:
+        named = {"dataset": one.dataset, "split": one.split.digest}
+        if one.role.startswith("report"):
+            named["bundle"] = one.bundle.digest
+            _check_bundle(pieces, evidence.spec, one)
+        for role, digest in named.items():
+            if (told := evidence.verdict.made_from.get(role)) != digest:
+                raise pieces.refuse(f"it names {role} {str(told)[:12]}; its {one.role} is of {digest[:12]}")
     before = {one.bundle.digest for one in evidence.judged if one.role.startswith("baseline")}
     if len(before) > 1 or evidence.verdict.bundle in before:
         raise pieces.refuse("its baseline's reports are not of one other bundle")
+
+
+def _check_bundle(pieces: Pieces, spec: Spec, one: Judged) -> None:
+    """The bundle must answer the classes of the spec, by thresholds that a caller can ask for."""
+    contract, by = one.bundle.contract, spec.output.operating_point.by
+    if sorted(contract.class_names) != sorted(spec.class_names):
+        raise pieces.refuse(
+            f"the bundle has the classes {', '.join(contract.class_names)}; its spec has {', '.join(spec.class_names)}"
+        )
+    if contract.condition_thresholds and list(contract.condition_thresholds) != [by]:
+        raise pieces.refuse(
+            f"the bundle's score thresholds depend on {', '.join(contract.condition_thresholds)}; its spec lets them depend on "
+            f"{by or 'nothing'} (output.operating_point.by)"
+        )
 
 
 def _check_looks(pieces: Pieces, evidence: Evidence, store: Store) -> None:

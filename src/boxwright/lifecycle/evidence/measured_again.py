@@ -14,11 +14,12 @@ from boxwright.lifecycle.evidence.differences import first_difference, first_dif
 from boxwright.lifecycle.evidence.gathered import Evidence, stages_of
 from boxwright.lifecycle.evidence.pieces import UNUSABLE, Judged, Pieces, told
 from boxwright.lifecycle.stages import Stages
+from boxwright.spec import figure_key
 from boxwright.store import Store
 
 _NOT_COMPARED = ("title",)
 _OF_BASELINE = ("class_names", "metrics", "per_class", "operating", "confusion", "curves", "measured", "support")
-_OF_COMPARISON = ("figures", "objects", "false_alarms", "judged_on", "resampling")
+_OF_COMPARISON = ("class_names", "figures", "objects", "false_alarms", "judged_on", "resampling")
 _AFTER_UPGRADE = "Evaluate and judge it again with this version and spec: `boxwright evaluate` and `boxwright gate`, or `boxwright turn`."
 
 
@@ -46,7 +47,7 @@ def measure_again(store: Store, evidence: Evidence) -> None:
         except UNUSABLE as error:
             raise pieces.refuse(f"the {role} cannot be made again: {told(error)}") from error
         for name in _OF_COMPARISON:
-            if found := first_difference(getattr(comparison, name), getattr(again, name), name):
+            if found := first_difference(getattr(comparison, name), getattr(again, name), name, whole=True):
                 raise pieces.refuse(f"the {role} {comparison.digest[:12]} does not follow from its matches: {found}")
 
 
@@ -105,9 +106,9 @@ def _other_values(stored: Report, again: Report, evidence: Evidence) -> str:
     for requirement in evidence.spec.requirements:
         if not requirement.against_baseline:
             continue
-        for key in stored.observed:
-            if key in again.observed and (key == requirement.figure or requirement.class_name == "*"):
-                before, now = (report.observed[key].get("value") for report in (stored, again))
-                if found := first_difference(before, now, f"observed.{key}.value"):
-                    return found
+        names = stored.class_names if requirement.class_name == "*" else [requirement.class_name]
+        for key in (figure_key(requirement.metric, name, requirement.conditions) for name in names):
+            before, now = (report.observed.get(key, {}).get("value") for report in (stored, again))
+            if before is not None and (found := first_difference(before, now, f"observed.{key}.value")):
+                return found
     return ""

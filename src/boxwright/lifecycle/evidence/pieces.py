@@ -19,7 +19,9 @@ from boxwright.errors import BoxwrightError, NotReleasable, StoreError
 from boxwright.store import Store
 
 A = TypeVar("A", bound=Artifact)
-UNUSABLE = (BoxwrightError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, ArrowException)
+UNUSABLE = (
+    BoxwrightError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, ArrowException,
+)  # fmt: skip
 """What work on a piece may raise that was written by hand: whole, with a right digest, and of another shape."""
 AGAIN = "Judge it again: `boxwright turn`, or `boxwright evaluate` and `boxwright gate` with this spec."
 
@@ -114,6 +116,12 @@ class Pieces:
             if made_of != expected or not expected:
                 raise self.refuse(
                     f"{whose}the {piece} {_are(piece)} made from {_short(made_of)}; the report names {_short(expected)}"
+                )
+        for piece, names in (("report", report), ("matches", matches), ("predictions", predictions)):
+            if tuple(names.class_names) != bundle.contract.class_names:
+                raise self.refuse(
+                    f"{whose}the {piece} {_are(piece)} of the classes {', '.join(names.class_names)}; the bundle has "
+                    f"{', '.join(bundle.contract.class_names)}"
                 )
         return Judged(role, side, report, bundle, matches, predictions, split, dataset)
 
