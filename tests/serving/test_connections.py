@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import http.client
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
+from uvicorn.config import Config
+from uvicorn.server import ServerState
 
 from boxwright.artifacts import Bundle
+from boxwright.serving.connections import Connections
+from boxwright.serving.limits import Limits
+from boxwright.serving.protocol import BoundedProtocol
 from tests.serving.own_process import OwnProcess, answer, answers, get, post, serving
 from tests.tiny_bundles import jpeg, tiny_bundle
 
@@ -106,6 +115,14 @@ def test_connections_that_say_nothing_are_closed(server: OwnProcess) -> None:
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500), 400),  # TLS
         (b"GET http://evil.example/v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
         (b"GET http://localhost/v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+        (b"GET http://me@localhost/v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"GET /v2/health/live HTTP/2.0\r\nHost: localhost\r\n\r\n", 505),
+        (b"GET /v2/health/live HTTP/0.9\r\nHost: localhost\r\n\r\n", 505),
+        (b"GET /v2/health/live RTSP/1.0\r\nHost: localhost\r\n\r\n", 505),
+        (b"OPTIONS /v2/health/live RTSP/1.1\r\nHost: localhost\r\nX: " + b"x" * 5000 + b"\r\n\r\n", 505),
+        (b"POST /v1/detect HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: h2c\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"GET /v2/health/live HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", 200),
+        (b"GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 5000 + b"\r\nConnection: close, upgrade\r\nUpgrade: h2c\r\n\r\n", 200),
         (b"GET /v2/health/live HTTP/1.0\r\n\r\n", 200),
         (b"HEAD /v2/health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 200),
         (b"GET /v2/health/%6cive HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 200),
@@ -261,6 +278,93 @@ def test_at_the_bound_an_idle_connection_makes_room_and_without_one_a_new_one_is
             found, headers, _ = answer(refused)
             assert (found, headers["retry-after"], headers["connection"]) == (503, "1", "close")
         assert answer(busy[0])[0] == 200
+
+
+def test_clients_that_read_no_answers_keep_nobody_out(bundle: Bundle, tmp_path: Path) -> None:
+    with serving(bundle, tmp_path, connections=4) as server:
+        held = []
+        for _ in range(4):
+            client = socket.socket()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            client.connect((server.host, server.port))
+            client.settimeout(0.5)
+            held.append(client)
+        for client in held:
+            with pytest.raises(TimeoutError):
+                while True:
+                    client.sendall(get("/metrics") * 100)
+        await_let_in(server, 15)  # the limit on unread answers itself is 30 s
+        for client in held:
+            client.close()
+
+
+def test_pipelined_requests_wait_with_the_client_and_not_in_memory() -> None:
+    """On a pair of sockets, whose buffers are small, what was sent and is not answered is bounded, however long it goes on."""
+    request = post(b"", path="/")
+
+    async def application(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await asyncio.sleep(0.001)  # time in which the loop could read
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def ask() -> tuple[int, int]:
+        config, state = Config(application, log_config=None), ServerState()
+        account = Connections(Limits(), CollectorRegistry())
+        client, accepted = socket.socketpair()
+        loop = asyncio.get_running_loop()
+        with client:
+            client.setblocking(False)
+            await loop.connect_accepted_socket(
+                lambda: BoundedProtocol(config, state, {}, connections=account), accepted
+            )
+            sent = answered = most = 0
+            many = request * 4000
+            while answered < 300:
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        sent += client.send(many[sent % len(request) :])
+                with contextlib.suppress(BlockingIOError):
+                    answered += client.recv(1 << 20).count(b"HTTP/1.1 200")
+                most = max(most, sent - answered * len(request))
+                await asyncio.sleep(0)
+        return answered, most
+
+    answered, most = asyncio.run(asyncio.wait_for(ask(), 60))
+    assert answered >= 300 and most < 2 * MIB
+
+
+def test_blank_lines_between_requests_are_no_request(server: OwnProcess) -> None:
+    with server.connect() as client:
+        client.sendall(post(jpeg()) + b"\r\n")
+        assert answer(client)[0] == 200
+        client.sendall(b"\r\n")
+        assert until_closed(client) == b""  # idle, and not a head that does not end (408)
+    with server.connect() as client:
+        client.sendall(get())
+        assert answer(client)[0] == 200
+        for part in (b"\r\n", b"GET /v2/health/live HTTP/1.1", b"\r\n", b"Host: localhost\r\n\r", b"\n"):
+            client.sendall(part)
+            time.sleep(0.05)
+        assert answer(client)[0] == 200
+
+
+@pytest.mark.parametrize(
+    "header", ["X-Request-Timeout-Ms: {}", "x-envoy-expected-rq-timeout-ms: {}", "grpc-timeout: {}m"]
+)
+def test_of_a_deadline_said_twice_the_smallest_counts(server: OwnProcess, header: str) -> None:
+    for said in (("60000", "1"), ("1", "60000")):
+        with server.connect() as client:
+            client.sendall(post(jpeg(), *(header.format(one) for one in said)))
+            assert answer(client)[0] == 504
+
+
+def test_an_invalid_request_line_behind_an_answer_is_a_400(server: OwnProcess) -> None:
+    with server.connect() as client:
+        client.sendall(get())
+        assert answer(client)[0] == 200
+        client.sendall(b"GET http://[::/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert until_closed(client).startswith(b"HTTP/1.1 400 ")
 
 
 def test_connections_of_one_address_can_be_bounded(bundle: Bundle, tmp_path: Path) -> None:

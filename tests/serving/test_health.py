@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from boxwright.serving.health import MOST_LAG_S, Watch
 from boxwright.serving.limits import Limits
 from boxwright.serving.slot import Slot
 from tests.disks import Failing
+from tests.serving.asgi import gate
 from tests.serving.in_process import Hands
 from tests.tiny_bundles import jpeg, tiny_bundle
 
@@ -82,6 +84,35 @@ def test_liveness_notices_what_is_wedged_and_asks_no_disk(tmp_path: Path) -> Non
             assert client.get("/v2/health/ready").status_code == 200
             assert "boxwright_wedged_workers 1.0" in client.get("/metrics").text
         assert client.get("/v2/health/live").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("server_s", "caller_ms", "still_s", "wedged_s"), [(0.5, None, 15, 30), (5, "60000", 100, 130)]
+)
+def test_a_worker_is_given_the_longest_of_its_deadlines(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    server_s: float,
+    caller_ms: str | None,
+    still_s: float,
+    wedged_s: float,
+) -> None:
+    """Neither a short deadline nor a patient caller is a reason to start the process again."""
+    bundle, hands = tiny_bundle(tmp_path / "bundle"), Hands()
+    slot = Slot(lambda: Wanted(bundle.digest, "1"), lambda _digest: bundle)
+    server = Server(slot, Journal(tmp_path / "journal"), Limits(deadline_seconds=server_s))
+    server.watch = Watch(hands)
+    headers = {"X-Request-Timeout-Ms": caller_ms} if caller_ms else {}
+    with TestClient(server.app()) as client, ThreadPoolExecutor(1) as thread, gate(monkeypatch) as held:
+        thread.submit(client.post, "/v1/detect", content=jpeg(), headers=headers)
+        until, begin = time.monotonic() + 20, hands.now
+        while not held.held:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        hands.now = begin + still_s
+        assert server.watch.wedged == 0
+        hands.now = begin + wedged_s
+        assert server.watch.wedged == 1
 
 
 def test_every_reason_for_not_being_ready_is_named_and_live_stays(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import stat
+import threading
+import warnings
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from boxwright.serving import logs
 from boxwright.serving.housekeeping import Changes, Shedding
 from boxwright.serving.logs import FILE_NAME, logging_to, note
+from boxwright.serving.sink import Sink
 from tests.serving.in_process import Hands
 
 LINE = re.compile(
@@ -119,3 +122,30 @@ def test_a_condition_is_told_when_it_begins_and_ends(caplog: pytest.LogCaptureFi
     assert [(r.msg, r.facts) for r in caplog.records] == [  # type: ignore[attr-defined]
         ("journal_lost", {"reason": "disk full", "gap": 3}), ("journal_recovered", {"gap": 3}),
     ]  # fmt: skip
+
+
+def test_warnings_and_other_loggers_are_lines_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with logging_to(tmp_path):
+        warnings.warn("Corrupt EXIF data", RuntimeWarning, stacklevel=1)
+        logging.getLogger("asyncio").error("Task exception was never retrieved")
+    found = lines(tmp_path)
+    assert len(found) == 2 and all(LINE.fullmatch(line) for line in found), found
+    assert "RuntimeWarning: Corrupt EXIF data" in found[0] and "event=asyncio" in found[1]
+    assert capsys.readouterr().err.splitlines() == found
+
+
+def test_a_sink_that_hangs_holds_nobody_up_and_says_what_it_lost() -> None:
+    goes_on, said, lost = threading.Event(), [], []
+
+    def write(number: int) -> None:
+        goes_on.wait(60)
+        said.append(number)
+        raise SystemExit(1)  # as rich does where the terminal is gone
+
+    sink = Sink("test", write, lost.append)
+    for number in range(3000):
+        sink.put(number)
+    assert not sink.close(0.1)
+    goes_on.set()
+    assert sink.close(30)
+    assert len(said) >= 1000 and said[:3] == [0, 1, 2] and len(said) + sum(lost) == 3000

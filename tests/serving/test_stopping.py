@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import http.client
+import json
+import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from boxwright.artifacts import Bundle
 from boxwright.serving import read_events
-from tests.serving.own_process import OwnProcess, answer, get, post, serving
+from tests.serving.own_process import ROOT, OwnProcess, answer, get, post, serving
 from tests.tiny_bundles import jpeg, tiny_bundle
 
 
@@ -190,3 +196,72 @@ def test_a_closing_listener_resets_no_connection_that_was_made(bundle: Bundle, t
         subprocess.run(["kill", "-CONT", str(server.process.pid)], check=True)
         assert [answer(client)[0] for client in clients] == [200] * 20
         assert server.wait() == 0
+
+
+@contextmanager
+def _serving_on_a_pipe(bundle: Bundle, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, int, int]]:
+    """A server with a pipe for its stderr: process, port, and both ends of the pipe."""
+    bundle.save(folder / "bundle")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    read_end, write_end = os.pipe()
+    told = {"slow": 0, "load_seconds": 0, "host": "127.0.0.1", "port": port, "limits": {"drain_delay": 1.5}}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.serving.own_process", str(folder), json.dumps(told)],
+        stdout=subprocess.DEVNULL, stderr=write_end, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    try:
+        said = b""
+        while b"/v1/detect" not in said:
+            part = os.read(read_end, 4096)
+            assert part, said
+            said += part
+        yield process, port, read_end, write_end
+    finally:
+        process.kill()
+        process.wait()
+        os.close(write_end)
+
+
+@pytest.mark.parametrize("how", ["gone", "stalled"])
+def test_a_stderr_that_is_gone_or_not_read_changes_nothing_about_the_end(
+    bundle: Bundle, tmp_path: Path, how: str
+) -> None:
+    with _serving_on_a_pipe(bundle, tmp_path) as (process, port, read_end, write_end):
+        if how == "gone":
+            os.close(read_end)
+            # the reading end is open nowhere else, so every write of the server fails
+        else:
+            fcntl.fcntl(write_end, fcntl.F_SETFL, os.O_NONBLOCK)
+            with pytest.raises(BlockingIOError):
+                while True:
+                    os.write(write_end, b"x")
+            fcntl.fcntl(write_end, fcntl.F_SETFL, 0)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)  # the loop has taken note by now
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+            client.sendall(post(jpeg()))
+            assert answer(client)[0] == 200
+        assert process.wait(25) == 0
+    log = (tmp_path / "journal" / "server.log").read_text()
+    assert "event=draining" in log and "event=stopped" in log
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_process_whose_loop_hangs_ends_after_a_signal_too(signals: int) -> None:
+    lines = ["import time", "from boxwright.serving.stopping import StopSignals", "with StopSignals() as asked:"]
+    lines += [
+        f"    asked.seconds = {0 if signals == 1 else 600}",
+        "    print('ready', flush=True)",
+        "    time.sleep(600)",
+    ]
+    with subprocess.Popen([sys.executable, "-c", "\n".join(lines)], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None and process.stdout.readline() == b"ready\n"
+            for _ in range(signals):
+                process.send_signal(signal.SIGTERM)
+                time.sleep(0.3)  # two of one number at once are one
+            assert process.wait(30) == 0
+        finally:
+            process.kill()

@@ -36,7 +36,7 @@ from boxwright.serving.client import watched
 from boxwright.serving.counted import Counted
 from boxwright.serving.deadline import Deadline, DeadlineExceeded, said_seconds
 from boxwright.serving.following import Follower
-from boxwright.serving.health import Watch, rollout_facts
+from boxwright.serving.health import LEAST_WEDGED_S, Watch, rollout_facts
 from boxwright.serving.housekeeping import Changes, Every, Housekeeping, Shedding
 from boxwright.serving.journal import Journal
 from boxwright.serving.limits import Limits
@@ -207,6 +207,7 @@ class Server:
             )  # fmt: skip
 
     def _work(self, detector: Detector, question: Question, most_pixels: int) -> Response:
-        """In a worker thread, which is wedged by the server's own measure: a caller in a hurry makes nobody restart it."""
-        with self.watch.working(self._limits.deadline_seconds):
+        """In a worker thread, which is wedged by the longest of three measures: no caller's or server's haste makes anybody restart it,
+        and neither does a caller that is patient."""
+        with self.watch.working(max(question.deadline.left, self._limits.deadline_seconds, LEAST_WEDGED_S)):
             return self._answering.answer(detector, question, max_pixels=most_pixels)

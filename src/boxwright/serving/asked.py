@@ -72,6 +72,11 @@ def header_text(request: Request, name: str) -> str:
     return next(iter(_of(_headers(request), name)), "")
 
 
+def header_texts(request: Request, name: str) -> list[str]:
+    """One header as text, once for each time it was sent, without blanks around it."""
+    return [text.strip() for text in _of(_headers(request), name)]
+
+
 def _headers(request: Request) -> list[tuple[str, str]]:
     return [(name.decode("latin-1").lower(), _decoded(value)) for name, value in request.headers.raw]
 

@@ -1,6 +1,6 @@
 """Until when an answer is of use to its caller; after that nothing is computed for it.
 
-Callers say it in one of three headers, all counted from the request's arrival; the smallest wins:
+Callers say it in one of three headers, all counted from the request's arrival; the smallest wins, also of one header sent twice:
 
     X-Request-Timeout-Ms             whole milliseconds
     grpc-timeout                     up to 8 digits and a unit: H, M, S, m (milliseconds), u, n
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from starlette.requests import Request
 
-from boxwright.serving.asked import header_text
+from boxwright.serving.asked import header_texts
 from boxwright.serving.refusal import Refusal
 
 LEAST_SECONDS, MOST_SECONDS = 1e-3, 600.0
@@ -68,14 +68,13 @@ def said_seconds(request: Request) -> float | None:
 
 
 def _said(request: Request) -> Iterator[float]:
+    """Every value of every header: a proxy may add its own line to the caller's."""
     for name in _MILLISECONDS:
-        if name in request.headers:
-            text = header_text(request, name).strip()
+        for text in header_texts(request, name):
             if not _WHOLE.fullmatch(text):
                 raise Refusal(400, f"the header '{name}' must be whole milliseconds, such as 2500; found {text[:40]!a}")
             yield int(text) / 1e3
-    if _GRPC in request.headers:
-        text = header_text(request, _GRPC).strip()
+    for text in header_texts(request, _GRPC):
         found = _GRPC_VALUE.fullmatch(text)
         if not found:
             raise Refusal(

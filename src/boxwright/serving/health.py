@@ -1,6 +1,6 @@
 """Is the process alive, and may requests be sent to it?
 
-Alive: the event loop runs, and no worker has been at one request for more than twice its deadline. A process that is not alive helps
+Alive: the event loop runs, and no worker has been at one request for more than twice its deadline, the server's or 10 s. A process that is not alive helps
 nobody until it is started again, so neither the disk nor the store is asked: starting again mends neither.
 
 Ready: a bundle answers, the server is not about to stop, and records can be written or the promise is to answer without (`Server.reasons`).
@@ -20,6 +20,7 @@ from typing import Any
 from boxwright.serving.slot import Following
 
 WEDGED_FACTOR = 2.0  # times its deadline
+LEAST_WEDGED_S = 10.0  # a shorter deadline counts as this one: work that begins in time may still end late
 MOST_LAG_S = 5.0  # of the event loop
 _BEAT_S = 0.5
 

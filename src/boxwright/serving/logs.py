@@ -3,8 +3,9 @@
     at=2026-11-27T13:30:00.123Z level=info event=swapped bundle=5d0c1e8f2a77 release=8 from=9a41c0de1122 from_release=7
 
 Values are plain words or JSON strings in ASCII, so that nothing from outside can begin a line or move a terminal. Lines that repeat are
-counted: of one event at most ten in a minute are written, and the next one says how many were not. A thread of its own writes, so that
-a disk that hangs holds up no answer; a log that cannot be written is no reason to stop.
+counted: of one event at most ten in a minute are written, and the next one says how many were not. Stderr and the file have a thread
+each, so that neither holds up an answer or the other; lines that one of them could not take are counted there. A log that cannot be
+written is no reason to stop. Warnings and other libraries' loggers go the same way: they would write to stderr in the thread that answers.
 """
 
 from __future__ import annotations
@@ -13,25 +14,26 @@ import json
 import logging
 import logging.handlers
 import os
-import queue
 import re
 import sys
 import threading
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Literal
 
+from boxwright.serving.sink import Sink
+
 FILE_NAME = "server.log"
 FILE_BYTES, FILES = 10 << 20, 5
 _LINES, _SECONDS = 10, 60.0  # most lines of one event in this time
 _MOST_LINES = 200  # of all events together in this time
-_LAST_SECONDS = 2.0  # for the lines that wait when the server stops; a disk that hangs must not hold it up
-_WAITING = 1000  # lines that may wait for a slow disk; more are dropped
+_LAST_SECONDS = 1.0  # for the lines that wait when the server stops, for each place; what hangs must not hold it up
 _MOST_CHARACTERS = 2000  # of one value
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/@+-]+")
 _OURS, _WEB = "boxwright.serving", "uvicorn"
@@ -52,43 +54,62 @@ def note(event: str, facts: Mapping[str, object] | None = None, *, level: Level 
 
 @contextmanager
 def logging_to(folder: Path | None) -> Iterator[None]:
-    """Within it, the server's lines and uvicorn's go to stderr and to `server.log` in a folder (None: stderr only)."""
+    """Within it, the server's lines and those of libraries go to stderr and to `server.log` in a folder (None: stderr only)."""
     handlers: list[logging.Handler] = [_Calm(sys.stderr)]
     if folder is not None:
         handlers.append(_Rotated(folder / FILE_NAME))
-    for handler in handlers:
-        handler.setFormatter(Lines())
-    waiting: queue.Queue[logging.LogRecord | None] = queue.Queue(_WAITING)
-    front = _Front(waiting)
+    sinks = [_sink(handler) for handler in handlers]
+    front = _Front(sinks)
     front.addFilter(Repeats())
-    writer = threading.Thread(target=_write, args=(waiting, handlers), name="log", daemon=True)
-    writer.start()
-    before = {}
-    for name, level in ((_OURS, logging.INFO), (_WEB, logging.WARNING)):
-        logger = logging.getLogger(name)
-        before[name] = (logger.handlers[:], logger.propagate, logger.level)
-        logger.handlers, logger.propagate = [front], False
-        logger.setLevel(level)
+    root = logging.getLogger()
+    with ExitStack() as closed, _captured_warnings(), ExitStack() as restored:
+        for sink, handler in zip(sinks, handlers, strict=True):
+            closed.callback(_close, sink, handler)
+        for name, level in ((_OURS, logging.INFO), (_WEB, logging.WARNING)):
+            logger = logging.getLogger(name)
+            restored.callback(_restore, logger, logger.handlers, logger.propagate, logger.level)
+            logger.handlers, logger.propagate = [front], False
+            logger.setLevel(level)
+        restored.callback(root.removeHandler, front)
+        root.addHandler(front)
+        yield
+
+
+def _sink(handler: logging.Handler) -> Sink[logging.LogRecord]:
+    handler.setFormatter(Lines())
+
+    def missed(count: int) -> None:
+        record = logging.LogRecord(_OURS, logging.WARNING, __file__, 0, "lines_lost", None, None)
+        record.event, record.facts = "lines_lost", {"lines": count}
+        handler.handle(record)
+
+    return Sink("log", handler.handle, missed)
+
+
+def _close(sink: Sink[logging.LogRecord], handler: logging.Handler) -> None:
+    if sink.close(_LAST_SECONDS) and isinstance(handler, _Rotated):
+        handler.close()
+
+
+def _restore(logger: logging.Logger, handlers: list[logging.Handler], propagate: bool, level: int) -> None:
+    logger.handlers, logger.propagate = handlers, propagate
+    logger.setLevel(level)
+
+
+@contextmanager
+def _captured_warnings() -> Iterator[None]:
+    """Python's warnings as lines."""
+    before = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+        where = f"{Path(filename).name}:{lineno}"
+        logging.getLogger("py.warnings").warning("%s: %s (%s)", category.__name__, message, where)
+
+    warnings.showwarning = show  # type: ignore[assignment]
     try:
         yield
     finally:
-        for name, (old, propagate, level) in before.items():
-            logger = logging.getLogger(name)
-            logger.handlers, logger.propagate = old, propagate
-            logger.setLevel(level)
-        with suppress(queue.Full):
-            waiting.put(None, timeout=_LAST_SECONDS)
-            writer.join(timeout=_LAST_SECONDS)
-        if not writer.is_alive():
-            for handler in handlers[1:]:
-                handler.close()
-
-
-def _write(waiting: queue.Queue[logging.LogRecord | None], handlers: Sequence[logging.Handler]) -> None:
-    """Hand every line to every handler, until there is None."""
-    while (record := waiting.get()) is not None:
-        for handler in handlers:
-            handler.handle(record)
+        warnings.showwarning = before
 
 
 class Lines(logging.Formatter):
@@ -143,14 +164,16 @@ class Repeats(logging.Filter):
         return True
 
 
-class _Front(logging.handlers.QueueHandler):
-    """Hands lines to the writing thread; drops them when that cannot keep up."""
+class _Front(logging.Handler):
+    """Hands lines to the threads that write them, which format them too."""
 
-    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        return record  # formatted by the thread that writes, with its facts
+    def __init__(self, sinks: Sequence[Sink[logging.LogRecord]]) -> None:
+        super().__init__()
+        self._sinks = sinks
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        pass
+    def emit(self, record: logging.LogRecord) -> None:
+        for sink in self._sinks:
+            sink.put(record)
 
 
 class _Calm(logging.StreamHandler):

@@ -3,11 +3,11 @@
 What is added to it:
 
 - A head is bounded in bytes, fields and time. A malformed one is answered once, in its turn, and not logged by the line.
-- Pipelined requests wait as bytes, a few as requests.
+- Pipelined requests wait as bytes, at most one read of them, and a few as requests. While any waits, nothing is read.
 - An answer that goes out before its request has wholly come closes the connection, and so does every answer of a server that
   is stopping. Closing is done in the way of RFC 9112, section 9.6: no more is sent, what still comes is read and thrown away
   for a moment, and only then is the connection closed. A client that is still sending would otherwise lose the answer to a reset.
-- A wish to upgrade is passed over, and the request answered in HTTP/1.1, with its body.
+- A wish to upgrade is passed over, and the request answered in its own version of HTTP, with its body.
 - Trailers are no headers.
 """
 
@@ -16,10 +16,12 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import httptools
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -31,6 +33,7 @@ _CHUNKED_STEP = 8192
 _PIPELINED = 16
 _LINGER_SECONDS, _LINGER_QUIET_SECONDS, _LINGER_BYTES = 10.0, 2.0, 64 << 20
 _FRAMING_BYTES = 64 << 10  # of chunk sizes, chunk extensions and trailers, beside eight for each byte of the body
+_OF_UPGRADES = (b"upgrade", b"http2-settings")
 _YOUNG_SECONDS = 1.0  # what a client has begun makes room for others only after this
 
 
@@ -59,6 +62,18 @@ class _Transport:
         return getattr(self._transport, name)
 
 
+class _Flow(FlowControl):
+    """uvicorn's flow control, except that reading goes on only where what was read before does not wait."""
+
+    def __init__(self, transport: asyncio.Transport, may_read: Callable[[], bool]) -> None:
+        super().__init__(transport)
+        self._may_read = may_read
+
+    def resume_reading(self) -> None:
+        if self._may_read():
+            super().resume_reading()
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """A connection in the account of `connections`."""
 
@@ -81,6 +96,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._held, self._at = b"", 0  # bytes not yet parsed, and how many of them were
         self._head_since: float | None = None
         self._head_size = self._fields = 0
+        self._part = self._line = b""  # what is being parsed; the same from the part on in which the request line began
         self._in_body = self._again = False
         self._left = self._framing = 0  # of the body: bytes still expected, bytes that were not body
         self._idle_since: float | None = None
@@ -99,6 +115,7 @@ class BoundedProtocol(HttpToolsProtocol):
             setattr(transport, "max_size", READ_BYTES)  # noqa: B010  # of asyncio's transports on sockets
         self._door = _Transport(transport, self.linger)
         super().connection_made(self._door)  # type: ignore[arg-type]
+        self.flow = _Flow(self._door, self._may_read)  # type: ignore[arg-type]
         self.address = self.client[0] if self.client else ""
         self._head_since = now = self.loop.time()
         if reason := self._account.enter(self, now):
@@ -122,9 +139,14 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if self._last_word is not None:
             return
-        self._idle_since = None
-        if self._head_since is None and not self._in_body:
+        if self._head_since is None and not self._in_body and self._at >= len(self._held):
+            data = data.lstrip(
+                b"\r\n"
+            )  # some clients end a body with it (RFC 9112, section 2.2); no request begins with it
+            if not data:
+                return
             self._head_since = self.loop.time()
+        self._idle_since = None
         self._held, self._at = (self._held[self._at :] + data if self._at < len(self._held) else data), 0
         self._parse()
 
@@ -135,6 +157,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._unread_since = None
+
+    def _may_read(self) -> bool:
+        """Whether more may be read: what waits in a connection is bounded by that."""
+        waits = self._at < len(self._held) or self.pipeline or self._last_word is not None
+        return self._door.lingering or not waits
 
     # Parsing
 
@@ -158,6 +185,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._framing += len(part)
         else:
             self._head_size += len(part)
+        self._part, self._line = part, b"" if self._in_body else self._line + part
         upgraded_at = None
         try:
             self.parser.feed_data(part)
@@ -184,17 +212,23 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _parse_without_upgrade(self) -> None:
         """The parser takes what follows an upgrade for another protocol; a parser that is not told reads on as HTTP."""
-        lines = [self.scope["method"].encode(), b" ", self.url, b" HTTP/1.1\r\n"]
+        version = self.parser.get_http_version().encode()
+        lines = [self.scope["method"].encode(), b" ", self.url, b" HTTP/", version, b"\r\n"]
         for name, value in self.headers:
-            if name not in (b"upgrade", b"connection", b"http2-settings"):
+            if name == b"connection":
+                value = b", ".join(
+                    one for one in map(bytes.strip, value.split(b",")) if one.lower() not in _OF_UPGRADES
+                )
+            if name not in _OF_UPGRADES and (value or name != b"connection"):
                 lines += [name, b": ", value, b"\r\n"]
         self.parser = httptools.HttpRequestParser(self)
-        self._again, self._fields = False, 0
-        self.parser.feed_data(b"".join([*lines, b"\r\n"]))
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+        self._again, self._part = False, b"".join([*lines, b"\r\n"])
+        self.parser.feed_data(self._part)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._fields = 0
+        self._fields, self._line = 0, self._part
         if self._head_since is None:
             self._head_since = self.loop.time()
 
@@ -210,16 +244,23 @@ class BoundedProtocol(HttpToolsProtocol):
         version, method = self.parser.get_http_version(), self.parser.get_method()
         if method == b"CONNECT":
             raise self._because(400, "this server is not a proxy")
+        if version not in ("1.0", "1.1") or self._is_other_protocol():
+            raise self._because(505, "the only versions of HTTP that are read are 1.1 and 1.0")
         if self.parser.should_upgrade():
             self.scope["method"] = method.decode("ascii")
             self._again = True
             return
         self._check_head(version)
-        self._head_since, self._head_size, self._framing, self._in_body = None, 0, 0, True
-        self._body_since = self.loop.time()
         super().on_headers_complete()
+        self._head_since, self._head_size, self._framing, self._in_body = None, 0, 0, True
+        self._line = b""
+        self._body_since = self.loop.time()
         if not self._answering():  # else it waits in the pipeline
             self._active = self.cycle
+
+    def _is_other_protocol(self) -> bool:
+        """Whether the request line ends in RTSP/1.0 or the like, which the parser reads too and does not tell apart."""
+        return b" " + self.url + b" HTTP/" not in self._line
 
     def _check_head(self, version: str) -> None:
         """What the parser lets pass and this server does not read; also how much body will come."""
@@ -240,6 +281,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self.expect_100_continue = False
         if not self.url.startswith(b"/"):
             named = httptools.parse_url(self.url)
+            if named.userinfo is not None:
+                raise self._because(400, "the request line contains a user's name, which belongs in no address")
             authority = (named.host or b"") + (b":%d" % named.port if named.port else b"")
             if named.schema is not None and hosts != [authority.lower()] and hosts != [(named.host or b"").lower()]:
                 raise self._because(400, "the request line and Host name different hosts")
@@ -304,7 +347,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self._door.is_closing():
             return
-        self.flow.resume_reading()
         if self.pipeline:
             self._active, app = self.pipeline.pop()
             task = self.loop.create_task(self._active.run_asgi(app))
@@ -312,6 +354,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.tasks.add(task)
         if self._at < len(self._held):
             self._parse()
+        self.flow.resume_reading()
         if self._answering() or self._door.is_closing():
             return
         if self._last_word is not None:
@@ -343,6 +386,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def waits_since(self, now: float) -> float | None:
         if self._door.lingering:
             since = self._linger_since
+        elif self._unread_since is not None:
+            since = self._unread_since  # whatever else it is at: the work stands still until the client reads
         elif self._in_body and self.cycle is self._active:
             since = self._body_since
         elif self._answering():

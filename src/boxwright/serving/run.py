@@ -6,7 +6,8 @@ import functools
 import ipaddress
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,10 +23,21 @@ from boxwright.serving.journal import Journal
 from boxwright.serving.limits import Limits
 from boxwright.serving.logs import logging_to
 from boxwright.serving.protocol import BoundedProtocol
+from boxwright.serving.sink import Sink
 from boxwright.serving.slot import Following, Slot
-from boxwright.serving.stopping import ACCEPTED_AT_ONCE, Serving, StopSignals, leave, leave_later, stay
+from boxwright.serving.stopping import (
+    ACCEPTED_AT_ONCE,
+    Serving,
+    StopSignals,
+    flush_streams,
+    leave,
+    leave_later,
+    longest_stop,
+    stay,
+)
 from boxwright.serving.wanted import Wanted
 
+_TELL_SECONDS = 1.0  # for the last sentences, when the server stops
 _OTHER_FILES = 128  # descriptors for what is no connection: journal, images, models, threads' pipes
 
 
@@ -49,7 +61,7 @@ def run(
         host, port: where to listen; 0 for a free port.
         limits: what is taken on.
         flush_to_disk: wait for the disk at every record.
-        tell: where sentences about the start, failures and the end go.
+        tell: where sentences about the start, failures and the end go; called in a thread of its own, and may block or fail there.
 
     Raises:
         ServingError: a host beyond this machine without a token, an address that cannot be listened on, or no bundle can be
@@ -61,15 +73,27 @@ def run(
         )
     quiet_decoders()
     opened = Journal(journal, flush_to_disk=flush_to_disk)
-    with logging_to(journal), StopSignals() as signals:
+    with StopSignals() as signals, logging_to(journal), _telling(tell) as hand_over:
         sockets = _bind(host, port)
         try:
-            _run(wanted, load, signals, sockets, journal=opened, host=host, limits=limits, tell=tell)
+            _run(wanted, load, signals, sockets, journal=opened, host=host, limits=limits, tell=hand_over)
         except OSError as error:
             raise _cannot_listen(host, port, error) from error
         finally:
             for one in sockets:
                 one.close()
+    if signals.asked and threading.current_thread() is threading.main_thread() and not flush_streams():
+        leave()  # the interpreter would flush them again at its end, and hang there or not end with 0
+
+
+@contextmanager
+def _telling(tell: Callable[[str], None]) -> Iterator[Callable[[str], None]]:
+    """The same, but it never blocks or fails: a terminal that is not read must hold up neither an answer nor the end."""
+    sink = Sink("tell", tell)
+    try:
+        yield sink.put
+    finally:
+        sink.close(_TELL_SECONDS)
 
 
 def _run(
@@ -99,7 +123,7 @@ def _run(
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         tell(f"serving on {address}; ask it: curl --data-binary @image.jpg {address}/v1/detect")
 
-    signals.on_asked = stop
+    signals.on_asked, signals.seconds = stop, longest_stop(limits)
     if signals.asked:
         leave()
     config = uvicorn.Config(

@@ -7,7 +7,8 @@
 
 A second signal goes straight to the end. So does the first while the server has not yet begun to answer.
 
-Nothing here waits for a thread that does not come back: a bundle that is being loaded or a worker that hangs is left behind.
+Nothing here waits for a thread that does not come back: a bundle that is being loaded or a worker that hangs is left behind. Neither does
+the end depend on the event loop or on stderr: a thread that does nothing else ends the process some seconds after it should have ended.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import ctypes
 import errno
 import multiprocessing
 import os
+import queue
 import signal
 import socket
 import struct
@@ -42,33 +44,58 @@ _HANDSHAKE_SECONDS = 0.2
 _TICK_SECONDS = 0.05
 _SAY_FULL_SECONDS = 60.0
 _LAST_SECONDS = 2.0  # for closing the journal, and for threads to end
+_OVERDUE_SECONDS = 5.0  # beyond the time in which the server should have ended by itself
+_HURRIED_SECONDS = 3.0  # the same after a second signal
+_FLUSH_SECONDS = 0.5
 
 
 class StopSignals:
     """SIGINT and SIGTERM within a block: `asked` after the first, `hurried` after the second.
 
+    A process that does not leave the block in time after a signal is ended with exit code 0, whatever holds it up.
+
     Attributes:
         on_asked: called in the signal handler; sets flags and does no more.
+        seconds: in which the block ends after the first signal, unless something hangs.
     """
 
     def __init__(self) -> None:
         self.asked = self.hurried = False
         self.on_asked: Callable[[], None] = lambda: None
+        self.seconds = 0.0
         self._before: dict[int, Any] = {}
+        self._news: queue.SimpleQueue[bool] = (
+            queue.SimpleQueue()
+        )  # whether to go on waiting; a handler may put while it puts
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
+            threading.Thread(target=self._end_what_hangs, name="stop", daemon=True).start()
             self._before = {number: signal.signal(number, self._heard) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, action in self._before.items():
             signal.signal(number, action)
+        self._news.put(False)
 
     def _heard(self, _number: int, _frame: FrameType | None) -> None:
         self.hurried = self.asked
         self.asked = True
+        self._news.put(True)
         self.on_asked()
+
+    def _end_what_hangs(self) -> None:
+        if not self._news.get():
+            return
+        try:
+            again = self._news.get(timeout=self.seconds + _OVERDUE_SECONDS)
+            if not again:
+                return
+            while self._news.get(timeout=_HURRIED_SECONDS):
+                pass
+        except queue.Empty:
+            leave()
 
 
 class Serving(uvicorn.Server):
@@ -80,7 +107,7 @@ class Serving(uvicorn.Server):
         connections: the account of connections.
         limits: the times of the drain.
         on_serving: called with the port once requests are answered.
-        tell: where sentences go.
+        tell: where sentences go; called on the event loop, so it must not block.
     """
 
     def __init__(
@@ -173,14 +200,41 @@ class Serving(uvicorn.Server):
             await asyncio.sleep(_TICK_SECONDS)
 
 
+def longest_stop(limits: Limits) -> float:
+    """Seconds from the first signal to the end, at most, where nothing hangs."""
+    return limits.drain_delay + limits.drain_seconds + _HANDSHAKE_SECONDS + 2 * _LAST_SECONDS
+
+
 def leave() -> NoReturn:
     """End this process now, with exit code 0: children first, and nothing waits for threads."""
-    for child in multiprocessing.active_children():
-        child.terminate()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
-    os._exit(0)
+    try:
+        for child in multiprocessing.active_children():
+            child.terminate()
+        flush_streams()
+    finally:
+        os._exit(0)
+
+
+def flush_streams() -> bool:
+    """Write what waits in stdout and stderr; False if one is gone or does not take it within half a second."""
+    done = []
+
+    def flush() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        done.append(True)
+
+    with contextlib.suppress(RuntimeError):  # no thread can be started at the very end
+        thread = threading.Thread(target=_quietly, args=(flush,), name="flush", daemon=True)
+        thread.start()
+        thread.join(timeout=_FLUSH_SECONDS)
+    return bool(done)
+
+
+def _quietly(function: Callable[[], None]) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        function()
 
 
 _leaving: threading.Timer | None = None
