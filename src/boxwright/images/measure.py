@@ -35,7 +35,7 @@ def _reduced(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     while max(picture.shape[:2]) > _SIDE:
         height, width = (max(1, side // 2) for side in picture.shape[:2])
         even = picture[: min(2 * height, len(picture)), : min(2 * width, picture.shape[1])]
-        picture = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
+        picture = np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     return picture
 
 
