@@ -87,7 +87,7 @@ def check_counts(data: bytes, form: str) -> None:
 
 def check_opened(image: Image.Image, data: bytes) -> None:
     """Count what only the opened and not yet decoded image tells; PictureError as `check_counts`."""
-    decoder = str(image.tile[0][0]) if getattr(image, "tile", None) else ""
+    decoder = str(image.tile[0][0]) if getattr(image, "tile", None) else ""  # pyright: ignore[reportAttributeAccessIssue]
     if decoder in MOST_SLOW_BYTES:
         width, height = image.size
         if len(data) > MOST_SLOW_BYTES[decoder] or width * height > MOST_SLOW_PIXELS:
