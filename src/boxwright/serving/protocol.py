@@ -3,12 +3,11 @@
 What is added to it:
 
 - A head is bounded in bytes, fields and time. A malformed one is answered once, in its turn, and not logged by the line.
-- Pipelined requests wait as bytes, at most one read of them, and a few as requests. While any waits, nothing is read.
+- Pipelined requests wait as bytes, at most one read of them, and a few as requests; meanwhile nothing is read.
 - An answer that goes out before its request has wholly come closes the connection, and so does every answer of a server that
   is stopping. Closing is done in the way of RFC 9112, section 9.6: no more is sent, what still comes is read and thrown away
   for a moment, and only then is the connection closed. A client that is still sending would otherwise lose the answer to a reset.
-- A wish to upgrade is passed over, and the request answered in its own version of HTTP, with its body.
-- Trailers are no headers.
+- A wish to upgrade is passed over, and the request answered in its own version of HTTP. Trailers are no headers.
 """
 
 from __future__ import annotations
@@ -16,20 +15,18 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from boxwright.serving.connections import Connections
+from boxwright.serving.transport import Flow, LingeringTransport
 
 READ_BYTES = 64 << 10
-_HEAD_STEP = 1024  # bytes of heads parsed at once: a bound on requests that become objects
-_CHUNKED_STEP = 8192
+_HEAD_STEP, _CHUNKED_STEP = 1024, 8192  # bytes parsed at once: a bound on requests that become objects
 _PIPELINED = 16
 _LINGER_SECONDS, _LINGER_QUIET_SECONDS, _LINGER_BYTES = 10.0, 2.0, 64 << 20
 _FRAMING_BYTES = 64 << 10  # of chunk sizes, chunk extensions and trailers, beside eight for each byte of the body
@@ -43,35 +40,6 @@ class _Refused(Exception):
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
         self.status, self.sentence = status, sentence
-
-
-class _Transport:
-    """The transport, except that to close it is to linger."""
-
-    def __init__(self, transport: asyncio.Transport, close: Any) -> None:
-        self._transport = transport
-        self.close = close
-        self.lingering = False
-        self.write, self.get_extra_info = transport.write, transport.get_extra_info
-        self.pause_reading, self.resume_reading = transport.pause_reading, transport.resume_reading
-
-    def is_closing(self) -> bool:
-        return self.lingering or self._transport.is_closing()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
-class _Flow(FlowControl):
-    """uvicorn's flow control, except that reading goes on only where what was read before does not wait."""
-
-    def __init__(self, transport: asyncio.Transport, may_read: Callable[[], bool]) -> None:
-        super().__init__(transport)
-        self._may_read = may_read
-
-    def resume_reading(self) -> None:
-        if self._may_read():
-            super().resume_reading()
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -91,7 +59,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._account, self._limits = connections, connections.limits
         self.address = ""
         self._raw: asyncio.Transport
-        self._door: _Transport
+        self._door: LingeringTransport
         self._active: RequestResponseCycle | None = None  # the request being answered; `cycle` is the last one parsed
         self._held, self._at = b"", 0  # bytes not yet parsed, and how many of them were
         self._head_since: float | None = None
@@ -113,9 +81,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._raw = transport
         if hasattr(transport, "max_size"):
             setattr(transport, "max_size", READ_BYTES)  # noqa: B010  # of asyncio's transports on sockets
-        self._door = _Transport(transport, self.linger)
+        self._door = LingeringTransport(transport, self.linger)
         super().connection_made(self._door)  # type: ignore[arg-type]
-        self.flow = _Flow(self._door, self._may_read)  # type: ignore[arg-type]
+        self.flow = Flow(self._door, self._may_read)  # type: ignore[arg-type]
         self.address = self.client[0] if self.client else ""
         self._head_since = now = self.loop.time()
         if reason := self._account.enter(self, now):

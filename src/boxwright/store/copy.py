@@ -51,17 +51,18 @@ from boxwright.store.earlier_copy import (
     refuse_nested,
     stale,
 )
-from boxwright.store.flush import sync, sync_all
+from boxwright.store.flush import sync
 from boxwright.store.fs import make_folders, present_fs, write_all
 from boxwright.store.health import left_over
-from boxwright.store.listing import File, Listing, files_of_artifact, links_in_artifact, list_store
+from boxwright.store.lacking import lacking
+from boxwright.store.listing import File, Listing, links_in_artifact, list_store
 from boxwright.store.place import Folder
 from boxwright.store.store import Store
+from boxwright.store.unnamed import Unnamed
 
 Tell = Callable[[str, int, int], None]
 _MIB = 1 << 20
 _SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # no link is followed, no pipe makes us wait
-_AT_ONCE, _BYTES_AT_ONCE = 500, 1 << 30
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ class _Run:
         self._waiting = Unnamed(target)
         self._files, self._done, self._artifacts = 0, 0, 0
         self._stale = stale(target, listing)
-        self._missing = _missing(source, target, listing, {path for path, _ in self._stale})
+        self._missing = lacking(source, target, listing, {path for path, _ in self._stale})
         self._faults: list[Fault] = [
             Fault(
                 f"'{link}' is a link; what it leads to is not copied.", f"put what it leads to in its place: '{link}'"
@@ -349,54 +350,6 @@ class _Run:
         self._tell("copy (MiB)", self._done // _MIB, max(self._missing.size // _MIB, 1))
 
 
-class Unnamed:
-    """Files and folders that are written and wait for the disk, and then for their names, some hundred at a time."""
-
-    def __init__(self, target: Path) -> None:
-        self._target = target
-        self._pairs: list[tuple[Path, Path]] = []
-        self._size = 0
-
-    def add(self, temporary: Path, path: Path, size: int) -> None:
-        """One more that is written under a temporary name, with its bytes."""
-        self._pairs.append((temporary, path))
-        self._size += size
-        if len(self._pairs) >= _AT_ONCE or self._size >= _BYTES_AT_ONCE:
-            self.name()
-
-    def name(self) -> None:
-        """Wait for the disk; then give them their names, in the order in which they came."""
-        if self._pairs:
-            sync_all(self._target)
-            for temporary, path in self._pairs:
-                os.replace(temporary, path)
-            sync_all(self._target)
-        self._pairs, self._size = [], 0
-
-
-@dataclass(frozen=True)
-class _Missing:
-    """What a copy lacks.
-
-    Attributes:
-        files: of tables, in the order of writing.
-        small: of tables, key to content.
-        artifacts: (kind, digest) to files.
-        journal: segments that are new or have grown, and kept pictures.
-    """
-
-    files: list[File]
-    small: dict[str, bytes]
-    artifacts: dict[tuple[str, str], list[File]]
-    journal: list[File]
-
-    @property
-    def size(self) -> int:
-        """Bytes to write, histories left out."""
-        listed = [*self.files, *self.journal, *(file for parts in self.artifacts.values() for file in parts)]
-        return sum(file.size for file in listed) + sum(map(len, self.small.values()))
-
-
 class _Shortened(Exception):
     """A file that never changes had fewer bytes than it was listed with; the argument is how many."""
 
@@ -406,20 +359,6 @@ def _reading(path: Path) -> Iterator[BinaryIO]:
     """A file of the store, opened to be read; OSError for a link that took its place."""
     with os.fdopen(os.open(path, os.O_RDONLY | _SAFE), "rb") as file:
         yield file
-
-
-def _missing(source: Path, target: Path, listing: Listing, stale: set[Path]) -> _Missing:
-    files, small = [], {}
-    for table in reversed(listing.tables):  # pictures come before what refers to them
-        files += [file for file in table.files if not (target / file.key).exists() or target / file.key in stale]
-        small |= {key: content for key, content in table.small.items() if not _holds(target / key, content)}
-    artifacts = {
-        (kind, digest): files_of_artifact(source, kind, digest)
-        for kind, digest in listing.artifacts
-        if not (target / "artifacts" / kind / digest).exists()
-    }
-    journal = [file for file in listing.journal if not _same(target / file.key, file)]
-    return _Missing(files, small, artifacts, journal)
 
 
 def _clear(target: Path) -> None:
@@ -436,22 +375,6 @@ def _mode(path: Path) -> int:
         return path.stat().st_mode & 0o777
     except FileNotFoundError:
         return 0o644
-
-
-def _holds(path: Path, content: bytes) -> bool:
-    try:
-        return path.read_bytes() == content
-    except FileNotFoundError:
-        return False
-
-
-def _same(path: Path, file: File) -> bool:
-    """Whether the copy has the file as it was listed."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return False
-    return (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns)
 
 
 def _copy_bytes(reading: int, writing: int, size: int) -> int:
