@@ -96,6 +96,7 @@ def test_further_frames_are_told_in_check_and_ingest(report: Report) -> None:
 
 
 def test_further_frames_are_refused_in_predict_and_serve(report: Report, tmp_path: Path) -> None:
+    from boxwright.images.read import FORMATS
     from boxwright.serving.app import Server
     from boxwright.serving.journal import Journal
     from boxwright.serving.limits import Limits
@@ -111,7 +112,7 @@ def test_further_frames_are_refused_in_predict_and_serve(report: Report, tmp_pat
             detector.read(data, name=name, one_frame=True)
         assert caught.value.reason == "frames"
     slot = Slot(lambda: Wanted(detector.bundle.digest, "fixed"), lambda _digest: detector.bundle)
-    server = Server(slot, Journal(tmp_path / "journal"), Limits(follow_seconds=9))
+    server = Server(slot, Journal(tmp_path / "journal"), Limits(follow_seconds=9, formats=FORMATS))
     with TestClient(server.app()) as client:
         for name in FRAMES:
             answer = client.post("/v1/detect", content=(folder / name).read_bytes())

@@ -205,9 +205,14 @@ def _truth_of_scan(tree: Any, scanned: dict[str, NDArray], path: Path) -> TruthC
     )  # fmt: skip
 
 
+def _beyond_floats(value: int | float) -> bool:
+    """Whether it is an integer that no float can hold."""
+    return isinstance(value, int) and abs(value) > sys.float_info.max
+
+
 def _number(value: Any) -> float:
     """A number as it is, anything else as not-a-number; an integer that no float can hold is no number either."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > sys.float_info.max:
+    if isinstance(value, bool) or not isinstance(value, int | float) or _beyond_floats(value):
         return float("nan")
     return float(value)
 
@@ -307,7 +312,7 @@ def read_results(path: Path, truth: TruthColumns) -> ResultColumns:
 
 def _plain(value: Any) -> float:
     """A number that is no text and no truth value; TypeError else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > sys.float_info.max:
+    if isinstance(value, bool) or not isinstance(value, int | float) or _beyond_floats(value):
         raise TypeError("no number")
     return float(value)
 
