@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -111,3 +113,25 @@ def test_no_verb_sends_an_escape_sequence_of_a_file_name_to_the_terminal(
     assert raw is None, seen[max(0, raw.start() - 200) : raw.start() + 50].encode()
     assert not any(line.startswith(" boxwright: fine") for line in seen.splitlines())  # no forged line
     assert "x1b" in seen or "u001b" in seen  # it was told, and not left out
+
+
+def test_controls_are_written_out_as_python_does() -> None:
+    controls = [
+        chr(code) for code in range(sys.maxunicode + 1) if control_in(chr(code)) and not 0xD800 <= code < 0xE000
+    ]
+    assert len(controls) > 100
+    for char in controls:
+        if char not in "\u200c\u200d":
+            assert printable(char) == char.encode("unicode_escape").decode()
+
+
+def test_a_process_that_may_open_no_file_can_still_say_a_name() -> None:
+    """The child that tests models is one: a codec that is loaded on demand cannot be."""
+    code = (
+        "import resource\n"
+        "from boxwright.plain_text import printable\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))\n"
+        "assert printable('a\\x1b\\u202eb') == 'a\\\\x1b\\\\u202eb'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 _CONTROL = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, formats, half surrogates, line and paragraph separators
 _JOINERS = "\u200c\u200d"  # part of the spelling in Persian and Indic scripts and in emoji
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _ASCII = re.compile(r"[ -~]*")
 # What nothing is drawn for (Unicode: default ignorable code points), where its category does not say so: combining grapheme joiner,
 # fillers of Hangul, vowels of Khmer, selectors; and the empty braille cell.
@@ -87,7 +88,11 @@ def _is_selector(text: str, place: int) -> bool:
 
 
 def _escaped(char: str) -> str:
-    return char.encode("unicode_escape", "surrogatepass").decode("ascii")
+    """As Python writes it; no codec, which a process that may open no file could not load."""
+    code = ord(char)
+    if char in _SHORT:
+        return _SHORT[char]
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _in_json(char: str) -> str:

@@ -288,7 +288,7 @@ def test_a_strange_gap_is_counted_and_a_hostile_cause_is_made_printable(tmp_path
     frames = [encode(Kind.GAP, json.dumps(p).encode(), writer=7, epoch=0, seq=k) for k, p in enumerate(payloads)]
     (tmp_path / "a.journal").write_bytes(SIGNATURE + b"".join(frames))
     found = account(tmp_path)
-    assert (dict(found.damaged), found.missed, found.gaps[0].cause) == ({"not a gap": 3}, 2, "?[2J?")
+    assert (dict(found.damaged), found.missed, found.gaps[0].cause) == ({"not a gap": 3}, 2, "\\x1b[2J\\ud800")
 
 
 def test_many_false_frames_keep_no_reader_for_ever(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from boxwright.errors import ModelError, OutputError
 from boxwright.graphs.check import check_graph
 from boxwright.graphs.outputs import Expected, check_outputs
-from boxwright.graphs.runtime import check_signature, model_error, open_session, printable
+from boxwright.graphs.runtime import check_signature, model_error, one_line, open_session
 
 _PR_SET_PDEATHSIG = 1
 
@@ -40,13 +40,13 @@ def main() -> None:
     try:
         said = _prove(request)
     except ModelError as error:
-        said = {"reason": error.reason, "message": printable(str(error))}
+        said = {"reason": error.reason, "message": one_line(str(error))}
     except OutputError as error:
         said = {"reason": "output", "kind": error.kind, "message": f"its output is wrong: {error}"}
     except MemoryError:
         said = {"reason": "memory", "message": "it needs more memory than it may have"}
     except Exception as error:
-        said = {"reason": "runtime", "message": printable(f"{type(error).__name__}: {error}")}
+        said = {"reason": "runtime", "message": one_line(f"{type(error).__name__}: {error}")}
     os.write(answer, json.dumps(said).encode())
     os._exit(0)  # no destructors: what a hostile model left behind is not run
 

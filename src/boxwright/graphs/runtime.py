@@ -12,6 +12,7 @@ import re
 import onnxruntime as ort
 
 from boxwright.errors import ModelError
+from boxwright.plain_text import printable
 
 _OUT_OF_MEMORY = re.compile(
     r"bad.?alloc|Failed to allocate memory|Integer overflow|SafeInt|vector::|length_error|MemoryError"
@@ -58,14 +59,13 @@ def check_signature(session: ort.InferenceSession) -> None:
 
 def model_error(error: Exception, what: str) -> ModelError:
     """An exception of onnxruntime as a ModelError; its classes share no public root, so any is taken."""
-    said = printable(str(error))
+    said = one_line(str(error))
     if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(said):
         return ModelError(f"{what}: it needs more memory than it may have", reason="memory")
     return ModelError(f"{what} ({type(error).__name__}: {said})", reason="runtime")
 
 
-def printable(text: str) -> str:
+def one_line(text: str) -> str:
     """One short line of printable characters; names in a hostile file may be long, and hold what a terminal obeys."""
-    words = " ".join(text[: 4 * _MESSAGE_CHARACTERS].split())
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
+    shown = printable(" ".join(text[: 4 * _MESSAGE_CHARACTERS].split()))
     return shown if len(shown) <= _MESSAGE_CHARACTERS else shown[:_MESSAGE_CHARACTERS] + " ..."

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from boxwright.errors import ServingError
+from boxwright.plain_text import printable
 from boxwright.serving.journal.event import Wrong, read_event, read_object
 from boxwright.serving.journal.frame import Frame, Kind
 from boxwright.serving.journal.scan import Damage, read_frames
-from boxwright.serving.journal.segments import ENDING, Named, named_segments, printable
+from boxwright.serving.journal.segments import ENDING, Named, named_segments
 from boxwright.serving.journal.sequences import Sequence
 
 _CLOCK_SLACK_S = 2 * 86400.0  # a segment that was last written this long before a stretch has no record of it
@@ -272,12 +273,12 @@ class _Sources:
         except FileNotFoundError:
             pass  # deleted meanwhile, by retention, which says so
         except OSError as error:
-            self._account.unreadable[printable(segment.path.name)] = str(error.strerror or error)
+            self._account.unreadable[printable(segment.path.name[:300])] = str(error.strerror or error)
 
     def _skipped(self, segment: Named, damage: Damage) -> None:
         self._account.skipped_bytes += damage.size
         if len(self._account.places) < _MOST_PLACES:
-            self._account.places.append(Place(printable(segment.path.name), damage.offset, damage.size))
+            self._account.places.append(Place(printable(segment.path.name[:300]), damage.offset, damage.size))
 
     def _taken(self, frame: Frame, last_at: float) -> Record | None:
         """The record in a frame; None where it is something else, or was met before. Wrong where it makes no sense."""
@@ -316,7 +317,7 @@ class _Sources:
         count, begins, ends, cause = (found.get(key) for key in ("count", "begins", "ends", "cause"))
         if not (_sane(count) and _sane(begins) and _sane(ends) and isinstance(cause, str)):
             raise Wrong("not a gap")
-        gap = Gap(int(count), float(begins), float(ends), printable(cause))
+        gap = Gap(int(count), float(begins), float(ends), printable(cause[:300]))
         key = (str(found.get("writer")), str(found.get("number")))
         self._gaps[key] = max(self._gaps.get(key, gap), gap, key=lambda g: g.count)
 

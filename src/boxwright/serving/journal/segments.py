@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from boxwright.plain_text import printable
 from boxwright.serving.journal.event import Wrong, read_object
 from boxwright.serving.journal.frame import Frame
 from boxwright.serving.journal.own_file import create_locked
@@ -79,7 +80,7 @@ def named_segments(
         except FileNotFoundError:
             continue  # deleted meanwhile, by retention
         except OSError as error:
-            unreadable[printable(name)] = str(error.strerror or error)
+            unreadable[printable(name[:300])] = str(error.strerror or error)
     return found
 
 
@@ -105,11 +106,6 @@ def _moment(frame: Frame) -> float | None:
         if isinstance(at, int | float) and 0 <= at <= 1e11:
             return float(at)
     return None
-
-
-def printable(text: str) -> str:
-    """The text as a sentence or JSON can hold it; a file's name may be any bytes."""
-    return "".join(c if c.isprintable() else "?" for c in text[:300])
 
 
 class OpenSegment:
