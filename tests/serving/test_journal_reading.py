@@ -278,7 +278,10 @@ def test_a_name_of_any_bytes_is_told_in_text(tmp_path: Path) -> None:
     hostile = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xfe\n.journal"))
     hostile.write_bytes(b"no frame at all")
     found = account(tmp_path)
-    assert (list(found.unreadable), found.places[0].segment) == (["??[2J.journal"], "??.journal")
+    assert (list(found.unreadable), found.places[0].segment) == (
+        ["\\udcff\\x1b[2J.journal"],
+        "\\udcfe\\n.journal",
+    )
     assert found.sentence().isprintable() and json.dumps(found.as_json(), ensure_ascii=False).encode()
 
 
