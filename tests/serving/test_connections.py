@@ -351,16 +351,6 @@ def test_blank_lines_between_requests_are_no_request(server: OwnProcess) -> None
         assert answer(client)[0] == 200
 
 
-@pytest.mark.parametrize(
-    "header", ["X-Request-Timeout-Ms: {}", "x-envoy-expected-rq-timeout-ms: {}", "grpc-timeout: {}m"]
-)
-def test_of_a_deadline_said_twice_the_smallest_counts(server: OwnProcess, header: str) -> None:
-    for said in (("60000", "1"), ("1", "60000")):
-        with server.connect() as client:
-            client.sendall(post(jpeg(), *(header.format(one) for one in said)))
-            assert answer(client)[0] == 504
-
-
 def test_an_invalid_request_line_behind_an_answer_is_a_400(server: OwnProcess) -> None:
     with server.connect() as client:
         client.sendall(get())

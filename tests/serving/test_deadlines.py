@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from starlette.requests import Request
 
+from boxwright.serving.deadline import said_seconds
 from boxwright.serving.limits import Limits
 from tests.serving.asgi import Answer, Line, gate, run_async, settled
 from tests.tiny_bundles import jpeg
@@ -233,3 +235,13 @@ def test_a_closed_connection_is_a_client_that_left(tmp_path: Path, monkeypatch: 
     assert statuses == [200, 200]
     assert held.held == 2
     assert line.journaled() == 2
+
+
+@pytest.mark.parametrize(
+    "header", ["x-request-timeout-ms: {}", "x-envoy-expected-rq-timeout-ms: {}", "grpc-timeout: {}m"]
+)
+@pytest.mark.parametrize("said", [("60000", "10"), ("10", "60000")])
+def test_of_a_deadline_said_twice_the_smallest_counts(header: str, said: tuple[str, str]) -> None:
+    fields = [tuple(part.encode() for part in header.format(one).split(": ")) for one in said]
+    request = Request({"type": "http", "headers": fields, "query_string": b""})
+    assert said_seconds(request) == 0.01

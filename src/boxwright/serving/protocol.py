@@ -23,6 +23,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from boxwright.serving.connections import Connections
+from boxwright.serving.head import Malformed, body_size, without_upgrade
 from boxwright.serving.transport import Flow, LingeringTransport
 
 READ_BYTES = 64 << 10
@@ -30,16 +31,7 @@ _HEAD_STEP, _CHUNKED_STEP = 1024, 8192  # bytes parsed at once: a bound on reque
 _PIPELINED = 16
 _LINGER_SECONDS, _LINGER_QUIET_SECONDS, _LINGER_BYTES = 10.0, 2.0, 64 << 20
 _FRAMING_BYTES = 64 << 10  # of chunk sizes, chunk extensions and trailers, beside eight for each byte of the body
-_OF_UPGRADES = (b"upgrade", b"http2-settings")
 _YOUNG_SECONDS = 1.0  # what a client has begun makes room for others only after this
-
-
-class _Refused(Exception):
-    """Raised in a callback of the parser; what the client is told."""
-
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status, self.sentence = status, sentence
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -70,8 +62,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._idle_since: float | None = None
         self._body_since = 0.0
         self._unread_since: float | None = None
-        self._reason: _Refused | None = None
-        self._last_word: _Refused | None = None
+        self._reason: Malformed | None = None
+        self._last_word: Malformed | None = None
         self._linger_since = self._heard_at = 0.0
         self._discarded = 0
 
@@ -138,8 +130,8 @@ class BoundedProtocol(HttpToolsProtocol):
         while self._at < len(self._held) and len(self.pipeline) < _PIPELINED and not self._door.is_closing():
             try:
                 self._parse_step()
-            except (httptools.HttpParserError, _Refused):
-                self._refuse(self._reason or _Refused(400, "the request is not valid HTTP"))
+            except (httptools.HttpParserError, Malformed):
+                self._refuse(self._reason or Malformed(400, "the request is not valid HTTP"))
                 return
         if self._at < len(self._held):
             self.flow.pause_reading()
@@ -167,9 +159,9 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._in_body and self._framing > _FRAMING_BYTES:
             raise self._because(400, "the body's chunks carry more framing than content")
 
-    def _because(self, status: int, sentence: str) -> _Refused:
+    def _because(self, status: int, sentence: str) -> Malformed:
         """A refusal, kept because the parser turns what its callbacks raise into errors of its own."""
-        self._reason = _Refused(status, sentence)
+        self._reason = Malformed(status, sentence)
         return self._reason
 
     def _step(self) -> int:
@@ -181,17 +173,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def _parse_without_upgrade(self) -> None:
         """The parser takes what follows an upgrade for another protocol; a parser that is not told reads on as HTTP."""
         version = self.parser.get_http_version().encode()
-        lines = [self.scope["method"].encode(), b" ", self.url, b" HTTP/", version, b"\r\n"]
-        for name, value in self.headers:
-            if name == b"connection":
-                value = b", ".join(
-                    one for one in map(bytes.strip, value.split(b",")) if one.lower() not in _OF_UPGRADES
-                )
-            if name not in _OF_UPGRADES and (value or name != b"connection"):
-                lines += [name, b": ", value, b"\r\n"]
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
-        self._again, self._part = False, b"".join([*lines, b"\r\n"])
+        self._again, self._part = False, without_upgrade(self.scope["method"].encode(), self.url, version, self.headers)
         self.parser.feed_data(self._part)
 
     def on_message_begin(self) -> None:
@@ -218,7 +202,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self.scope["method"] = method.decode("ascii")
             self._again = True
             return
-        self._check_head(version)
+        try:
+            self._left = body_size(version, self.url, self.headers)
+        except Malformed as error:
+            raise self._because(error.status, error.sentence) from None
+        if version == "1.0":
+            self.expect_100_continue = False
         super().on_headers_complete()
         self._head_since, self._head_size, self._framing, self._in_body = None, 0, 0, True
         self._line = b""
@@ -229,33 +218,6 @@ class BoundedProtocol(HttpToolsProtocol):
     def _is_other_protocol(self) -> bool:
         """Whether the request line ends in RTSP/1.0 or the like, which the parser reads too and does not tell apart."""
         return b" " + self.url + b" HTTP/" not in self._line
-
-    def _check_head(self, version: str) -> None:
-        """What the parser lets pass and this server does not read; also how much body will come."""
-        self._left = 0
-        hosts = []
-        for name, value in self.headers:
-            if name == b"content-length":
-                self._left = int(value)
-            elif name == b"transfer-encoding" and (value.strip().lower() != b"chunked" or version == "1.0"):
-                raise self._because(
-                    501 if version != "1.0" else 400, "the only transfer encoding that is read is 'chunked'"
-                )
-            elif name == b"expect" and value.strip().lower() != b"100-continue":
-                raise self._because(417, "the only expectation that is met is '100-continue'")
-            elif name == b"host":
-                hosts.append(value.strip().lower())
-        if version == "1.0":
-            self.expect_100_continue = False
-        if not self.url.startswith(b"/"):
-            named = httptools.parse_url(self.url)
-            if named.userinfo is not None:
-                raise self._because(400, "the request line contains a user's name, which belongs in no address")
-            authority = (named.host or b"") + (b":%d" % named.port if named.port else b"")
-            if named.schema is not None and hosts != [authority.lower()] and hosts != [(named.host or b"").lower()]:
-                raise self._because(400, "the request line and Host name different hosts")
-            if named.schema is None or named.path is None:
-                raise self._because(400, "the request line does not contain a path")
 
     def on_body(self, body: bytes) -> None:
         self._left = max(0, self._left - len(body))
@@ -271,7 +233,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _unsupported_upgrade_warning(self) -> None:
         pass
 
-    def _refuse(self, reason: _Refused) -> None:
+    def _refuse(self, reason: Malformed) -> None:
         """Answer what is no request, after the answers that are still owed."""
         self._account.count("malformed" if reason.status == 400 else f"refused_{reason.status}", self)
         self._held, self._head_since = b"", None
