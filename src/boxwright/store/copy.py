@@ -25,7 +25,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
 
 from boxwright.errors import InputError, StoreError
 from boxwright.store.check import (
@@ -57,12 +56,12 @@ from boxwright.store.health import left_over
 from boxwright.store.lacking import lacking
 from boxwright.store.listing import File, Listing, links_in_artifact, list_store
 from boxwright.store.place import Folder
+from boxwright.store.plain_file import PLAIN, opened
 from boxwright.store.store import Store
 from boxwright.store.unnamed import Unnamed
 
 Tell = Callable[[str, int, int], None]
 _MIB = 1 << 20
-_SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # no link is followed, no pipe makes us wait
 
 
 @dataclass(frozen=True)
@@ -204,11 +203,11 @@ class _Run:
     def _copy(self, file: File, *, shrinks: bool = True) -> bool:
         """One file, up to the length that was listed; whether it is still there. A torn end may be cut off one that `shrinks`."""
         try:
-            with _reading(self._source / file.key) as opened, self._fresh(file.key) as written:
-                copied = _copy_bytes(opened.fileno(), written, file.size)
+            with opened(self._source / file.key) as given, self._fresh(file.key) as written:
+                copied = _copy_bytes(given.fileno(), written, file.size)
                 if copied < file.size and not shrinks:
                     raise _Shortened(copied)
-                os.fchmod(written, os.fstat(opened.fileno()).st_mode & 0o777)
+                os.fchmod(written, os.fstat(given.fileno()).st_mode & 0o777)
                 os.utime(written, ns=(file.mtime_ns, file.mtime_ns))
         except FileNotFoundError:
             if (self._source / file.key).exists():
@@ -269,10 +268,10 @@ class _Run:
             inside = folder / Path(file.key).relative_to(key)
             inside.parent.mkdir(parents=True, exist_ok=True)
             try:
-                with _reading(self._source / file.key) as opened, inside.open("xb") as written:
-                    if _copy_bytes(opened.fileno(), written.fileno(), file.size) < file.size:
+                with opened(self._source / file.key) as given, inside.open("xb") as written:
+                    if _copy_bytes(given.fileno(), written.fileno(), file.size) < file.size:
                         wrong = f"'{self._source / file.key}' became shorter while it was copied."
-                    os.fchmod(written.fileno(), os.fstat(opened.fileno()).st_mode & 0o777)
+                    os.fchmod(written.fileno(), os.fstat(given.fileno()).st_mode & 0o777)
             except FileNotFoundError:
                 if (self._source / file.key).exists():
                     raise
@@ -329,7 +328,7 @@ class _Run:
         path = self._target / history.key
         wanted = beginning(self._source / history.key, history.size)
         self._folders(path.parent)
-        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _SAFE, 0o644), "ab+") as file:
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | PLAIN, 0o644), "ab+") as file:
             os.fchmod(file.fileno(), _mode(self._source / history.key))
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
@@ -352,13 +351,6 @@ class _Run:
 
 class _Shortened(Exception):
     """A file that never changes had fewer bytes than it was listed with; the argument is how many."""
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[BinaryIO]:
-    """A file of the store, opened to be read; OSError for a link that took its place."""
-    with os.fdopen(os.open(path, os.O_RDONLY | _SAFE), "rb") as file:
-        yield file
 
 
 def _clear(target: Path) -> None:

@@ -9,9 +9,23 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from boxwright.errors import StoreError
+
+PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # no link is followed, no pipe makes us wait
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A plain file, opened to be read; OSError for anything else, also for a link that took its place."""
+    with os.fdopen(os.open(path, os.O_RDONLY | PLAIN), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no file", str(path))
+        yield file
 
 
 def read_text(path: Path) -> str:
@@ -35,13 +49,10 @@ def read_plain_file(path: Path, *, most_bytes: int) -> bytes:
         StoreError: it is not there, is no plain file, cannot be read, or has more than `most_bytes`.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise StoreError(f"'{path}' must be a plain file; found something else.")
-            if status.st_size > most_bytes:
-                raise StoreError(f"'{path}' has {status.st_size} bytes; at most {most_bytes} are read.")
-            return file.read(status.st_size)  # reading up to a limit would allocate the limit
+        with opened(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > most_bytes:
+                raise StoreError(f"'{path}' has {size} bytes; at most {most_bytes} are read.")
+            return file.read(size)  # reading up to a limit would allocate the limit
     except OSError as error:
         raise StoreError(f"'{path}' cannot be read as a plain file: {error.strerror or error}.") from error
