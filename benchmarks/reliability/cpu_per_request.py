@@ -34,7 +34,7 @@ from typing import Any
 import cv2
 
 from benchmarks.reliability.asking import Asked, Fresh, closed_loop, cpu_seconds, percentile, scenes
-from benchmarks.reliability.measured_on import box
+from benchmarks.reliability.measured_on import box, keep
 from benchmarks.reliability.real_bundles import real_bundle
 from boxwright.artifacts import Bundle
 from boxwright.inference import Detector
@@ -43,7 +43,7 @@ from tests.lifecycle.servers import served
 from tests.tiny_bundles import keep_verdict, tiny_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
-RESULTS, PEERS = Path(__file__).parent / "results", ROOT / "build" / "serving_peers"
+PEERS = ROOT / "build" / "serving_peers"
 SEED = 9
 NETWORKS = {"small": (32, 64, 128, 256, 512), "large": (96, 192, 384, 512)}
 
@@ -61,8 +61,7 @@ def main() -> None:
     for network in options.network.split(","):
         with tempfile.TemporaryDirectory() as folder:
             found[network] = measure(Path(folder), NETWORKS[network], options)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{options.name}.json").write_text(json.dumps(found, indent=1) + "\n")
+    keep(options.name, found)
     print(json.dumps({k: v["summary"] for k, v in found.items() if k in NETWORKS}, indent=1))
 
 
@@ -143,9 +142,9 @@ Body = Callable[[list[bytes]], Callable[[], bytes]]
 
 def _servers(stack: contextlib.ExitStack, folder: Path, bundle: Bundle) -> Iterator[tuple[str, tuple[int, int, Body]]]:
     """Name to port, process and body of each server that can be started here."""
-    for name, keep in (("boxwright", "0"), ("boxwright_keep", "1")):
+    for name, share in (("boxwright", "0"), ("boxwright_keep", "1")):
         arguments = [bundle.digest, "--verdict", f"verdict/{bundle.digest[:8]}", "--store", str(folder / "store"),
-                     "--journal", str(folder / name), "--keep-pictures", keep]  # fmt: skip
+                     "--journal", str(folder / name), "--keep-pictures", share]  # fmt: skip
         server = stack.enter_context(served(arguments, folder / f"{name}.log"))
         yield name, (server.port, server.process.pid, Fresh)
     if not PEERS.is_dir():

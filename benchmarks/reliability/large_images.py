@@ -13,8 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import io
-import json
-import tempfile
 from collections import Counter
 from pathlib import Path
 from statistics import median
@@ -25,14 +23,13 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.reliability.asking import Asked, Fresh, closed_loop, forget_peak, memory_mib, percentile, scenes
-from benchmarks.reliability.measured_on import box
+from benchmarks.reliability.measured_on import run
 from benchmarks.reliability.overload import WIDTHS
 from benchmarks.reliability.real_bundles import real_bundle
 from boxwright.store import Store
 from tests.lifecycle.servers import Served, served
 from tests.tiny_bundles import keep_verdict, tiny_bundle
 
-RESULTS = Path(__file__).parent / "results"
 SEED = 6
 HIGH, WIDE = 5000, 8000
 
@@ -42,13 +39,7 @@ def main() -> None:
     asked.add_argument("--seconds", type=float, default=8)
     asked.add_argument("--rounds", type=int, default=3)
     asked.add_argument("--name", default="large_images")
-    options = asked.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder), options)
-    found = {"arguments": vars(options), "seed": SEED, "box": box(), **found}
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{options.name}.json").write_text(json.dumps(found, indent=1) + "\n")
-    print(json.dumps({k: v for k, v in found.items() if k != "box"}, indent=1))
+    run(asked, measure, seed=SEED)
 
 
 def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:

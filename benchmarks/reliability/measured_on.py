@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
+import tempfile
 import time
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,22 @@ def keep(name: str, result: dict[str, Any]) -> Path:
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     return path
+
+
+def run(
+    asked: argparse.ArgumentParser,
+    measure: Callable[[Path, argparse.Namespace], dict[str, Any]],
+    *,
+    seed: int,
+    long: tuple[str, ...] = (),
+) -> None:
+    """Measure in a folder that is deleted afterwards; keep the result under `--name`, and print it without what is `long`."""
+    options = asked.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(Path(folder), options)
+    found = {"arguments": vars(options), "box": box(seed), **found}
+    keep(options.name, found)
+    print(json.dumps({k: v for k, v in found.items() if k not in ("box", *long)}, indent=1))
 
 
 def _processor() -> str:

@@ -13,21 +13,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from benchmarks.reliability.asking import Asked, Fresh, closed_loop, memory_mib, open_loop, percentile, scenes
-from benchmarks.reliability.measured_on import box
+from benchmarks.reliability.measured_on import run
 from benchmarks.reliability.real_bundles import real_bundle
 from boxwright.store import Store
 from tests.lifecycle.servers import served
 from tests.tiny_bundles import keep_verdict, tiny_bundle
 
-RESULTS = Path(__file__).parent / "results"
 SEED = 5
 WIDTHS = (32, 64, 128, 256, 512)
 
@@ -37,13 +34,7 @@ def main() -> None:
     asked.add_argument("--seconds", type=float, default=60)
     asked.add_argument("--times", type=float, default=10)
     asked.add_argument("--name", default="overload")
-    options = asked.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder), options)
-    found = {"arguments": vars(options), "seed": SEED, "box": box(), **found}
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{options.name}.json").write_text(json.dumps(found, indent=1) + "\n")
-    print(json.dumps({k: v for k, v in found.items() if k != "box"}, indent=1))
+    run(asked, measure, seed=SEED)
 
 
 def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import http.client
-import json
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -20,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.reliability.measured_on import box
+from benchmarks.reliability.measured_on import run
 from benchmarks.reliability.real_bundles import real_bundle
 from boxwright.images import write_jpeg
 from boxwright.lifecycle import ROLLOUT
@@ -29,7 +27,6 @@ from boxwright.store import Store
 from tests.lifecycle.servers import Served, served
 from tests.tiny_bundles import keep_verdict
 
-RESULTS = Path(__file__).parent / "results"
 SEED, FIRST, EVERY, BLOCK = 12, 1000, 250, 8
 WIDTHS = (16, 32, 64, 128)
 NAMES = ("process_resident_memory_bytes", "process_open_fds", "process_threads", "process_cpu_seconds_total")
@@ -40,13 +37,7 @@ def main() -> None:
     asked.add_argument("--requests", type=int, default=20_000)
     asked.add_argument("--clients", type=int, default=4)
     asked.add_argument("--name", default="soak")
-    options = asked.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder), options)
-    found = {"arguments": vars(options), "seed": SEED, "box": box(), **found}
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{options.name}.json").write_text(json.dumps(found, indent=1) + "\n")
-    print(json.dumps({k: v for k, v in found.items() if k not in ("box", "samples")}, indent=1))
+    run(asked, measure, seed=SEED, long=("samples",))
 
 
 def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:

@@ -14,8 +14,6 @@ beginning of the first request that the new bundle answers; p99 latency at most 
 from __future__ import annotations
 
 import argparse
-import json
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -24,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.reliability.clients import Asked, Clients, percentile
-from benchmarks.reliability.measured_on import box
+from benchmarks.reliability.measured_on import run
 from benchmarks.reliability.real_bundles import real_bundle
 from boxwright.artifacts import Bundle, Rollout, Verdict
 from boxwright.images import write_jpeg
@@ -34,7 +32,6 @@ from boxwright.store import Store
 from tests.lifecycle.servers import Served, served
 from tests.tiny_bundles import keep_verdict
 
-RESULTS = Path(__file__).parent / "results"
 SEED = 11
 WIDTHS = (32, 64, 128, 256, 512)
 CLASSES = (("carton", "pouch"), ("crate", "sack"), ("tray", "tube"))
@@ -51,13 +48,7 @@ def main() -> None:
         "--fresh", type=float, default=0.1, help="share of the rounds that promote a bundle that is not loaded"
     )
     asked.add_argument("--name", default="swaps")
-    options = asked.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder), options)
-    found = {"arguments": vars(options), "seed": SEED, "box": box(), **found}
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{options.name}.json").write_text(json.dumps(found, indent=1) + "\n")
-    print(json.dumps({k: v for k, v in found.items() if k not in ("box", "flips")}, indent=1))
+    run(asked, measure, seed=SEED, long=("flips",))
 
 
 def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:

@@ -12,19 +12,7 @@ from boxwright.artifacts import KINDS
 from boxwright.errors import StoreError
 from boxwright.store import Store, digest_of_bytes
 from boxwright.store.check import check
-from tests.store.filled import add_what_is_no_part, fill, picture, quiet, version
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("filled") / "store"
-    fill(root)
-    return root
-
-
-@pytest.fixture
-def root(filled: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(filled, tmp_path / "store"))
+from tests.store.filled import add_what_is_no_part, picture, quiet, version
 
 
 def faults(root: Path) -> list[str]:

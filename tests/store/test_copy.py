@@ -38,18 +38,6 @@ def _in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("filled") / "store"
-    fill(root)
-    return root
-
-
-@pytest.fixture
-def root(filled: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(filled, tmp_path / "store"))
-
-
 def run(source: Path, target: Path, *, verify: bool = True) -> Copy:
     return copy(source, target, KINDS, verify=verify, tell=quiet)
 

@@ -19,7 +19,7 @@ from boxwright.store.check import check
 from boxwright.store.copied import Copied
 from boxwright.store.copy import Copy, _Run, copy
 from boxwright.store.fs import Fs, using
-from tests.store.filled import fill, quiet, version
+from tests.store.filled import quiet, version
 
 DEEP = "[" * 100_000 + "]" * 100_000
 EVENT = {"at": 1.0, "digest": "a" * 64, "kind": "dataset", "actor": "a", "reason": "r"}
@@ -29,18 +29,6 @@ EVENT = {"at": 1.0, "digest": "a" * 64, "kind": "dataset", "actor": "a", "reason
 def _in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """No power is cut here, so nothing waits for the disk."""
     monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("filled") / "store"
-    fill(root)
-    return root
-
-
-@pytest.fixture
-def root(filled: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(filled, tmp_path / "store"))
 
 
 def faults(root: Path) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,20 +13,8 @@ from boxwright.store import Store
 from boxwright.store.check import check
 from boxwright.store.fs import using
 from tests.disks import Failing, Unsynced
-from tests.store.filled import fill, quiet, version, write_version
+from tests.store.filled import quiet, version, write_version
 from tests.worlds import one_of_each_kind
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("filled") / "store"
-    fill(root)
-    return root
-
-
-@pytest.fixture
-def root(filled: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(filled, tmp_path / "store"))
 
 
 @pytest.mark.parametrize("file", ["report.json", "manifest.json", "failures.parquet"])

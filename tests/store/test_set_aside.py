@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from pathlib import Path
 
 import lance
@@ -16,22 +15,10 @@ from boxwright.errors import StoreError
 from boxwright.store import Store, digest_of_bytes
 from boxwright.store.check import check
 from boxwright.store.copy import copy
-from tests.store.filled import fill, picture, quiet, version, write_version
+from tests.store.filled import picture, quiet, version, write_version
 
 ROWS, PICTURES = "tables/rows/line.lance", "tables/pictures.lance"
 PARTS = ["_versions", "data", "_deletions", "_transactions", "all"]
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("filled") / "store"
-    fill(root)
-    return root
-
-
-@pytest.fixture
-def root(filled: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(filled, tmp_path / "store"))
 
 
 def cut_off(table: Path, part: str, *, zeros: bool = False) -> None:

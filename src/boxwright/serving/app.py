@@ -7,8 +7,8 @@
 
 The way of a request, each step in a file of its own: a name and a count (`counted`), who asks (`callers`), until when (`deadline`), the
 body (`body`), what it says (`asked`), a place by the size of the image (`admission`, `lane`), and in a worker thread decode, detect,
-journal, answer (`answer`). Decoding never runs on the event loop. Beside the requests: the rollout is followed (`following`) and the rest
-looked after (`housekeeping`), each in a thread of its own.
+journal, answer (`answer`). Decoding never runs on the event loop. Beside the requests the rollout is followed (`slot`) and the rest
+looked after (`housekeeping`), each in a thread of its own (`repeating`).
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ from boxwright.serving.callers import check_caller
 from boxwright.serving.client import watched
 from boxwright.serving.counted import Counted
 from boxwright.serving.deadline import Deadline, DeadlineExceeded, said_seconds
-from boxwright.serving.following import Follower
 from boxwright.serving.health import LEAST_WEDGED_S, Watch, rollout_facts
-from boxwright.serving.housekeeping import Changes, Every, Housekeeping, Shedding
+from boxwright.serving.housekeeping import Changes, Every, Shedding
 from boxwright.serving.journal import Journal
 from boxwright.serving.limits import Limits
 from boxwright.serving.logs import note
 from boxwright.serving.meters import Meters, total
 from boxwright.serving.readings import JournalReadings, RolloutReadings, WorkReadings, read_process
 from boxwright.serving.refusal import Refusal
+from boxwright.serving.repeating import Repeating
 from boxwright.serving.slot import Served, Slot
 from boxwright.serving.timings import Timings
 from boxwright.serving.work_meters import WorkMeters
@@ -52,6 +52,7 @@ log = logging.getLogger("boxwright.serving")
 
 DETECT, LIVE, READY, METRICS = "/v1/detect", "/v2/health/live", "/v2/health/ready", "/metrics"
 
+_HOUSE_S = 1.0  # between two rounds of housekeeping
 _PROBE_S = 2.0  # between two tries to write a journal that could not be written
 _TRIM_S = 600.0  # between two looks at what the journal may delete
 
@@ -112,8 +113,8 @@ class Server:
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         if self._slot.current is None:
             await asyncio.get_running_loop().run_in_executor(None, self._slot.follow)
-        following = Follower(self._slot, every_s=self._limits.follow_seconds)
-        house = Housekeeping(*self._chores())
+        following = Repeating("look", self._slot.look, every_s=self._limits.follow_seconds)
+        house = Repeating("housekeeping", *self._chores(), every_s=_HOUSE_S)
         following.start()
         house.start()
         beating = asyncio.create_task(self.watch.beat())

@@ -1,49 +1,13 @@
-"""What is looked after every second beside the requests: changes of state become a line in the log.
-
-A thread of its own: it may wait for the disk, and nothing waits for it.
-"""
+"""Chores of the housekeeping thread (`repeating`): changes of state become a line in the log."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 
 from boxwright.serving.logs import Level, note
 
-_EVERY_S = 1.0
 _QUIET_S = 10.0  # without a refusal: shedding has ended
-
-
-class Housekeeping:
-    """Calls its chores every second from `start` to `stop`; one that fails is noted and called again.
-
-    Args:
-        chores: what to do.
-        every_s: seconds between two rounds.
-    """
-
-    def __init__(self, *chores: Callable[[], object], every_s: float = _EVERY_S) -> None:
-        self._chores, self._every_s = chores, every_s
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """No further round; one that hangs is left behind."""
-        self._over.set()
-        self._thread.join(timeout=0.2)
-
-    def _run(self) -> None:
-        while not self._over.wait(self._every_s):
-            for chore in self._chores:
-                try:
-                    chore()
-                except BaseException as error:  # the next round is due in a second
-                    note("housekeeping_failed", {"reason": f"{type(error).__name__}: {error}"}, level="error")
 
 
 class Every:
