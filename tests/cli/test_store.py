@@ -58,6 +58,14 @@ def test_no_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_is_no_store_is_not_called_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "images").mkdir()
+    for words in (["check", str(tmp_path)], ["copy", str(tmp_path / "images"), str(tmp_path / "copy")]):
+        assert run(["store", *words]) == 2
+        assert "is no store" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+
+
 def test_copy_and_again(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "copy"
     assert run(["store", "copy", str(root), str(target), "--json"]) == 0

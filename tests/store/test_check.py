@@ -32,6 +32,7 @@ def test_a_whole_store_has_no_fault(root: Path) -> None:
 
 
 def test_an_empty_store_has_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "artifacts").mkdir()
     assert check(tmp_path, KINDS, tell=quiet).faults == ()
 
 

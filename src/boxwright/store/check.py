@@ -22,7 +22,7 @@ from boxwright.errors import InputError, StoreError
 from boxwright.store.digest import digest_of_bytes, digest_of_file
 from boxwright.store.flush import is_temporary, version_before
 from boxwright.store.health import left_over
-from boxwright.store.listing import links_in_artifact, table_keys
+from boxwright.store.listing import links_in_artifact, refuse_no_store, table_keys
 from boxwright.store.store import NameEvent, Storable, Store
 from boxwright.store.tables import newest_wrong
 
@@ -75,9 +75,10 @@ def check(root: Path, kinds: Kinds, *, tell: Tell, journal: ReadJournal | None =
         journal: reads the records of a journal's folder; without it only the journal's pictures are read.
 
     Raises:
-        StoreError: the folder is an unfinished copy.
+        StoreError: the folder is no store, or an unfinished copy.
     """
     store = Store(root)
+    refuse_no_store(root)
     faults = list(of_histories(store))
     artifacts = [(kind, digest) for kind in store.kinds() for digest in store.digests(kind)]
     known = {digest: kind for kind, digest in artifacts}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from boxwright.errors import StoreError
 from boxwright.store.fs import make_folders, present_fs
-from boxwright.store.listing import Listing, tables_of
+from boxwright.store.listing import Listing, refuse_no_store, tables_of
 from boxwright.store.place import Folder
 from boxwright.store.set_aside import was_set_aside
 from boxwright.store.store import Store
@@ -23,12 +23,7 @@ from boxwright.store.store import Store
 
 def refuse_nested(source: Path, target: Path) -> None:
     """StoreError where the source is no store, or one folder lies in the other."""
-    if not source.is_dir():
-        raise StoreError(f"There is no store at '{source}'; nothing was copied.")
-    if not any((source / part).exists() for part in ("artifacts", "names", "tables", "journal", "ledger.jsonl")):
-        raise StoreError(
-            f"'{source}' is no store: it has neither artifacts nor names; nothing was copied. Name the folder that --store names."
-        )
+    refuse_no_store(source)
     if source == target or source in target.parents or target in source.parents:
         raise StoreError(f"A copy must lie outside its store: '{target}' and '{source}' lie in each other.")
 

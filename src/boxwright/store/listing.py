@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from boxwright.errors import StoreError
 from boxwright.store.copied import RECORD
 from boxwright.store.flush import UNFLUSHED, is_temporary, rank
 from boxwright.store.store import Store
@@ -32,6 +33,16 @@ _LOGS = ("reviews.jsonl", "ledger.jsonl")
 _ROOT = {"artifacts", "tables", "names", "journal", *_LOGS}
 _NO_PART = {"work", RECORD}
 _HINT = "latest_version_hint.json"
+
+
+def refuse_no_store(root: Path) -> None:
+    """StoreError for a folder that is not there, or has nothing of a store in it: a wrong path must not be called whole."""
+    if not root.is_dir():
+        raise StoreError(f"There is no store at '{root}'.")
+    if not any((root / part).exists() for part in _ROOT):
+        raise StoreError(
+            f"'{root}' is no store: it has neither artifacts nor names. Name the folder that --store names."
+        )
 
 
 @dataclass(frozen=True)
