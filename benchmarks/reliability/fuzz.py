@@ -104,7 +104,7 @@ def watched(name: str, seconds: float, seed: int) -> dict[str, Any]:
 def fuzz(name: str, seconds: float, seed: int, folder: Path) -> dict[str, Any]:
     """Fuzz one target in this process."""
     from boxwright.errors import BoxwrightError
-    from boxwright.serving.asked import Refusal
+    from boxwright.serving.request.asked import Refusal
 
     rng = random.Random(f"{name} {seed}")
     place = folder / "files"

@@ -16,7 +16,7 @@ from boxwright.cli.main import run
 from boxwright.errors import NameMoved, ParityError, StoreError
 from boxwright.lifecycle import ROLLOUT, release, releasing, take_back
 from boxwright.serving import Wanted
-from boxwright.serving.slot import Slot
+from boxwright.serving.primary.slot import Slot
 from boxwright.store import Store
 from tests.tiny_bundles import keep_verdict, tiny_bundle
 

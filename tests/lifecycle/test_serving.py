@@ -277,7 +277,7 @@ def test_what_a_server_does_without_its_journal_is_promised(world, promise: str,
 
     from boxwright.serving.app import Server
     from boxwright.serving.limits import Limits
-    from boxwright.serving.slot import Slot
+    from boxwright.serving.primary.slot import Slot
 
     disk = Failing(0, ("write", "open"), code=errno.ENOSPC, from_then_on=True)
     contract = world.candidate.contract.model_copy(update={"degraded": promise})
@@ -301,7 +301,7 @@ def test_a_slow_body_gives_its_place_back(world, tmp_path: Path) -> None:
 
     from boxwright.serving.app import Server
     from boxwright.serving.limits import Limits
-    from boxwright.serving.slot import Slot
+    from boxwright.serving.primary.slot import Slot
 
     slot = Slot(
         lambda: Wanted(world.candidate.digest, "fixed"), lambda _digest: world.candidate, on_failure=pytest.fail

@@ -100,8 +100,8 @@ def test_further_frames_are_refused_in_predict_and_serve(report: Report, tmp_pat
     from boxwright.serving.app import Server
     from boxwright.serving.journal import Journal
     from boxwright.serving.limits import Limits
-    from boxwright.serving.slot import Slot
-    from boxwright.serving.wanted import Wanted
+    from boxwright.serving.primary.slot import Slot
+    from boxwright.serving.primary.wanted import Wanted
 
     folder = report("images_with_more_frames") / "images"
     detector = Detector(answering_bundle(tmp_path))

@@ -19,7 +19,7 @@ from boxwright.inference import Detector
 from boxwright.serving import Journal, Wanted, read_events
 from boxwright.serving.app import Server
 from boxwright.serving.limits import Limits
-from boxwright.serving.slot import Slot
+from boxwright.serving.primary.slot import Slot
 from tests.tiny_bundles import tiny_bundle
 
 T = TypeVar("T")

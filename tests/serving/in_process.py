@@ -13,7 +13,7 @@ from boxwright.artifacts import Bundle
 from boxwright.serving import Journal, Wanted
 from boxwright.serving.app import Server
 from boxwright.serving.limits import Limits
-from boxwright.serving.slot import Slot
+from boxwright.serving.primary.slot import Slot
 
 
 @contextmanager

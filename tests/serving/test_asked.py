@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from boxwright.serving import read_events
-from boxwright.serving.asked import Asked, read_asked
-from boxwright.serving.refusal import Refusal
+from boxwright.serving.request.asked import Asked, read_asked
+from boxwright.serving.request.refusal import Refusal
 from tests.serving.in_process import asking
 from tests.tiny_bundles import jpeg, tiny_bundle
 
@@ -181,9 +181,9 @@ def test_refusals_reach_the_client_and_are_not_journaled(client: TestClient) -> 
 def test_a_token_beyond_ascii_is_read_in_either_encoding(tmp_path: Path) -> None:
     from boxwright.serving import Journal, Wanted
     from boxwright.serving.app import Server
-    from boxwright.serving.callers import token_digest
     from boxwright.serving.limits import Limits
-    from boxwright.serving.slot import Slot
+    from boxwright.serving.primary.slot import Slot
+    from boxwright.serving.request.callers import token_digest
 
     bundle = tiny_bundle(tmp_path / "bundle")
     slot = Slot(lambda: Wanted(bundle.digest, "fixed"), lambda _digest: bundle, on_failure=pytest.fail)

@@ -14,9 +14,9 @@ from starlette.requests import ClientDisconnect, Request
 
 from boxwright.artifacts import Bundle
 from boxwright.serving import read_events
-from boxwright.serving.body import Bodies
 from boxwright.serving.limits import Limits
-from boxwright.serving.refusal import Refusal
+from boxwright.serving.request.body import Bodies
+from boxwright.serving.request.refusal import Refusal
 from tests.serving.own_process import OwnProcess, answer, post, serving
 from tests.tiny_bundles import jpeg, tiny_bundle
 

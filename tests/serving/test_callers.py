@@ -15,7 +15,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from boxwright.errors import InputError
-from boxwright.serving.callers import (
+from boxwright.serving.limits import Limits
+from boxwright.serving.request.callers import (
     Callers,
     check_caller,
     checked_hosts,
@@ -24,8 +25,7 @@ from boxwright.serving.callers import (
     read_tokens,
     token_digest,
 )
-from boxwright.serving.limits import Limits
-from boxwright.serving.refusal import Refusal
+from boxwright.serving.request.refusal import Refusal
 from tests.serving.own_process import answer, get, post, serving
 from tests.tiny_bundles import jpeg, tiny_bundle
 

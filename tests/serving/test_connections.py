@@ -19,9 +19,9 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from boxwright.artifacts import Bundle
-from boxwright.serving.connections import Connections
+from boxwright.serving.connection.connections import Connections
+from boxwright.serving.connection.protocol import BoundedProtocol
 from boxwright.serving.limits import Limits
-from boxwright.serving.protocol import BoundedProtocol
 from tests.serving.own_process import OwnProcess, answer, answers, get, post, serving
 from tests.tiny_bundles import jpeg, tiny_bundle
 
@@ -42,7 +42,7 @@ def server(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="module")
 def closed(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnProcess]:
-    from boxwright.serving.callers import token_digest
+    from boxwright.serving.request.callers import token_digest
 
     folder = tmp_path_factory.mktemp("closed")
     with serving(bundle, folder, token_digests=[token_digest(TOKEN).hex()]) as started:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from boxwright.serving.counted import request_name
 from boxwright.serving.journal import read_records
+from boxwright.serving.request.counted import request_name
 from tests.serving.in_process import asking
 from tests.tiny_bundles import jpeg, tiny_bundle
 
@@ -118,7 +118,7 @@ def test_the_process_is_measured(client: TestClient) -> None:
 
 
 def test_answers_are_tallied_and_few_classes_are_named(tmp_path: Path) -> None:
-    from boxwright.serving.tallies import Tallies
+    from boxwright.serving.observed.tallies import Tallies
 
     names = [f"class {k}" for k in range(150)]
     tallies = Tallies()

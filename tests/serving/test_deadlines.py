@@ -16,8 +16,8 @@ import pytest
 import uvicorn
 from starlette.requests import Request
 
-from boxwright.serving.deadline import said_seconds
 from boxwright.serving.limits import Limits
+from boxwright.serving.request.deadline import said_seconds
 from tests.serving.asgi import Answer, Line, gate, run_async, settled
 from tests.tiny_bundles import jpeg
 

@@ -16,8 +16,8 @@ from boxwright.errors import StoreError
 from boxwright.serving import Journal, Wanted, read_events
 from boxwright.serving.app import Server
 from boxwright.serving.limits import Limits
-from boxwright.serving.retries import Retries
-from boxwright.serving.slot import LOAD_SECONDS, Slot
+from boxwright.serving.primary.retries import Retries
+from boxwright.serving.primary.slot import LOAD_SECONDS, Slot
 from tests.serving.in_process import Hands, Rollouts
 from tests.tiny_bundles import jpeg, tiny_bundle
 

@@ -14,9 +14,9 @@ from starlette.testclient import TestClient
 from boxwright.errors import StoreError
 from boxwright.serving import Journal, Wanted
 from boxwright.serving.app import Server
-from boxwright.serving.health import MOST_LAG_S, Watch
 from boxwright.serving.limits import Limits
-from boxwright.serving.slot import Slot
+from boxwright.serving.observed.health import MOST_LAG_S, Watch
+from boxwright.serving.primary.slot import Slot
 from tests.disks import Failing
 from tests.serving.asgi import gate
 from tests.serving.in_process import Hands

@@ -20,11 +20,11 @@ from prometheus_client import CollectorRegistry
 
 from boxwright.images import stated_size, write_jpeg
 from boxwright.inference import Detector
-from boxwright.serving.client import Client
-from boxwright.serving.deadline import Deadline
-from boxwright.serving.lane import Lane
 from boxwright.serving.limits import Limits
-from boxwright.serving.work_meters import WorkMeters
+from boxwright.serving.observed.work_meters import WorkMeters
+from boxwright.serving.request.client import Client
+from boxwright.serving.request.deadline import Deadline
+from boxwright.serving.request.lane import Lane
 from tests.serving.asgi import Answer, Line, gate, run_async
 from tests.tiny_bundles import jpeg
 

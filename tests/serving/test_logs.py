@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from boxwright.serving import logs
-from boxwright.serving.housekeeping import Changes, Shedding
-from boxwright.serving.logs import FILE_NAME, logging_to, note
-from boxwright.serving.sink import Sink
+from boxwright.serving.observed import logs
+from boxwright.serving.observed.housekeeping import Changes, Shedding
+from boxwright.serving.observed.logs import FILE_NAME, logging_to, note
+from boxwright.serving.observed.sink import Sink
 from tests.serving.in_process import Hands
 
 LINE = re.compile(

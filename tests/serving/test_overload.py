@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from boxwright.serving.client import Client
-from boxwright.serving.deadline import Deadline
-from boxwright.serving.lane import Lane
 from boxwright.serving.limits import Limits
-from boxwright.serving.refusal import Refusal
-from boxwright.serving.work_meters import WorkMeters
+from boxwright.serving.observed.work_meters import WorkMeters
+from boxwright.serving.request.client import Client
+from boxwright.serving.request.deadline import Deadline
+from boxwright.serving.request.lane import Lane
+from boxwright.serving.request.refusal import Refusal
 from tests.serving.asgi import Answer, Line, gate, run_async, settled
 from tests.tiny_bundles import jpeg
 

@@ -71,8 +71,8 @@ def serve(
 ) -> None:
     """Serve `POST /v1/detect`; every answer is in the journal before it leaves."""
     try:
-        from boxwright.serving import callers
         from boxwright.serving.limits import Limits
+        from boxwright.serving.request import callers
         from boxwright.serving.run import run
     except ImportError as error:
         raise ServingError(f"Serving needs: pip install 'boxwright[serve]' ({error}).") from error

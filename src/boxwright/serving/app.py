@@ -1,14 +1,14 @@
 """The HTTP app: a plain ASGI application around one slot and one journal.
 
-    POST /v1/detect        body: a picture file (JPEG, PNG, WebP, BMP, TIFF, PPM); answer: boxes in its upright pixels
+    POST /v1/detect        body: an image file (JPEG, PNG, WebP; others if asked for); answer: boxes in its upright pixels
     GET  /v2/health/live   the event loop answers, and no worker is wedged
     GET  /v2/health/ready  a bundle is loaded, has answered its golden pictures, and the last record was written
     GET  /metrics          Prometheus
 
-The way of a request, each step in a file of its own: a name and a count (`counted`), who asks (`callers`), until when (`deadline`), the
+The way of a request, each step in a file of `request/`: a name and a count (`counted`), who asks (`callers`), until when (`deadline`), the
 body (`body`), what it says (`asked`), a place by the size of the image (`admission`, `lane`), and in a worker thread decode, detect,
-journal, answer (`answer`). Decoding never runs on the event loop. Beside the requests the rollout is followed (`slot`) and the rest
-looked after (`housekeeping`), each in a thread of its own (`repeating`).
+journal, answer (`answer`). Decoding never runs on the event loop. Beside the requests the rollout is followed (`primary/slot`) and the rest
+looked after (`observed/housekeeping`), each in a thread of its own (`repeating`).
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from boxwright.inference import Detector
-from boxwright.serving.admission import Admission
-from boxwright.serving.answer import Answering, Question, answers_anyway
-from boxwright.serving.asked import read_asked
-from boxwright.serving.body import Bodies
-from boxwright.serving.callers import check_caller
-from boxwright.serving.client import watched
-from boxwright.serving.counted import Counted
-from boxwright.serving.deadline import Deadline, DeadlineExceeded, said_seconds
-from boxwright.serving.health import LEAST_WEDGED_S, Watch, rollout_facts
-from boxwright.serving.housekeeping import Changes, Every, Shedding
 from boxwright.serving.journal import Journal
 from boxwright.serving.limits import Limits
-from boxwright.serving.logs import note
-from boxwright.serving.meters import Meters, total
-from boxwright.serving.readings import JournalReadings, RolloutReadings, WorkReadings, read_process
-from boxwright.serving.refusal import Refusal
-from boxwright.serving.repeating import Repeating
-from boxwright.serving.slot import Served, Slot
-from boxwright.serving.timings import Timings
-from boxwright.serving.work_meters import WorkMeters
+from boxwright.serving.observed.health import LEAST_WEDGED_S, Watch, rollout_facts
+from boxwright.serving.observed.housekeeping import Changes, Every, Shedding
+from boxwright.serving.observed.logs import note
+from boxwright.serving.observed.meters import Meters, total
+from boxwright.serving.observed.readings import JournalReadings, RolloutReadings, WorkReadings, read_process
+from boxwright.serving.observed.repeating import Repeating
+from boxwright.serving.observed.work_meters import WorkMeters
+from boxwright.serving.primary.slot import Served, Slot
+from boxwright.serving.request.admission import Admission
+from boxwright.serving.request.answer import Answering, Question, answers_anyway
+from boxwright.serving.request.asked import read_asked
+from boxwright.serving.request.body import Bodies
+from boxwright.serving.request.callers import check_caller
+from boxwright.serving.request.client import watched
+from boxwright.serving.request.counted import Counted
+from boxwright.serving.request.deadline import Deadline, DeadlineExceeded, said_seconds
+from boxwright.serving.request.refusal import Refusal
+from boxwright.serving.request.timings import Timings
 
 log = logging.getLogger("boxwright.serving")
 

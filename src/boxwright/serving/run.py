@@ -17,14 +17,15 @@ from boxwright.artifacts import Bundle
 from boxwright.errors import ServingError
 from boxwright.images import quiet_decoders
 from boxwright.serving.app import Server
-from boxwright.serving.callers import Callers
-from boxwright.serving.connections import OVERFLOW, Connections
+from boxwright.serving.connection.connections import OVERFLOW, Connections
+from boxwright.serving.connection.protocol import BoundedProtocol
 from boxwright.serving.journal import Journal
 from boxwright.serving.limits import Limits
-from boxwright.serving.logs import logging_to
-from boxwright.serving.protocol import BoundedProtocol
-from boxwright.serving.sink import Sink
-from boxwright.serving.slot import Following, Slot
+from boxwright.serving.observed.logs import logging_to
+from boxwright.serving.observed.sink import Sink
+from boxwright.serving.primary.slot import Following, Slot
+from boxwright.serving.primary.wanted import Wanted
+from boxwright.serving.request.callers import Callers
 from boxwright.serving.stopping import (
     ACCEPTED_AT_ONCE,
     Serving,
@@ -35,7 +36,6 @@ from boxwright.serving.stopping import (
     longest_stop,
     stay,
 )
-from boxwright.serving.wanted import Wanted
 
 _TELL_SECONDS = 1.0  # for the last sentences, when the server stops
 _OTHER_FILES = 128  # descriptors for what is no connection: journal, images, models, threads' pipes

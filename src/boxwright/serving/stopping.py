@@ -32,7 +32,7 @@ from typing import Any, NoReturn
 
 import uvicorn
 
-from boxwright.serving.connections import Connections
+from boxwright.serving.connection.connections import Connections
 from boxwright.serving.limits import Limits
 
 ACCEPTED_AT_ONCE = 4

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from boxwright.serving.logs import note
+from boxwright.serving.observed.logs import note
 
 
 class Repeating:

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 
 from starlette.requests import Request
 
-from boxwright.serving.asked import header_texts
-from boxwright.serving.refusal import Refusal
+from boxwright.serving.request.asked import header_texts
+from boxwright.serving.request.refusal import Refusal
 
 LEAST_SECONDS, MOST_SECONDS = 1e-3, 600.0
 _MILLISECONDS = ("x-request-timeout-ms", "x-envoy-expected-rq-timeout-ms")

@@ -23,10 +23,10 @@ from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect
 
-from boxwright.serving.client import Client
-from boxwright.serving.deadline import Deadline, DeadlineExceeded
-from boxwright.serving.refusal import Refusal
-from boxwright.serving.work_meters import WorkMeters
+from boxwright.serving.observed.work_meters import WorkMeters
+from boxwright.serving.request.client import Client
+from boxwright.serving.request.deadline import Deadline, DeadlineExceeded
+from boxwright.serving.request.refusal import Refusal
 
 T = TypeVar("T")
 _NEWEST = 0.1  # weight of the newest in the mean time of a request

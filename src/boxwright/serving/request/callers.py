@@ -23,9 +23,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from boxwright.errors import InputError
-from boxwright.serving.asked import header_text
 from boxwright.serving.limits import Limits
-from boxwright.serving.refusal import Refusal
+from boxwright.serving.request.asked import header_text
+from boxwright.serving.request.refusal import Refusal
 
 _OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)(:[0-9]{1,5})?")  # RFC 9110, section 7.2, without escapes

@@ -22,9 +22,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from boxwright.serving.connections import Connections
-from boxwright.serving.head import Malformed, body_size, without_upgrade
-from boxwright.serving.transport import Flow, LingeringTransport
+from boxwright.serving.connection.connections import Connections
+from boxwright.serving.connection.head import Malformed, body_size, without_upgrade
+from boxwright.serving.connection.transport import Flow, LingeringTransport
 
 READ_BYTES = 64 << 10
 _HEAD_STEP, _CHUNKED_STEP = 1024, 8192  # bytes parsed at once: a bound on requests that become objects

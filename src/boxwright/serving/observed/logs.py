@@ -27,7 +27,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Literal
 
-from boxwright.serving.sink import Sink
+from boxwright.serving.observed.sink import Sink
 
 FILE_NAME = "server.log"
 FILE_BYTES, FILES = 10 << 20, 5

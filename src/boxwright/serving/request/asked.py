@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from boxwright.plain_text import printable
-from boxwright.serving.refusal import Refusal
+from boxwright.serving.request.refusal import Refusal
 
 _LONGEST = 200  # characters of a name
 _NEAR_QUERY, _NEAR_HEADER = 0.5, 0.8  # least likeness that is taken for a slip; proxies add headers of their own

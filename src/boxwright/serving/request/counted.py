@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from boxwright.serving.meters import OTHER, Meters
+from boxwright.serving.observed.meters import OTHER, Meters
 
 HEADER = b"x-request-id"
 _TOKEN = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")  # RFC 9110, 5.6.2

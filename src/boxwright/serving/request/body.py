@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from starlette.requests import Request
 
 from boxwright.serving.limits import Limits
-from boxwright.serving.refusal import Refusal
+from boxwright.serving.request.refusal import Refusal
 
 _HELD = "boxwright.body"  # in the scope: the bytes this request has in hand
 

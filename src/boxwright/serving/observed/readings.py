@@ -9,10 +9,10 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from boxwright.serving.answer import Answering
-from boxwright.serving.health import Watch
 from boxwright.serving.journal import Journal
-from boxwright.serving.slot import Slot
+from boxwright.serving.observed.health import Watch
+from boxwright.serving.primary.slot import Slot
+from boxwright.serving.request.answer import Answering
 
 STATES = ("starting", "current", "loading", "retrying", "stale")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from boxwright.serving.logs import Level, note
+from boxwright.serving.observed.logs import Level, note
 
 _QUIET_S = 10.0  # without a refusal: shedding has ended
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from boxwright.serving.slot import Following
+from boxwright.serving.primary.slot import Following
 
 WEDGED_FACTOR = 2.0  # times its deadline
 LEAST_WEDGED_S = 10.0  # a shorter deadline counts as this one: work that begins in time may still end late

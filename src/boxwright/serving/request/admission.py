@@ -12,12 +12,12 @@ from typing import TypeVar
 
 from boxwright.errors import PictureError
 from boxwright.images import check_size, stated_size
-from boxwright.serving.client import Client
-from boxwright.serving.deadline import Deadline
-from boxwright.serving.lane import Lane
 from boxwright.serving.limits import Limits
-from boxwright.serving.refusal import Refusal
-from boxwright.serving.work_meters import WorkMeters
+from boxwright.serving.observed.work_meters import WorkMeters
+from boxwright.serving.request.client import Client
+from boxwright.serving.request.deadline import Deadline
+from boxwright.serving.request.lane import Lane
+from boxwright.serving.request.refusal import Refusal
 
 T = TypeVar("T")
 _YIELDING = 5  # niceness of the lane of large images: beside two busy threads about a seventh of the time, all of an idle core's

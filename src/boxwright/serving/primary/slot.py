@@ -17,10 +17,10 @@ import numpy as np
 
 from boxwright.artifacts import Bundle
 from boxwright.inference import Detector
-from boxwright.serving.loading import Attempt, open_detector
-from boxwright.serving.logs import note
-from boxwright.serving.retries import Retries
-from boxwright.serving.wanted import Wanted
+from boxwright.serving.observed.logs import note
+from boxwright.serving.primary.loading import Attempt, open_detector
+from boxwright.serving.primary.retries import Retries
+from boxwright.serving.primary.wanted import Wanted
 
 STALE_SECONDS = 10.0  # without a good look
 LOAD_SECONDS = 120.0  # an attempt that takes longer is given up

@@ -20,16 +20,16 @@ from boxwright.errors import OutputError, PictureError, ServingError, TimeExceed
 from boxwright.images import measure, stated_format
 from boxwright.inference import Detector
 from boxwright.inference.detector import RUN_SECONDS
-from boxwright.serving.admission import Larger
-from boxwright.serving.asked import Asked
-from boxwright.serving.client import Client
-from boxwright.serving.deadline import Deadline, DeadlineExceeded
 from boxwright.serving.journal import Journal
 from boxwright.serving.limits import Limits
-from boxwright.serving.meters import Meters
-from boxwright.serving.refusal import Refusal
-from boxwright.serving.timings import Timings
-from boxwright.serving.work_meters import WorkMeters
+from boxwright.serving.observed.meters import Meters
+from boxwright.serving.observed.work_meters import WorkMeters
+from boxwright.serving.request.admission import Larger
+from boxwright.serving.request.asked import Asked
+from boxwright.serving.request.client import Client
+from boxwright.serving.request.deadline import Deadline, DeadlineExceeded
+from boxwright.serving.request.refusal import Refusal
+from boxwright.serving.request.timings import Timings
 from boxwright.store import digest_of_bytes
 
 log = logging.getLogger("boxwright.serving")

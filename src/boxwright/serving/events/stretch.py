@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from boxwright.artifacts import Events
 from boxwright.artifacts.predictions import detection_table
 from boxwright.errors import ServingError
-from boxwright.serving.event_columns import EventColumns, columns_of
+from boxwright.serving.events.event_columns import EventColumns, columns_of
 from boxwright.serving.journal import Reading, read_records
 
 

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from boxwright.detections import Detections
 from boxwright.inference import Detector
-from boxwright.serving.tallies import Tallies
+from boxwright.serving.observed.tallies import Tallies
 
 _SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0)
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
