@@ -41,7 +41,7 @@ from boxwright.lifecycle.evidence import answer_again, gather, measure_again
 from boxwright.serving import promote
 from boxwright.spec import Spec
 from boxwright.store import Store
-from boxwright.store.digest import digest_of_columns, digest_of_table
+from boxwright.store.digest import digest_of_columns
 from tests.tiny_bundles import BOXES_XYXY, NAMES, jpeg, keep_verdict, tiny_bundle
 from tests.worlds import row
 
@@ -702,11 +702,10 @@ def test_a_name_does_not_stand_in_for_the_beginning_of_a_digest(honest: Honest) 
     assert store.resolve("facade") == other.digest and store.point("facade", honest.verdict.digest)
 
 
-@pytest.mark.parametrize("law", [digest_of_table, digest_of_columns])
-def test_a_column_name_cannot_stand_for_other_columns(law: Callable[[pa.Table], str]) -> None:
+def test_a_column_name_cannot_stand_for_other_columns() -> None:
     """Names stand unescaped before the values: `x:int8:1;...` could be read as a column of its own."""
-    law(pa.table({"lens:type": [1]}))
+    digest_of_columns(pa.table({"lens:type": [1]}))
     with pytest.raises(StoreError, match="';' stands in its name"):
-        law(pa.table({"a:int8:1;X": [1]}))
+        digest_of_columns(pa.table({"a:int8:1;X": [1]}))
     with pytest.raises(StoreError, match="';' stands in its name"):
-        law(pa.table({"a": pa.array([{"b;": 1}])}))
+        digest_of_columns(pa.table({"a": pa.array([{"b;": 1}])}))

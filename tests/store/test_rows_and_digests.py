@@ -1,12 +1,10 @@
-"""The second law of digests: chunks do not matter, every value does; rows differ exactly when a plain comparison says so."""
+"""Digests of tables: chunks do not matter, every value does; rows differ exactly when a plain comparison says so."""
 
 from __future__ import annotations
 
 import json
 import struct
-from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -14,11 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boxwright.artifacts import ROW_SCHEMA, Dataset
 from boxwright.errors import StoreError
-from boxwright.store import Store, differing, pair_rows
-from boxwright.store.digest import digest_of_columns, digest_of_table
-from tests.worlds import dataset, row
+from boxwright.store import differing, pair_rows
+from boxwright.store.digest import digest_of_columns
 
 SCHEMA = pa.schema(
     [("key", pa.int64()), ("text", pa.string()), ("yes", pa.bool_()), ("n", pa.list_(pa.float64())),
@@ -73,50 +69,3 @@ def test_rows_differ_exactly_when_values_do(one: list[dict], other: list[dict]) 
 def test_a_type_without_a_spelling_is_refused() -> None:
     with pytest.raises(StoreError, match="has no digest"):
         digest_of_columns(pa.table({"when": pa.array([1], pa.timestamp("us"))}))
-
-
-def under_the_first_law(data: Dataset) -> Dataset:
-    made = replace(data)
-    object.__setattr__(made, "_law", 1)
-    return made
-
-
-def test_what_was_stored_under_the_first_law_keeps_its_digest(tmp_path: Path) -> None:
-    data = dataset([row(2, [(1, 2, 3.5, 4)], lighting="dim"), row(5)])
-    old = under_the_first_law(data)
-    assert old.digest != data.digest
-    store = Store(tmp_path / "store")
-    digest = store.put(old, name="dataset/line")
-    manifest = json.loads((store.folder(digest, kind="dataset") / "manifest.json").read_text())
-    assert "law" not in manifest
-    assert manifest["tables"]["rows"] == digest_of_table(old.rows.cast(ROW_SCHEMA))
-    found = store.get("dataset/line", Dataset)
-    assert found.digest == digest
-    found.save(_empty(tmp_path / "copy"))
-    assert Dataset.load(tmp_path / "copy").digest == digest
-    assert Dataset.load(tmp_path / "copy") == old
-    assert replace(found).digest == data.digest  # what is made from it is under the second law
-    store.put(data, name="dataset/line")
-    assert store.get(digest, Dataset).rows == store.get(data.digest, Dataset).rows
-
-
-def test_the_first_law_is_what_it_was() -> None:
-    """A digest written down before the second law came."""
-    data = dataset([row(1, [(1, 2, 3.5, 4)], lighting="dim"), row(2)])
-    assert under_the_first_law(data).digest == FIRST_LAW
-
-
-def test_a_law_of_the_future_is_told_as_such(tmp_path: Path) -> None:
-    dataset([row(1)]).save(_empty(tmp_path / "d"))
-    path = tmp_path / "d" / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "law": 9}))
-    with pytest.raises(StoreError, match="newer Boxwright"):
-        Dataset.load(tmp_path / "d")
-
-
-def _empty(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
-
-
-FIRST_LAW = "2c0f6ca70f6d174e58aa560f475b7575d2714fad2a7c242a7f82b3ef0b45ac1b"

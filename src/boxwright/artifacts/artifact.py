@@ -1,6 +1,6 @@
 """What all artifacts share: a kind, content with a digest, where it came from, and a folder form.
 
-An artifact says what it consists of (`parts`): one JSON document, tables, files. Saving writes
+What an artifact consists of follows from its fields (codec.py): one JSON document, tables, files. Saving writes
 
     manifest.json      kind, digest, made_from, and the digest of every part
     <document_name>    the document
@@ -8,8 +8,7 @@ An artifact says what it consists of (`parts`): one JSON document, tables, files
     <file>             files as they are
 
 Law for all: load(save(x)) == x, and the digest does not change. The digest covers kind, made_from and every part's
-content; when and where it was saved does not enter. A manifest without `law` was made under the first law of digests
-(store/digest.py); what is loaded from it keeps that law, so that its digest stays what others have written down.
+content; when and where it was saved does not enter.
 """
 
 from __future__ import annotations
@@ -20,17 +19,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from boxwright.artifacts.codec import Document, Place, from_document, places, to_document
 from boxwright.errors import StoreError
 from boxwright.store.atomic import write_json
-from boxwright.store.digest import canonical_json, digest_of_bytes, digest_of_columns, digest_of_file, digest_of_table
+from boxwright.store.digest import canonical_json, digest_of_bytes, digest_of_columns, digest_of_file
 from boxwright.store.plain_file import read_plain_file, read_text
 
-_TABLE_LAWS = {1: digest_of_table, 2: digest_of_columns}
 _DAMAGED = (
     OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError, RecursionError, pa.ArrowException,
 )  # fmt: skip
@@ -47,7 +46,7 @@ class Parts:
         files: relative path to a file on disk.
     """
 
-    document: dict[str, Any]
+    document: Document
     tables: dict[str, pa.Table] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
 
@@ -63,18 +62,36 @@ class Artifact:
     kind: ClassVar[str]
     document_name: ClassVar[str] = "document.json"
     rows_in_table: ClassVar[bool] = False
-    newest_law: ClassVar[int] = 1  # of the digests of tables, for what is made from now on
 
     made_from: Mapping[str, str] = field(default_factory=dict)
 
     def parts(self) -> Parts:
         """What the artifact consists of."""
-        raise NotImplementedError(f"{type(self).__name__} must say what it consists of")
+        tables: dict[str, pa.Table] = {}
+        files: dict[str, Path] = {}
+        for of, place in places(type(self)):
+            value = getattr(self, of.name)
+            if place is Place.TABLE:
+                schema = of.metadata.get("schema")
+                tables[of.name] = value if schema is None else value.cast(schema)
+            elif place is Place.FILE:
+                files[of.metadata["file"]] = value
+            elif place is Place.FILES:
+                files |= value
+        return Parts(to_document(self), tables, files)
 
     @classmethod
     def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
-        """The artifact that consists of these parts."""
-        raise NotImplementedError(f"{cls.__name__} must say how it is put together")
+        """The artifact that consists of these parts; what is wrong with them is one of the errors that reading a file may raise."""
+        found: dict[str, object] = from_document(parts.document, cls)
+        files = dict(parts.files)
+        for of, place in places(cls):
+            if place is Place.TABLE:
+                found[of.name] = parts.tables[of.name]
+            elif place is Place.FILE:
+                found[of.name] = files.pop(of.metadata["file"])
+        found |= {of.name: files for of, place in places(cls) if place is Place.FILES}
+        return cls(**found, made_from=made_from)  # pyright: ignore[reportArgumentType]
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -131,7 +148,6 @@ class Artifact:
             document = json.loads(read_text(folder / cls.document_name))
             files = {name: _inside(folder, name) for name in manifest["files"]}
             artifact = cls.from_parts(Parts(document, tables, files), manifest["made_from"])
-            object.__setattr__(artifact, "_law", _law_of(manifest, folder))
             digest = artifact.digest
         except _DAMAGED as error:
             raise StoreError(f"The {cls.kind} in '{folder}' is damaged: {type(error).__name__}: {error}.") from error
@@ -163,34 +179,21 @@ class Artifact:
         return data
 
     @cached_property
-    def _law(self) -> int:
-        return self.newest_law
-
-    @cached_property
-    def _manifest(self) -> dict[str, Any]:
+    def _manifest(self) -> Document:
         parts = self.parts()
-        of_table = _TABLE_LAWS[self._law]
         content = {
             "kind": self.kind,
             "made_from": dict(self.made_from),
             "document": digest_of_bytes(canonical_json(parts.document).encode()),
-            "tables": {name: of_table(table) for name, table in sorted(parts.tables.items())},
+            "tables": {name: digest_of_columns(table) for name, table in sorted(parts.tables.items())},
             "files": {name: digest_of_file(path) for name, path in sorted(parts.files.items())},
-            **({"law": self._law} if self._law > 1 else {}),
         }
         digest = digest_of_bytes(canonical_json(content).encode())
         named = {"name": parts.document["name"]} if "name" in parts.document else {}
         return {"digest": digest, **named, **content}
 
 
-def _law_of(manifest: dict[str, Any], folder: Path) -> int:
-    law = manifest.get("law", 1)
-    if law not in _TABLE_LAWS:
-        raise StoreError(f"'{folder}' was written by a newer Boxwright (law {law!r} of digests); update this one.")
-    return law
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> Document:
     """The manifest of an artifact's folder; StoreError when there is none that can be read."""
     try:
         manifest = json.loads(read_text(folder / "manifest.json"))

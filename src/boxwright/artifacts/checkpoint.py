@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
-from boxwright.artifacts.artifact import Artifact, Parts
+from boxwright.artifacts.artifact import Artifact
+from boxwright.artifacts.codec import file
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -23,26 +24,7 @@ class Checkpoint(Artifact):
 
     kind: ClassVar[str] = "checkpoint"
 
-    weights: Path
+    weights: Path = file("weights.safetensors")
     class_names: tuple[str, ...]
     recipe: Mapping[str, Any]
     history: Mapping[str, Any]
-
-    def parts(self) -> Parts:
-        document = {
-            "class_names": list(self.class_names),
-            "recipe": dict(self.recipe),
-            "history": dict(self.history),
-        }
-        return Parts(document, files={"weights.safetensors": self.weights})
-
-    @classmethod
-    def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
-        document = parts.document
-        return cls(
-            weights=parts.files["weights.safetensors"],
-            class_names=tuple(document["class_names"]),
-            recipe=document["recipe"],
-            history=document["history"],
-            made_from=made_from,
-        )

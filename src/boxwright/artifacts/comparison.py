@@ -3,12 +3,96 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import pyarrow as pa
 
-from boxwright.artifacts.artifact import Artifact, Parts
+from boxwright.artifacts.artifact import Artifact
+from boxwright.artifacts.codec import table
+from boxwright.artifacts.resampling import Resampling
+
+Standing = Literal["better", "worse", "not told apart", "undefined"]
+
+
+@dataclass(frozen=True)
+class ComparedMetric:
+    """One metric of both sides; None where undefined.
+
+    Attributes:
+        key: of the metric, such as `recall[open, lighting=dim]`.
+        metric: its name.
+        class_name: None for all classes together.
+        conditions: of the slice; empty for everything.
+        a, b: the values.
+        difference: b minus a.
+        low, high: interval of the difference.
+        support: objects.
+        verdict: of B, by the interval.
+    """
+
+    key: str
+    metric: str
+    class_name: str | None
+    conditions: Mapping[str, str]
+    a: float | None
+    b: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    support: int
+    verdict: Standing
+
+
+@dataclass(frozen=True)
+class ObjectChanges:
+    """What became of objects: found by B only, by A only, by neither, by both."""
+
+    fixed: int
+    broken: int
+    still_missed: int
+    both_found: int
+
+
+@dataclass(frozen=True)
+class AlarmChanges:
+    """What became of false alarms: given by A only, by B only, by both."""
+
+    gone: int
+    new: int
+    still_there: int
+
+
+@dataclass(frozen=True)
+class ComparedSlice:
+    """One value of one condition.
+
+    Attributes:
+        condition, value: which.
+        objects: annotations asked for in it.
+        ap50, precision, recall: of both sides.
+        fixed, broken: objects.
+        gone, new: false alarms.
+    """
+
+    condition: str
+    value: str
+    objects: int
+    ap50: ComparedMetric
+    precision: ComparedMetric
+    recall: ComparedMetric
+    fixed: int
+    broken: int
+    gone: int
+    new: int
+
+
+@dataclass(frozen=True)
+class CostPair:
+    """What a kind of error costs on both sides, in points of AP50 (dap)."""
+
+    a: float
+    b: float
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -18,13 +102,11 @@ class Comparison(Artifact):
     Attributes:
         title_a, title_b: what is compared.
         class_names: by class_id.
-        figures: one record per figure: key, metric, class_name, conditions, a, b, difference (b minus a), low, high,
-            support, verdict (`better`, `worse`, `not told apart`, or `undefined`).
-        objects: per class, and `all`: fixed, broken, still_missed, both_found.
-        false_alarms: likewise: gone, new, still.
-        slices: one record per condition and value: differences of ap50, precision, recall; fixed, broken, gone, new.
-        error_types: kind to dap of a and of b.
-        resampling: unit, groups, replicates, confidence.
+        metrics: over everything, per class, and under the conditions the spec asks for.
+        objects, false_alarms: `all`, then class name, to what became of them.
+        slices: by condition and value.
+        error_types: code of an ErrorKind to what it costs.
+        resampling: of the intervals; both sides with the same groups.
         judged_on: digest of the pictures and annotations.
         changed: one row per object or false alarm that is not the same on both sides, or wrong on both.
     """
@@ -35,33 +117,19 @@ class Comparison(Artifact):
     title_a: str
     title_b: str
     class_names: tuple[str, ...]
-    figures: tuple[Mapping[str, Any], ...]
-    objects: Mapping[str, Mapping[str, int]]
-    false_alarms: Mapping[str, Mapping[str, int]]
-    slices: tuple[Mapping[str, Any], ...]
-    error_types: Mapping[str, Mapping[str, float]]
-    resampling: Mapping[str, Any]
+    metrics: tuple[ComparedMetric, ...]
+    objects: Mapping[str, ObjectChanges]
+    false_alarms: Mapping[str, AlarmChanges]
+    slices: tuple[ComparedSlice, ...]
+    error_types: Mapping[str, CostPair]
+    resampling: Resampling
     judged_on: str
-    changed: pa.Table = field(default_factory=lambda: pa.table({}))
+    changed: pa.Table = table()
 
-    def parts(self) -> Parts:
-        document = {
-            "title_a": self.title_a,
-            "title_b": self.title_b,
-            "class_names": list(self.class_names),
-            "figures": [dict(record) for record in self.figures],
-            "objects": {name: dict(counts) for name, counts in self.objects.items()},
-            "false_alarms": {name: dict(counts) for name, counts in self.false_alarms.items()},
-            "slices": [dict(record) for record in self.slices],
-            "error_types": {kind: dict(pair) for kind, pair in self.error_types.items()},
-            "resampling": dict(self.resampling),
-            "judged_on": self.judged_on,
-        }
-        return Parts(document, {"changed": self.changed})
+    def of_all(self) -> list[ComparedMetric]:
+        """The metrics over everything."""
+        return [metric for metric in self.metrics if metric.class_name is None and not metric.conditions]
 
-    @classmethod
-    def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
-        document = dict(parts.document)
-        for name in ("class_names", "figures", "slices"):
-            document[name] = tuple(document[name])
-        return cls(**document, changed=parts.tables["changed"], made_from=made_from)
+    def of_classes(self) -> list[ComparedMetric]:
+        """The metrics of single classes, over everything."""
+        return [metric for metric in self.metrics if metric.class_name is not None and not metric.conditions]

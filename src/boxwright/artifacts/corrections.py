@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import pyarrow as pa
 
-from boxwright.artifacts.artifact import Artifact, Parts
+from boxwright.artifacts.artifact import Artifact
+from boxwright.artifacts.codec import table
 
 CORRECTION_SCHEMA = pa.schema(
     [
@@ -27,7 +27,7 @@ CORRECTION_SCHEMA = pa.schema(
         ("x2", pa.list_(pa.float64())),
         ("y2", pa.list_(pa.float64())),
         ("ignore", pa.list_(pa.bool_())),
-        ("attributes", pa.list_(pa.string())),  # JSON object per box; older corrections lack the column
+        ("attributes", pa.list_(pa.string())),  # JSON object per box
     ]
 )
 
@@ -44,23 +44,7 @@ class Corrections(Artifact):
     kind: ClassVar[str] = "corrections"
 
     class_names: tuple[str, ...]
-    answers: pa.Table
+    answers: pa.Table = table(CORRECTION_SCHEMA)
 
     def __len__(self) -> int:
         return len(self.answers)
-
-    def parts(self) -> Parts:
-        return Parts({"class_names": list(self.class_names)}, {"answers": self.answers.cast(self._schema)})
-
-    @property
-    def _schema(self) -> pa.Schema:
-        """CORRECTION_SCHEMA, without what was not known yet when these corrections were saved: they keep their digest."""
-        return pa.schema([column for column in CORRECTION_SCHEMA if column.name in self.answers.column_names])
-
-    @classmethod
-    def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
-        return cls(
-            class_names=tuple(parts.document["class_names"]),
-            answers=parts.tables["answers"],
-            made_from=made_from,
-        )

@@ -58,7 +58,6 @@ class Dataset(Artifact):
 
     kind: ClassVar[str] = "dataset"
     rows_in_table: ClassVar[bool] = True
-    newest_law: ClassVar[int] = 2
 
     name: str
     class_names: tuple[str, ...]
@@ -168,20 +167,10 @@ class Dataset(Artifact):
             raise InputError(f"Image {missing} is not in dataset '{self.name}' ({len(self)} images).")
         return rows
 
-    def parts(self) -> Parts:
-        document = {"name": self.name, "class_names": list(self.class_names), "provenance": dict(self.provenance)}
-        return Parts(document, {"rows": self.rows.cast(ROW_SCHEMA)})
-
     @classmethod
     def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
-        document = parts.document
-        return cls(
-            name=document["name"],
-            class_names=tuple(document["class_names"]),
-            rows=_in_order(parts.tables["rows"].select(ROW_SCHEMA.names).cast(ROW_SCHEMA)),
-            provenance=document["provenance"],
-            made_from=made_from,
-        )
+        rows = _in_order(parts.tables["rows"].select(ROW_SCHEMA.names).cast(ROW_SCHEMA))
+        return super().from_parts(replace(parts, tables={"rows": rows}), made_from)
 
 
 def _in_order(rows: pa.Table) -> pa.Table:

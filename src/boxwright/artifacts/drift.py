@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from boxwright.artifacts.artifact import Artifact, Parts
+from boxwright.artifacts.artifact import Artifact
+from boxwright.artifacts.codec import table
 
 DRIFT_SCHEMA = pa.schema(
     [
@@ -39,17 +40,10 @@ class Drift(Artifact):
 
     kind: ClassVar[str] = "drift"
 
-    rows: pa.Table
+    rows: pa.Table = table(DRIFT_SCHEMA)
     summary: Mapping[str, Any]
 
     @property
     def alarms(self) -> list[dict[str, Any]]:
         """The rows that ring, oldest first."""
         return [row for row in self.rows.to_pylist() if row["alarm"]]
-
-    def parts(self) -> Parts:
-        return Parts({"summary": dict(self.summary)}, {"rows": self.rows.cast(DRIFT_SCHEMA)})
-
-    @classmethod
-    def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
-        return cls(rows=parts.tables["rows"], summary=parts.document["summary"], made_from=made_from)

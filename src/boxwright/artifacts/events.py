@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 
-from boxwright.artifacts.artifact import Artifact, Parts
+from boxwright.artifacts.artifact import Artifact
+from boxwright.artifacts.codec import table
 from boxwright.detections import DetectionColumns, offsets_from_counts
 
 EVENT_SCHEMA = pa.schema(
@@ -45,8 +45,8 @@ class Events(Artifact):
     kind: ClassVar[str] = "events"
 
     class_names: tuple[str, ...]
-    events: pa.Table
-    detections: pa.Table
+    events: pa.Table = table(EVENT_SCHEMA)
+    detections: pa.Table = table()
 
     def __len__(self) -> int:
         return len(self.events)
@@ -61,11 +61,3 @@ class Events(Artifact):
             score=self.detections.column("score").to_numpy(),
             class_id=self.detections.column("class_id").to_numpy(),
         )
-
-    def parts(self) -> Parts:
-        document = {"class_names": list(self.class_names)}
-        return Parts(document, {"events": self.events.cast(EVENT_SCHEMA), "detections": self.detections})
-
-    @classmethod
-    def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
-        return cls(class_names=tuple(parts.document["class_names"]), made_from=made_from, **parts.tables)

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from boxwright.artifacts.artifact import Artifact, Parts
-from boxwright.errors import InputError, StoreError
+from boxwright.errors import InputError
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -95,27 +95,9 @@ class Matches(Artifact):
             made_from={f"shard_{i}": shard.digest for i, shard in enumerate(shards)},
         )
 
-    def parts(self) -> Parts:
-        document = {
-            "class_names": list(self.class_names),
-            "iou_thresholds": list(self.iou_thresholds),
-            "area_names": list(self.area_names),
-        }
-        return Parts(document, {"images": self.images, "detections": self.detections, "objects": self.objects})
-
     @classmethod
     def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
-        document = parts.document
-        missing = {"nearest", "other"} - set(parts.tables["detections"].column_names)
-        if missing:
-            raise StoreError(f"These matches are of an earlier version (no column '{min(missing)}'); match again.")
-        loaded = cls(
-            class_names=tuple(document["class_names"]),
-            iou_thresholds=tuple(document["iou_thresholds"]),
-            area_names=tuple(document["area_names"]),
-            made_from=made_from,
-            **parts.tables,
-        )
+        loaded = super().from_parts(parts, made_from)
         loaded.check_rows()
         return loaded
 

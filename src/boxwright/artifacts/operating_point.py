@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
-from boxwright.artifacts.artifact import Artifact, Parts
+from boxwright.artifacts.artifact import Artifact
 from boxwright.artifacts.calibration import ClassCalibration
+from boxwright.artifacts.codec import Fact
 
 ALL_CLASSES = "*"
-_LATER = (
-    "calibration",
-    "condition_thresholds",
-    "condition_evidence",
-    "most_answered",
-)  # left out of the document while empty
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -37,34 +32,9 @@ class OperatingPoint(Artifact):
     kind: ClassVar[str] = "operating_point"
 
     score_thresholds: Mapping[str, float]
-    rule: Mapping[str, Any]
+    rule: Mapping[str, Fact]
     observed: Mapping[str, Mapping[str, float | None]]
     calibration: Mapping[str, ClassCalibration] = field(default_factory=dict)
     condition_thresholds: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
-    condition_evidence: Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any]]]] = field(default_factory=dict)
+    condition_evidence: Mapping[str, Mapping[str, Mapping[str, Mapping[str, Fact]]]] = field(default_factory=dict)
     most_answered: Mapping[str, int] = field(default_factory=dict)
-
-    def parts(self) -> Parts:
-        document = {
-            "score_thresholds": dict(self.score_thresholds),
-            "rule": dict(self.rule),
-            "observed": {name: dict(figures) for name, figures in self.observed.items()},
-            "calibration": _plain(self.calibration),
-            "condition_thresholds": _plain(self.condition_thresholds),
-            "condition_evidence": _plain(self.condition_evidence),
-            "most_answered": dict(self.most_answered),
-        }
-        return Parts({key: value for key, value in document.items() if value or key not in _LATER})
-
-    @classmethod
-    def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
-        document = dict(parts.document)
-        maps = {name: ClassCalibration.model_validate(c) for name, c in document.pop("calibration", {}).items()}
-        return cls(**document, calibration=maps, made_from=made_from)
-
-
-def _plain(tree: Any) -> Any:
-    """Nested mappings, and what is fitted in them, as nested dicts."""
-    if isinstance(tree, ClassCalibration):
-        return tree.model_dump(mode="json")
-    return {key: _plain(value) for key, value in tree.items()} if isinstance(tree, Mapping) else tree

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from boxwright.artifacts.artifact import Artifact, Parts
+from boxwright.artifacts.artifact import Artifact
+from boxwright.artifacts.codec import Fact
 from boxwright.detections import DetectionColumns, offsets_from_counts
 
 
@@ -31,7 +32,7 @@ class Predictions(Artifact):
     class_names: tuple[str, ...]
     images: pa.Table
     detections: pa.Table
-    measured_on: Mapping[str, Any]
+    measured_on: Mapping[str, Fact]
 
     @cached_property
     def image_ids(self) -> NDArray[np.int64]:
@@ -52,20 +53,6 @@ class Predictions(Artifact):
             boxes_xyxy=np.stack([x1, y1, x2, y2], axis=1),
             score=self.detections.column("score").to_numpy(),
             class_id=self.detections.column("class_id").to_numpy(),
-        )
-
-    def parts(self) -> Parts:
-        document = {"class_names": list(self.class_names), "measured_on": dict(self.measured_on)}
-        return Parts(document, {"images": self.images, "detections": self.detections})
-
-    @classmethod
-    def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
-        return cls(
-            class_names=tuple(parts.document["class_names"]),
-            images=parts.tables["images"],
-            detections=parts.tables["detections"],
-            measured_on=parts.document["measured_on"],
-            made_from=made_from,
         )
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from boxwright.artifacts.artifact import Artifact, Parts
+from boxwright.artifacts.artifact import Artifact
+from boxwright.artifacts.codec import table
 
 QUEUE_SCHEMA = pa.schema(
     [
@@ -150,7 +151,7 @@ class ReviewQueue(Artifact):
     kind: ClassVar[str] = "review_queue"
 
     class_names: tuple[str, ...]
-    items: pa.Table
+    items: pa.Table = table(QUEUE_SCHEMA)
     summary: Mapping[str, Any]
     least_scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
@@ -174,20 +175,3 @@ class ReviewQueue(Artifact):
             [*(of_class.get(name, 0.0) for name in self.class_names), 0.0]
         )  # the last for an unknown class
         return score >= least[np.minimum(class_id, len(self.class_names))]
-
-    def parts(self) -> Parts:
-        document: dict[str, Any] = {"class_names": list(self.class_names), "summary": dict(self.summary)}
-        if self.least_scores:
-            document["least_scores"] = {camera: dict(of) for camera, of in self.least_scores.items()}
-        return Parts(document, {"items": self.items.cast(QUEUE_SCHEMA)})
-
-    @classmethod
-    def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
-        document = parts.document
-        return cls(
-            class_names=tuple(document["class_names"]),
-            items=parts.tables["items"],
-            summary=document["summary"],
-            least_scores=document.get("least_scores", {}),
-            made_from=made_from,
-        )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
-from boxwright.artifacts.artifact import Artifact, Parts
+from boxwright.artifacts.artifact import Artifact
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -28,18 +27,3 @@ class Rollout(Artifact):
     verdict: str
     previous_verdict: str | None
     number: int
-
-    def parts(self) -> Parts:
-        return Parts(
-            {
-                "primary": self.primary,
-                "previous": self.previous,
-                "verdict": self.verdict,
-                "previous_verdict": self.previous_verdict,
-                "number": self.number,
-            }
-        )
-
-    @classmethod
-    def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
-        return cls(**parts.document, made_from=made_from)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 
-from boxwright.artifacts.artifact import Artifact, Parts
+from boxwright.artifacts.artifact import Artifact
+from boxwright.artifacts.codec import table
 
 SUSPECT_KINDS = ("missing", "spurious", "class", "location")
 SUSPECT_SCHEMA = pa.schema(
@@ -48,7 +49,7 @@ class Suspects(Artifact):
     kind: ClassVar[str] = "suspects"
 
     class_names: tuple[str, ...]
-    rows: pa.Table
+    rows: pa.Table = table(SUSPECT_SCHEMA)
     groups: tuple[Mapping[str, Any], ...]
     summary: Mapping[str, Any]
 
@@ -63,22 +64,3 @@ class Suspects(Artifact):
         box = np.stack([self.rows.column("image_id").to_numpy(), of_label.fill_null(0).to_numpy()], axis=1)[there]
         first = there[np.unique(box, axis=0, return_index=True)[1]]
         return self.rows.take(np.sort(np.concatenate([np.setdiff1d(np.arange(len(self.rows)), there), first])))
-
-    def parts(self) -> Parts:
-        document = {
-            "class_names": list(self.class_names),
-            "groups": [dict(record) for record in self.groups],
-            "summary": dict(self.summary),
-        }
-        return Parts(document, {"rows": self.rows.cast(SUSPECT_SCHEMA)})
-
-    @classmethod
-    def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
-        document = parts.document
-        return cls(
-            class_names=tuple(document["class_names"]),
-            rows=parts.tables["rows"],
-            groups=tuple(document["groups"]),
-            summary=document["summary"],
-            made_from=made_from,
-        )

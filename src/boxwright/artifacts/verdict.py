@@ -6,10 +6,11 @@ It also keeps the promise it was held against, word for word, and how often each
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Literal, Self
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal, Self
 
 from boxwright.artifacts.artifact import Artifact, Parts
+from boxwright.artifacts.codec import Document
 from boxwright.store.digest import canonical_json, digest_of_bytes
 
 Status = Literal["met", "not met", "no evidence"]
@@ -57,18 +58,6 @@ class Check:
     support: int | None = None
     lacking: Lacking | None = None
 
-    @property
-    def as_record(self) -> dict[str, Any]:
-        """A JSON object; what is unknown of the last two is left out, so that older verdicts keep their digests."""
-        record = asdict(self)
-        return {k: v for k, v in record.items() if k not in ("support", "lacking") or v is not None}
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """The check that a JSON object says."""
-        lacking = record.get("lacking")
-        return cls(**{**record, "lacking": Lacking(**lacking) if lacking else None})
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Verdict(Artifact):
@@ -78,7 +67,7 @@ class Verdict(Artifact):
         spec_name: whose promise.
         bundle: digest of the only bundle this verdict is about; empty for predictions from elsewhere.
         checks: one per requirement.
-        spec: the promise itself, as a JSON object; empty in verdicts of earlier versions.
+        spec: the promise itself, as a JSON object; empty where it is not known.
         looks: golden set to the digests of the bundles that have been evaluated on it so far, oldest first.
     """
 
@@ -88,7 +77,7 @@ class Verdict(Artifact):
     spec_name: str
     bundle: str
     checks: tuple[Check, ...]
-    spec: Mapping[str, Any] = field(default_factory=dict)
+    spec: Document = field(default_factory=dict)
     looks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -112,29 +101,15 @@ class Verdict(Artifact):
         return [_told(name, bundles) for name, bundles in sorted(self.looks.items())]
 
     def parts(self) -> Parts:
-        document: dict[str, Any] = {
-            "verdict": self.verdict,
-            "spec_name": self.spec_name,
-            "bundle": self.bundle,
-            "checks": [check.as_record for check in self.checks],
-        }
-        if self.spec:
-            document |= {"spec_digest": self.spec_digest, "spec": dict(self.spec)}
-        if self.looks:
-            document["looks"] = {name: list(bundles) for name, bundles in self.looks.items()}
-        return Parts(document)
+        """The document also says the answer and the spec's digest, for those who read only the file."""
+        parts = super().parts()
+        return replace(parts, document={"verdict": self.verdict, "spec_digest": self.spec_digest, **parts.document})
 
     @classmethod
     def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
-        document = parts.document
-        return cls(
-            spec_name=document["spec_name"],
-            bundle=document["bundle"],
-            checks=tuple(Check.from_record(record) for record in document["checks"]),
-            spec=document.get("spec", {}),
-            looks={name: tuple(bundles) for name, bundles in document.get("looks", {}).items()},
-            made_from=made_from,
-        )
+        derived = ("verdict", "spec_digest")
+        document = {key: value for key, value in parts.document.items() if key not in derived}
+        return super().from_parts(replace(parts, document=document), made_from)
 
 
 def _told(name: str, bundles: tuple[str, ...]) -> str:

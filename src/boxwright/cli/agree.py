@@ -83,9 +83,9 @@ def agree(
         facts={**read.facts, "matched_by": read.matched_by},
         made_from={f"annotations[{n}]": digest_of_file(p) for n, p in zip(read.ratings.annotators, sources, strict=True) if p.is_file()},
     )  # fmt: skip
-    if found.resampling["too_narrow"]:
+    if found.resemblance.too_narrow:
         say(
-            f"pictures that follow each other are alike (correlation {found.resampling['resemblance']:.2f}): the intervals are "
+            f"pictures that follow each other are alike (correlation {found.resemblance.correlation:.2f}): the intervals are "
             f"too narrow; name the clips with --groups, or take --block 100"
         )
     extra_keys: dict[str, Any] = {}
@@ -101,7 +101,7 @@ def agree(
         {**as_document(found), **extra_keys}, as_json=as_json,
         lines=[*as_lines(found), *_consensus_lines(extra_keys), found.digest],
     )  # fmt: skip
-    if found.required and found.required["status"] != "met":
+    if found.required and found.required.status != "met":
         raise typer.Exit(1)
 
 
@@ -165,34 +165,29 @@ def as_lines(found: Agreement) -> list[str]:
     counts = found.tally
     lines = [f"annotators  {', '.join(found.annotators)}"]
     lines.append(
-        f"images      {counts['pictures_of_several']:,} in common (matched by {found.facts.get('matched_by')}), "
-        f"{counts['pictures'] - counts['pictures_of_several']:,} of one annotator only"
+        f"images      {counts.pictures_of_several:,} in common (matched by {found.facts.get('matched_by')}), "
+        f"{counts.pictures - counts.pictures_of_several:,} of one annotator only"
     )
-    lines.append("boxes       " + ", ".join(f"{name} {n}" for name, n in counts["boxes"].items()))
+    lines.append("boxes       " + ", ".join(f"{name} {n}" for name, n in counts.boxes.items()))
     lines.append(
-        f"objects     {counts['objects']}, drawn by all {counts['drawn_by_all']}, of one class {counts['of_one_class']}"
+        f"objects     {counts.objects}, drawn by all {counts.drawn_by_all}, of one class {counts.of_one_class}"
     )
     for name, words in (("alpha", "alpha"), ("f1", "F1, place"), ("f1_class", "F1, class too"), ("kappa", "kappa of classes"), ("mean_iou", "mean IoU")):  # fmt: skip
         record = found.figures[name]
-        interval = "" if record["low"] is None else f"  [{record['low']:.4f}, {record['high']:.4f}]"
-        lines.append(f"{words:17} {_show(record['value'])}{interval}")
+        interval = "" if record.low is None else f"  [{record.low:.4f}, {record.high:.4f}]"
+        lines.append(f"{words:17} {_show(record.value)}{interval}")
     apart = found.separation
-    if apart["found"]:
+    if apart.found:
         lines.append(
-            f"boxes of one object and boxes that overlap by chance separate at IoU {apart['iou_threshold']:.2f}; matched at "
+            f"boxes of one object and boxes that overlap by chance separate at IoU {apart.iou_threshold:.2f}; matched at "
             f"{found.iou_threshold:g}"
         )
-    lines += [
-        f"{p['a']} / {p['b']}: both {p['both']}, only {p['a']} {p['only_a']}, only {p['b']} {p['only_b']}"
-        for p in found.pairs
-    ]
-    lines += [f"{finding['kind']:10} {finding['sentence']}" for finding in found.findings] or ["nothing stands out"]
+    lines += [f"{p.a} / {p.b}: both {p.both}, only {p.a} {p.only_a}, only {p.b} {p.only_b}" for p in found.pairs]
+    lines += [f"{finding.kind:10} {finding.sentence}" for finding in found.findings] or ["nothing stands out"]
     if found.required:
         r = found.required
-        note = f" ({r['note']})" if r["note"] else ""
-        lines.append(
-            f"required    {r['figure']} >= {r['least']:g}, judged on its {r['judged_on']}: {r['status']}{note}"
-        )
+        note = f" ({r.note})" if r.note else ""
+        lines.append(f"required    {r.figure} >= {r.least:g}, judged on its {r.judged_on}: {r.status}{note}")
     return lines
 
 

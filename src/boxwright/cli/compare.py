@@ -116,10 +116,8 @@ def _of_report(store: Store, report: Report) -> Contender:
     if digest is None:
         raise InputError(f"Report '{report.title}' names no matches; compare COCO results with --truth instead.")
     matches = store.get(digest, Matches)
-    of_class = {name: record["score_threshold"] for name, record in report.operating["per_class"].items()}
-    return Contender(
-        report.title, matches, least_scores(matches, of_class, report.operating.get("condition_thresholds"))
-    )
+    of_class = {name: point.score_threshold or 0.0 for name, point in report.operating.per_class.items()}
+    return Contender(report.title, matches, least_scores(matches, of_class, report.operating.condition_thresholds))
 
 
 def _views(store: Store, matches: Matches) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict
 
 import numpy as np
 
 from boxwright.artifacts import Comparison
+from boxwright.artifacts.comparison import ComparedMetric
 from boxwright.cli.columns import aligned
 
 _OF_SLICE = ("ap50", "precision", "recall")
@@ -23,37 +23,35 @@ def comparison_lines(comparison: Comparison) -> list[str]:
     """The comparison; every class has a line."""
     drawn = comparison.resampling
     lines = [f"A  {comparison.title_a}", f"B  {comparison.title_b}", ""]
-    of_all = [r for r in comparison.figures if r["class_name"] is None and r["metric"] in _OF_ALL]
-    rows = [["metric", "A", "B", "B - A", _interval_title(drawn), ""]]
+    of_all = [r for r in comparison.metrics if r.class_name is None and r.metric in _OF_ALL]
+    rows = [["metric", "A", "B", "B - A", f"{drawn.confidence:.0%} interval", ""]]
     rows += [[_title(record), *_numbers(record), *_sure(record)] for record in of_all]
     lines += [*aligned(rows, right=(1, 2, 3)), "", *_classes(comparison)]
     objects, alarms = comparison.objects["all"], comparison.false_alarms["all"]
     lines += [
         "",
-        "objects: " + ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in objects.items()),
-        "false alarms: " + ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in alarms.items()),
+        "objects: " + ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in asdict(objects).items()),
+        "false alarms: " + ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in asdict(alarms).items()),
     ]
     worse = [
-        f"worse: {_WORDS.get(metric, metric)} where {record['condition']}={record['value']}  {_number(record[metric]['difference'], '+')} "
-        f"{_interval(record[metric])}".rstrip()
-        for record in comparison.slices
-        for metric in _OF_SLICE
-        if record[metric]["verdict"] == "worse"
+        f"worse: {_WORDS.get(found.metric, found.metric)} where {of.condition}={of.value}  {_number(found.difference, '+')} "
+        f"{_interval(found)}".rstrip()
+        for of in comparison.slices
+        for found in (of.ap50, of.precision, of.recall)
+        if found.verdict == "worse"
     ]
     lines += worse[:_WORSE]
     if len(worse) > _WORSE:
         lines.append(f"... and {len(worse) - _WORSE} slices more; --json and --page list all")
-    if drawn.get("replicates"):
-        unit = str(drawn.get("unit", "picture")).replace("picture", "image")
-        lines.append(
-            f"intervals: {drawn['groups']:,} {unit}s resampled {drawn['replicates']:,} times, A and B together"
-        )
+    if drawn.replicates:
+        unit = drawn.unit.replace("picture", "image")
+        lines.append(f"intervals: {drawn.groups:,} {unit}s resampled {drawn.replicates:,} times, A and B together")
     return lines
 
 
 def _classes(comparison: Comparison) -> list[str]:
     """A line per class: AP50 on both sides, and what became of its objects and false alarms."""
-    of = {(record["metric"], record["class_name"]): record for record in comparison.figures if not record["conditions"]}
+    of = {(found.metric, found.class_name): found for found in comparison.of_classes()}
     rows = [
         [
             "class",
@@ -70,41 +68,33 @@ def _classes(comparison: Comparison) -> list[str]:
         ]
     ]
     for name in comparison.class_names:
-        record = of.get(("ap50", name), {})
-        objects, alarms = comparison.objects.get(name, {}), comparison.false_alarms.get(name, {})
+        ap50, objects, alarms = of["ap50", name], comparison.objects[name], comparison.false_alarms[name]
         told = [
-            f"{_WORDS.get(metric, metric)} {of[metric, name]['verdict']}"
+            f"{_WORDS.get(metric, metric)} {of[metric, name].verdict}"
             for metric in _OF_SLICE
-            if of.get((metric, name), {}).get("verdict") in ("better", "worse")
+            if of[metric, name].verdict in ("better", "worse")
         ]
+        changes = (objects.fixed, objects.broken, alarms.gone, alarms.new)
         rows.append(
-            [name, f"{record.get('support', 0):,}", *_numbers(record), _interval(record),
-             *(f"{objects.get(k, 0):,}" for k in ("fixed", "broken")), *(f"{alarms.get(k, 0):,}" for k in ("gone", "new")),
-             ", ".join(told)]
-        )  # fmt: skip
+            [name, f"{ap50.support:,}", *_numbers(ap50), _interval(ap50), *(f"{n:,}" for n in changes), ", ".join(told)]
+        )
     return aligned(rows, right=(1, 2, 3, 4, 6, 7, 8, 9), most=24)
 
 
-def _title(record: Mapping[str, Any]) -> str:
-    title = _WORDS.get(record["metric"], record["metric"])
-    return str(title) + str(record["key"])[len(record["metric"]) :]
+def _title(found: ComparedMetric) -> str:
+    return _WORDS.get(found.metric, found.metric) + found.key[len(found.metric) :]
 
 
-def _numbers(record: Mapping[str, Any]) -> list[str]:
-    return [_number(record.get("a")), _number(record.get("b")), _number(record.get("difference"), "+")]
+def _numbers(found: ComparedMetric) -> list[str]:
+    return [_number(found.a), _number(found.b), _number(found.difference, "+")]
 
 
-def _sure(record: Mapping[str, Any]) -> list[str]:
-    return [_interval(record), str(_VERDICTS.get(record["verdict"], record["verdict"]))]
+def _sure(found: ComparedMetric) -> list[str]:
+    return [_interval(found), _VERDICTS.get(found.verdict, found.verdict)]
 
 
-def _interval_title(drawn: Mapping[str, Any]) -> str:
-    return f"{drawn['confidence']:.0%} interval" if "confidence" in drawn else "interval"
-
-
-def _interval(record: Mapping[str, Any]) -> str:
-    low, high = record.get("low"), record.get("high")
-    return "" if low is None or high is None else f"[{low:+.3f}, {high:+.3f}]"
+def _interval(found: ComparedMetric) -> str:
+    return "" if found.low is None or found.high is None else f"[{found.low:+.3f}, {found.high:+.3f}]"
 
 
 def _number(value: float | None, sign: str = "") -> str:

@@ -139,7 +139,7 @@ class _Telling:
         self._chapter(
             f"{title.capitalize()}: the gate says {made.verdict.verdict}",
             f"Trained on {made.checkpoint.history['pictures']} pictures, exported, proven equal to the checkpoint, thresholds "
-            f"chosen on val, judged once on {made.report.support['images']} test pictures: {met} of "
+            f"chosen on val, judged once on {made.report.support.images} test pictures: {met} of "
             f"{len(made.verdict.checks)} requirements met.",
             [("AP50", f"{figures['ap50']:.3f}"), ("AP", f"{figures['ap']:.3f}"), ("bundle", made.candidate.digest[:12]),
              ("training", f"{made.checkpoint.history['seconds']:.0f} s")],

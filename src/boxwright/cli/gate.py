@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import pyarrow as pa
 import typer
 
-from boxwright.artifacts import Comparison, Report, Verdict
+from boxwright.artifacts import Comparison, Parts, Report, Verdict
+from boxwright.artifacts.codec import document_keys
 from boxwright.cli.documents import because, parted, read_spec
 from boxwright.cli.named import by_name
 from boxwright.cli.progress import say
@@ -31,7 +31,7 @@ from boxwright.gate import OnSet, as_junit, as_markdown, decide, pair
 from boxwright.lifecycle import ROLLOUT
 from boxwright.lifecycle.looks import looks_at
 from boxwright.pages import verdict_page
-from boxwright.spec import Observed, Spec
+from boxwright.spec import Spec
 from boxwright.spec.sets import SetClause
 from boxwright.store import write_bytes
 
@@ -136,7 +136,7 @@ def as_document(verdict: Verdict) -> dict[str, Any]:
     """The verdict as one JSON object."""
     return {
         "verdict": verdict.verdict,
-        "checks": [{"support": None, "lacking": None, **check.as_record} for check in verdict.checks],
+        "checks": [asdict(check) for check in verdict.checks],
         "looks": {name: list(bundles) for name, bundles in verdict.looks.items()},
         "spec_name": verdict.spec_name,
         "spec_digest": verdict.spec_digest,
@@ -168,26 +168,12 @@ def read_report(store: Path, reference: str) -> Report:
     if path.is_file():
         try:
             document = json.loads(path.read_text())
-            fields = (
-                "title", "class_names", "metrics", "per_class", "operating", "confusion", "slices", "observed", "curves",
-                "measured", "support",
-            )  # fmt: skip
-            values = {name: document[name] for name in fields}
-            values["class_names"], values["slices"] = tuple(values["class_names"]), tuple(values["slices"])
-            report = Report(**values, failures=pa.table({}))  # a text file has no digest, so it names no bundle
-            if not all(_is_figure(figure) for figure in values["observed"].values()):
-                raise ValueError("an observed figure is no number")
-            _ = report.digest  # what cannot be digested is no report
+            fields = {name: document[name] for name in document_keys(Report)}
+            report = Report.from_parts(Parts(fields, {"failures": pa.table({})}), {})  # a text file names no bundle
+            _ = report.digest  # what cannot be digested, such as NaN, is no report
             return report
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise StoreError(
                 f"'{path}' is not the JSON of `boxwright evaluate --json` ({type(error).__name__}: {error})."
             ) from error
     return find(store, reference, Report)
-
-
-def _is_figure(figure: dict) -> bool:
-    """Whether an observed figure has the form of one: finite numbers or nothing."""
-    Observed(**figure)
-    numbers = [figure.get(name) for name in ("value", "low", "high")]
-    return all(n is None or (isinstance(n, int | float) and math.isfinite(n)) for n in numbers)

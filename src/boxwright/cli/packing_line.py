@@ -75,8 +75,8 @@ def judge_answers(frames: Sequence[Frame], answers: Sequence[Detections]) -> dic
     images = pa.table({"image_id": list(range(len(frames))), "file_name": names, "group": names})
     matches = match(truth, scored, class_names=CLASSES, images=images)
     report = evaluate(matches, title="answers", score_thresholds=dict.fromkeys(CLASSES, 0.0))
-    point = report.operating["all"]
-    return {"precision": point["precision"] or 0.0, "recall": point["recall"] or 0.0}
+    point = report.operating.all
+    return {"precision": point.precision or 0.0, "recall": point.recall or 0.0}
 
 
 def answer_of(frame: Frame) -> Answer:

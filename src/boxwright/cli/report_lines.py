@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from typing import TypeGuard
 
 from boxwright.artifacts import Report
 from boxwright.cli.columns import aligned
 from boxwright.evaluation.observe import FEW_OBJECTS
+from boxwright.spec import Observed
 
 _METRICS = {
     "ap": ("AP", "mean over IoU 0.50 to 0.95"), "ap50": ("AP50", "IoU 0.50"), "ap75": ("AP75", "IoU 0.75"),
@@ -26,29 +26,32 @@ _CLASSES = 20
 def report_lines(report: Report) -> list[str]:
     """The report, not more than a screen."""
     support, drawn = report.support, report.resampling
-    unit = str(drawn.get("unit", "picture")).replace("picture", "image")
-    lines = [f"{support['images']:,} images, {support['objects']:,} objects, {support['detections']:,} detections"]
-    interval = f"{drawn['confidence']:.0%} interval" if "confidence" in drawn else "interval"
+    lines = [f"{support.images:,} images, {support.objects:,} objects, {support.detections:,} detections"]
+    interval = f"{drawn.confidence:.0%} interval" if drawn else "interval"
     rows = [["metric", "value", interval, "objects", ""]]
     for name, value in report.metrics.items():
         if name in _IN_JSON_ONLY:
             continue
         title, about = _METRICS.get(name, (name, f"IoU {name.removeprefix('ap@')}" if "@" in name else ""))
-        seen = report.intervals.get(name, {})
-        rows.append([title, _show(value), _interval(seen), _count(seen), about])
+        seen = report.intervals.get(name)
+        rows.append([title, _show(value), _interval(seen), f"{seen.support:,}" if seen else "", about])
     lines += ["", *aligned(rows, right=(1, 3))]
     lines += ["", *_classes(report)]
-    point = report.operating["all"]
-    seen = {name: report.observed.get(name, {}) for name in _POINT}
-    rows = [[words, _show(point[name]), _interval(seen[name])] for name, words in _POINT.items()]
+    point = report.operating.all
+    rows = [
+        [words, _show(getattr(point, name)), _interval(report.observed.get(name))] for name, words in _POINT.items()
+    ]
     lines += ["", f"at the operating point ({_thresholds(report)}, IoU 0.50):"]
     lines += [f"  {line}" for line in aligned(rows, right=(1,))]
-    lines.append(f"  {point['true']:,} true, {point['false']:,} false, {point['objects'] - point['true']:,} missed")
+    lines.append(f"  {point.true:,} true, {point.false:,} false, {point.objects - point.true:,} missed")
     lines += ["", f"weakest slice: {_weakest(report)}"]
-    if drawn.get("replicates"):
-        lines.append(f"intervals: {drawn['groups']:,} {unit}s resampled {drawn['replicates']:,} times")
-    elif drawn:
-        lines.append(f"no intervals: {drawn['groups']:,} {unit}s are too few to resample")
+    if drawn:
+        units = f"{drawn.groups:,} {drawn.unit.replace('picture', 'image')}s"
+        lines.append(
+            f"intervals: {units} resampled {drawn.replicates:,} times"
+            if drawn.replicates
+            else f"no intervals: {units} are too few to resample"
+        )
     return lines
 
 
@@ -56,17 +59,15 @@ def _classes(report: Report) -> list[str]:
     """A line per class; of many those with the lowest AP."""
     names = list(report.per_class)
     if len(names) > _CLASSES:
-        names = sorted(names, key=lambda n: (not _defined(report.per_class[n]["ap"]), report.per_class[n]["ap"]))[
-            :_CLASSES
-        ]
+        names = sorted(names, key=lambda n: (not _defined(report.per_class[n].ap), report.per_class[n].ap))[:_CLASSES]
     rows = [["class", "objects", "AP", "interval", "AP50", "interval", "precision", "recall", "score from"]]
     for name in names:
         of = report.per_class[name]
-        seen = [report.observed.get(f"{metric}[{name}]", {}) for metric in ("ap", "ap50")]
-        point = report.operating["per_class"].get(name, {})
+        seen = [report.observed.get(f"{metric}[{name}]") for metric in ("ap", "ap50")]
+        point = report.operating.per_class[name]
         rows.append(
-            [name, f"{of['objects']:,}", _show(of["ap"]), _interval(seen[0]), _show(of["ap50"]), _interval(seen[1]),
-             *(_show(point.get(key), 3) for key in ("precision", "recall")), _show(point.get("score_threshold"), 3)]
+            [name, f"{of.objects:,}", _show(of.ap), _interval(seen[0]), _show(of.ap50), _interval(seen[1]),
+             *(_show(value, 3) for value in (point.precision, point.recall, point.score_threshold))]
         )  # fmt: skip
     lines = aligned(rows, right=(1, 2, 4, 6, 7, 8), most=24)
     if left := len(report.per_class) - len(names):
@@ -75,7 +76,7 @@ def _classes(report: Report) -> list[str]:
 
 
 def _thresholds(report: Report) -> str:
-    of = {record["score_threshold"] for record in report.operating["per_class"].values()}
+    of = {point.score_threshold or 0.0 for point in report.operating.per_class.values()}
     if len(of) == 1:
         return f"score {next(iter(of)):g} and more"
     return f"score thresholds of {min(of):g} to {max(of):g} by class" if of else "every detection"
@@ -83,38 +84,33 @@ def _thresholds(report: Report) -> str:
 
 def _weakest(report: Report) -> str:
     """The slice that search found, else the least AP50 of a slice with enough objects."""
-    found = report.weak_slices.get("found", [])
-    if found:
-        worst = found[0]
-        what = "objects missed" if worst["what"] == "missed" else "answered detections wrong"
-        slice_ = worst["slice"]
-        named = " and ".join(f"{k}={v}" for k, v in slice_.items()) if isinstance(slice_, Mapping) else str(slice_)
+    if report.weak_slices.found:
+        worst = report.weak_slices.found[0]
+        what = "objects missed" if worst.what == "missed" else "answered detections wrong"
+        named = " and ".join(f"{name}={value}" for name, value in worst.slice.items())
         return (
-            f"{named}: {worst['rate']:.1%} of {what}, elsewhere {worst['elsewhere']:.1%} ({worst['support']:,} "
-            f"{'objects' if worst['what'] == 'missed' else 'detections'}; p {worst['p']:.2g})"
+            f"{named}: {worst.rate:.1%} of {what}, elsewhere {worst.elsewhere:.1%} ({worst.support:,} "
+            f"{'objects' if worst.what == 'missed' else 'detections'}; p {worst.p:.2g})"
         )
-    known = [s for s in report.slices if s["objects"] >= FEW_OBJECTS and _defined(s["ap50"].get("value"))]
+    known = [(of.ap50.value, of) for of in report.slices if of.objects >= FEW_OBJECTS and of.ap50.value is not None]
     if not known:
         return f"none has {FEW_OBJECTS} objects"
-    low = min(known, key=lambda s: s["ap50"]["value"])
+    value, lowest = min(known, key=lambda pair: pair[0])
     return (
-        f"{low['condition']}={low['value']}: AP50 {_show(low['ap50']['value'])} {_interval(low['ap50'])} ({low['objects']:,} objects; "
-        f"of {report.weak_slices.get('searched', 0)} slices searched none is significantly worse than elsewhere)"
+        f"{lowest.condition}={lowest.value}: AP50 {_show(value)} {_interval(lowest.ap50)} ({lowest.objects:,} objects; "
+        f"of {report.weak_slices.searched} slices searched none is significantly worse than elsewhere)"
     )
 
 
-def _defined(value: Any) -> bool:
+def _defined(value: float | None) -> TypeGuard[float]:
     return value is not None and value != -1 and not math.isnan(value)
 
 
-def _show(value: Any, digits: int = 4) -> str:
+def _show(value: float | None, digits: int = 4) -> str:
     return f"{value:.{digits}f}" if _defined(value) else "-"
 
 
-def _interval(seen: Mapping[str, Any]) -> str:
-    low, high = seen.get("low"), seen.get("high")
-    return f"[{low:.3f}, {high:.3f}]" if _defined(low) and _defined(high) else ""
-
-
-def _count(seen: Mapping[str, Any]) -> str:
-    return f"{seen['support']:,}" if "support" in seen else ""
+def _interval(seen: Observed | None) -> str:
+    if seen is None or not (_defined(seen.low) and _defined(seen.high)):
+        return ""
+    return f"[{seen.low:.3f}, {seen.high:.3f}]"

@@ -16,15 +16,15 @@ away. With fewer than some thirty boxes a bin, LaECE0's interval is still too hi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
+from boxwright.artifacts.report import CalibrationError, ClassScores, ReliabilityBin, ScoreCalibration
 from boxwright.evaluation.bootstrap import LEAST_GROUPS, interval, wilson
 from boxwright.evaluation.operating import operating_bit
 
@@ -62,19 +62,14 @@ class ScoredTruth:
         return self.class_id.astype(np.int64) * bins + bin_of(self.score, bins)
 
 
-def calibration_figures(matches: Matches, weights: NDArray | None, *, confidence: float) -> dict[str, Any]:
-    """How well the scores of a match table are calibrated, ready for JSON.
+def calibration_figures(matches: Matches, weights: NDArray | None, *, confidence: float) -> ScoreCalibration:
+    """How well the scores of a match table are calibrated.
 
     Args:
         matches: the tables.
         weights: (b, images) bootstrap weightings, see bootstrap.group_weights, of which MOST_REPLICATES are used; None for
             no intervals.
         confidence: of the intervals.
-
-    Returns:
-        `d_ece`, `laece0`, `laace0`: value, low, high, null, null_high (all shares, None where undefined). `per_class`:
-        class name to the three and `detections`. `reliability`: one record per class (None for all) and bin that holds
-        anything: class_name, low, high, count, mean_score, precision, precision_low, precision_high.
     """
     return figures_of(scored_truth(matches), weights, confidence=confidence)
 
@@ -91,7 +86,7 @@ def scored_truth(matches: Matches) -> ScoredTruth:
     return ScoredTruth(score, true, np.where(true, iou, 0.0), class_id, image, matches.class_names, groups)
 
 
-def figures_of(columns: ScoredTruth, weights: NDArray | None, *, confidence: float) -> dict[str, Any]:
+def figures_of(columns: ScoredTruth, weights: NDArray | None, *, confidence: float) -> ScoreCalibration:
     """The figures of `calibration_figures`, from columns."""
     counts = np.bincount(columns.class_id, minlength=len(columns.class_names))
     groups, null = _groups_holding(columns), null_errors(columns)
@@ -101,20 +96,21 @@ def figures_of(columns: ScoredTruth, weights: NDArray | None, *, confidence: flo
         metric: _figures(metric, whole, drawn, null[metric], groups.max(axis=1), confidence=confidence)
         for metric in METRICS
     }
-    return {
-        **{metric: figures[metric][-1] for metric in METRICS},
-        "per_class": {
-            name: {**{metric: figures[metric][i] for metric in METRICS}, "detections": int(counts[i])}
+    bins = _reliability(
+        columns.class_names,
+        whole["d_ece"],
+        None if drawn is None else drawn["d_ece"],
+        groups[:, 1:],
+        confidence=confidence,
+    )
+    return ScoreCalibration(
+        *(figures[metric][-1] for metric in METRICS),
+        per_class={
+            name: ClassScores(*(figures[metric][i] for metric in METRICS), detections=int(counts[i]))
             for i, name in enumerate(columns.class_names)
         },
-        "reliability": _reliability(
-            columns.class_names,
-            whole["d_ece"],
-            None if drawn is None else drawn["d_ece"],
-            groups[:, 1:],
-            confidence=confidence,
-        ),
-    }
+        reliability=tuple(bins),
+    )
 
 
 def errors(columns: ScoredTruth, weights: NDArray) -> dict[str, NDArray[np.float64]]:
@@ -163,23 +159,16 @@ def _usual_iou(columns: ScoredTruth) -> tuple[Callable[[np.random.Generator], ND
 
 def _reliability(
     class_names: Sequence[str], whole: NDArray, drawn: NDArray | None, groups: NDArray, *, confidence: float
-) -> list[dict[str, Any]]:
+) -> Iterator[ReliabilityBin]:
     """One record per class, and None for all, and bin that holds anything; from the sums of d_ece. groups: (K + 1, bins)."""
     value = _with_all_classes(whole)[0]
     spread = None if drawn is None else _with_all_classes(drawn)
-    records = []
     for row, name in enumerate((*class_names, None)):
         for k in np.flatnonzero(value[row, :, 0]).tolist():
             count, score, true = value[row, k].tolist()
             replicates = None if spread is None else spread[:, row, k]
             low, high = _precision_interval(true / count, replicates, int(groups[row, k]), confidence)
-            records.append(
-                {
-                    "class_name": name, "low": k / BINS, "high": (k + 1) / BINS, "count": int(count),
-                    "mean_score": score / count, "precision": true / count, "precision_low": low, "precision_high": high,
-                }
-            )  # fmt: skip
-    return records
+            yield ReliabilityBin(name, k / BINS, (k + 1) / BINS, int(count), score / count, true / count, low, high)
 
 
 def bin_of(score: NDArray, bins: int) -> NDArray[np.int64]:
@@ -243,17 +232,17 @@ def _figures(
     groups: NDArray,
     *,
     confidence: float,
-) -> list[dict[str, float | None]]:
+) -> list[CalibrationError]:
     """value, low, high, null and null_high of each class, then of all; groups: (K + 1,) that hold anything."""
     value = _error(metric, whole[metric])[0]
     spread = noise = None
     if drawn is not None:
         spread = _error(metric, drawn[metric])
         noise = _error(metric, _without_bias(drawn[metric], whole[metric]))
-    records: list[dict[str, float | None]] = []
+    records: list[CalibrationError] = []
     for i, found in enumerate(value.tolist()):
         if not np.isfinite(found):
-            records.append(dict.fromkeys(("value", "low", "high", "null", "null_high")))
+            records.append(CalibrationError())
             continue
         low, high = None, None
         if spread is not None and groups[i] >= LEAST_GROUPS:
@@ -261,8 +250,8 @@ def _figures(
         if low is not None and high is not None and noise is not None:
             low, high = max(0.0, 2 * found - high), max(0.0, 2 * found - low)
             low = 0.0 if found <= float(np.nanquantile(noise[:, i], confidence)) else low
-        by_chance = {"null": float(np.mean(null[:, i])), "null_high": float(np.quantile(null[:, i], confidence))}
-        records.append({"value": found, "low": low, "high": high, **by_chance})
+        by_chance = float(np.mean(null[:, i])), float(np.quantile(null[:, i], confidence))
+        records.append(CalibrationError(found, low, high, *by_chance))
     return records
 
 

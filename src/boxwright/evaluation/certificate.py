@@ -26,13 +26,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
 from boxwright.artifacts.operating_point import ALL_CLASSES
+from boxwright.artifacts.report import CertifiedPrecision, Claim
 from boxwright.errors import InputError
 from boxwright.evaluation.clopper_pearson import lower_bound
 from boxwright.evaluation.operating import operating_bit
@@ -136,8 +136,8 @@ def certificates(
     precisions: Sequence[float] = PRECISIONS,
     caps: Mapping[str, int] | None = None,
     seed: int = 0,
-) -> list[dict[str, Any]]:
-    """Certificates of the whole and of each class at an operating point, ready for JSON.
+) -> list[CertifiedPrecision]:
+    """Certificates of the whole, and then of each class, at an operating point.
 
     Args:
         matches: on the data that judges, not on val.
@@ -148,12 +148,6 @@ def certificates(
         caps: class name, and ALL_CLASSES, to the most answered detections of a picture, fixed without looking at these
             matches: the contract's `most_answered`; where it says nothing, MOST_A_PICTURE.
         seed: of the order of the units.
-
-    Returns:
-        One record for the whole (class_name None) and one per class: `certified_precision`, `observed`, `confidence`,
-        `units`, `images`, `detections`, `cap` (of a unit), `beyond_cap`, `if_independent` (Clopper and Pearson's lower
-        bound on boxes, not a certificate) and `claims`: for each precision `precision`, `certified`, `e_value`,
-        `more_units`, `more_images`, `note`.
     """
     names, unit = np.unique(np.array(list(groups), object), return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(names))
@@ -169,19 +163,19 @@ def certificates(
         cap = most * int(pictures.max(initial=0))
         claims = [certify(false, kept, precision=p, confidence=confidence, cap=cap) for p in precisions]
         records.append(
-            {
-                "class_name": name,
-                "certified_precision": certified_precision(false, kept, confidence=confidence, cap=cap),
-                "observed": claims[0].observed if claims else None,
-                "confidence": confidence,
-                "units": len(names),
-                "images": len(unit),
-                "detections": int(kept.sum()),
-                "cap": cap,
-                "beyond_cap": int(mine.sum() - within.sum()),
-                "if_independent": lower_bound(int(kept.sum() - false.sum()), int(kept.sum()), confidence=confidence),
-                "claims": [_claim(c, len(unit) / max(len(names), 1)) for c in claims],
-            }
+            CertifiedPrecision(
+                class_name=name,
+                certified_precision=certified_precision(false, kept, confidence=confidence, cap=cap),
+                observed=claims[0].observed if claims else None,
+                confidence=confidence,
+                units=len(names),
+                images=len(unit),
+                detections=int(kept.sum()),
+                cap=cap,
+                beyond_cap=int(mine.sum() - within.sum()),
+                if_independent=lower_bound(int(kept.sum() - false.sum()), int(kept.sum()), confidence=confidence),
+                claims=tuple(_claim(c, len(unit) / max(len(names), 1)) for c in claims),
+            )
         )
     return records
 
@@ -234,16 +228,10 @@ def _more_units(gain: NDArray, confidence: float) -> int | None:
     return None if high > _MOST_UNITS else max(1, int(np.ceil(high - len(gain))))
 
 
-def _claim(certificate: Certificate, pictures_of_unit: float) -> dict[str, Any]:
+def _claim(certificate: Certificate, pictures_of_unit: float) -> Claim:
     more = certificate.more_units
-    return {
-        "precision": certificate.precision,
-        "certified": certificate.certified,
-        "e_value": certificate.e_value,
-        "more_units": more,
-        "more_images": None if more is None else int(np.ceil(more * pictures_of_unit)),
-        "note": certificate.note,
-    }
+    images = None if more is None else int(np.ceil(more * pictures_of_unit))
+    return Claim(certificate.precision, certificate.certified, certificate.e_value, more, images, certificate.note)
 
 
 def _note(precision: float, observed: float | None, *, certified: bool, more: int | None, units: int) -> str:

@@ -8,9 +8,9 @@ and every false alarm: gone, new, or still there (same class, IoU at least 0.5).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numba
 import numpy as np
@@ -18,11 +18,20 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Comparison, Matches
+from boxwright.artifacts.comparison import (
+    AlarmChanges,
+    ComparedMetric,
+    ComparedSlice,
+    CostPair,
+    ObjectChanges,
+    Standing,
+)
+from boxwright.artifacts.resampling import Resampling
 from boxwright.boxes import iou_of_two
 from boxwright.errors import InputError
 from boxwright.evaluation.average_precision import Reducer
 from boxwright.evaluation.bootstrap import LEAST_GROUPS, group_weights, plain_intervals, replicates_for
-from boxwright.evaluation.diagnose import KINDS, Diagnosis, diagnose
+from boxwright.evaluation.diagnose import Diagnosis, diagnose
 from boxwright.evaluation.error_types import error_types
 from boxwright.evaluation.evaluate import CONFIDENCE, judged_on
 from boxwright.evaluation.observe import AVERAGES, OF_POINT, Observer
@@ -31,6 +40,7 @@ from boxwright.evaluation.slices import Axis, Slice, axis, cut, standard_conditi
 from boxwright.spec import Spec, figure_key
 from boxwright.spec.spec import ConditionClause
 
+T = TypeVar("T")
 LOWER_IS_BETTER = ("false_alarms_per_image",)
 _OF_SLICE = ("ap50", "precision", "recall")
 _MATCH = 0.5
@@ -118,27 +128,27 @@ def compare(
     every = clauses + standard_conditions(a.matches, clauses)
     sides = [_Judged.of(side, every, weights, confidence) for side in (a, b)]
     objects, alarms = _objects(sides[0], sides[1]), _false_alarms(sides[0], sides[1])
-    daps = [error_types(side.matches)["types"] for side in sides]
-    figures = list(_figures(sides, sides[0].observer.whole(), sides[1].observer.whole(), (*AVERAGES, *OF_POINT), ()))
+    daps = [error_types(side.matches).kinds for side in sides]
+    metrics = list(_metrics(sides, sides[0].observer.whole(), sides[1].observer.whole(), (*AVERAGES, *OF_POINT), ()))
     for selected in sorted({r.conditions for r in spec.requirements if r.conditions} if spec else ()):
-        metrics = sorted({r.metric for r in spec.requirements if r.conditions == selected} & {*AVERAGES, *OF_POINT})  # type: ignore[union-attr]
+        asked = sorted({r.metric for r in spec.requirements if r.conditions == selected} & {*AVERAGES, *OF_POINT})  # type: ignore[union-attr]
         part_a, part_b = (cut(side.matches, every, selected) for side in sides)
-        figures += _figures(sides, part_a, part_b, metrics, selected)
+        metrics += _metrics(sides, part_a, part_b, asked, selected)
     return Comparison(
         title_a=a.title,
         title_b=b.title,
         class_names=a.matches.class_names,
-        figures=tuple(figures),
-        objects=_by_class(objects, a.matches.class_names, ("fixed", "broken", "still missed", "both found")),
-        false_alarms=_by_class(alarms, a.matches.class_names, ("gone", "new", "still there")),
+        metrics=tuple(metrics),
+        objects=_by_class(objects, a.matches.class_names, ObjectChanges, kinds=4),
+        false_alarms=_by_class(alarms, a.matches.class_names, AlarmChanges, kinds=3),
         slices=tuple(_slices(sides, objects, alarms)),
-        error_types={k: {"a": daps[0][k]["dap"], "b": daps[1][k]["dap"]} for k in KINDS if k in daps[0]},
-        resampling={
-            "unit": "group" if len(set(groups)) < len(groups) else "picture",
-            "groups": len(set(groups)),
-            "replicates": 0 if weights is None else len(weights),
-            "confidence": confidence,
-        },
+        error_types={code: CostPair(cost.dap, daps[1][code].dap) for code, cost in daps[0].items()},
+        resampling=Resampling(
+            unit="group" if len(set(groups)) < len(groups) else "picture",
+            groups=len(set(groups)),
+            replicates=0 if weights is None else len(weights),
+            confidence=confidence,
+        ),
         judged_on=judged_on(a.matches),
         changed=_changed_table(a.matches, objects, alarms),
         made_from={"matches_a": a.matches.digest, "matches_b": b.matches.digest},
@@ -150,13 +160,13 @@ def _same_objects(a: Matches, b: Matches) -> bool:
     return a.objects.select(given).equals(b.objects.select(given))
 
 
-def _figures(
+def _metrics(
     sides: Sequence[_Judged],
     part_a: Slice,
     part_b: Slice,
     metrics: Sequence[str],
     selected: tuple[tuple[str, str], ...],
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[ComparedMetric]:
     """Every metric of a slice, per class and over all: both sides, and the difference with its interval."""
     parts = (part_a, part_b)
     found_a, found_b = (s.observer.replicated(p, metrics) for s, p in zip(sides, parts, strict=True))
@@ -177,20 +187,22 @@ def _figures(
             )
             low, high = (np.where(groups >= LEAST_GROUPS, end, np.nan) for end in (low, high))
         for i, name in enumerate(names):
-            yield {
-                "key": figure_key(metric, name, selected),
-                "metric": metric,
-                "class_name": name,
-                "conditions": dict(selected),
-                **{k: _plain(v[i]) for k, v in (("a", value_a), ("b", value_b), ("difference", difference))},
-                "low": _plain(low[i]),
-                "high": _plain(high[i]),
-                "support": int(holding_a.objects[i]),
-                "verdict": _verdict(metric, low[i], high[i]) if np.isfinite(difference[i]) else "undefined",
-            }
+            yield ComparedMetric(
+                key=figure_key(metric, name, selected),
+                metric=metric,
+                class_name=name,
+                conditions=dict(selected),
+                a=_plain(value_a[i]),
+                b=_plain(value_b[i]),
+                difference=_plain(difference[i]),
+                low=_plain(low[i]),
+                high=_plain(high[i]),
+                support=int(holding_a.objects[i]),
+                verdict=_verdict(metric, low[i], high[i]) if np.isfinite(difference[i]) else "undefined",
+            )
 
 
-def _verdict(metric: str, low: float, high: float) -> str:
+def _verdict(metric: str, low: float, high: float) -> Standing:
     if not (np.isfinite(low) and np.isfinite(high)) or low <= 0 <= high:
         return "not told apart"
     return "better" if (low > 0) != (metric in LOWER_IS_BETTER) else "worse"
@@ -267,41 +279,43 @@ def _boxes(table: pa.Table) -> NDArray[np.float64]:
     return np.stack([table.column(name).to_numpy() for name in ("x1", "y1", "x2", "y2")], axis=1)
 
 
-def _by_class(changes: _Changes, class_names: Sequence[str], names: Sequence[str]) -> dict[str, dict[str, int]]:
-    table = np.zeros((len(class_names), len(names)), np.int64)
+def _by_class(changes: _Changes, class_names: Sequence[str], record: Callable[..., T], *, kinds: int) -> dict[str, T]:
+    """`all`, then class name, to how many of each kind of change, in the order of the record's fields."""
+    table = np.zeros((len(class_names), kinds), np.int64)
     np.add.at(table, (changes.class_id, changes.change), 1)
-    keys = [name.replace(" ", "_") for name in names]
-    found = {name: dict(zip(keys, row.tolist(), strict=True)) for name, row in zip(class_names, table, strict=True)}
-    return {"all": dict(zip(keys, table.sum(axis=0).tolist(), strict=True)), **found}
+    return {
+        "all": record(*table.sum(axis=0).tolist()),
+        **{name: record(*row) for name, row in zip(class_names, table.tolist(), strict=True)},
+    }
 
 
-def _slices(sides: Sequence[_Judged], objects: _Changes, alarms: _Changes) -> Iterator[dict[str, Any]]:
+def _slices(sides: Sequence[_Judged], objects: _Changes, alarms: _Changes) -> Iterator[ComparedSlice]:
     for of_a, of_b in zip(sides[0].axes, sides[1].axes, strict=True):
         for label in of_a.labels:
             code = of_a.labels.index(label)
             part_a, part_b = of_a.slice(label), of_b.slice(label)
-            figures = {
-                r["metric"]: r for r in _figures(sides, part_a, part_b, _OF_SLICE, ()) if r["class_name"] is None
-            }
+            of_all = {r.metric: r for r in _metrics(sides, part_a, part_b, _OF_SLICE, ()) if r.class_name is None}
+            support = of_all["recall"].support
             inside = of_a.objects[objects.row_a] == code
             tables = ((of_a.detections, alarms.row_a), (of_b.detections, alarms.row_b))
             there = np.zeros(len(alarms.change), np.bool_)
             for codes, rows in tables:
                 if len(codes):
                     there |= (rows >= 0) & (codes[np.maximum(rows, 0)] == code)
-            if not figures["recall"]["support"] and not there.any():
+            if not support and not there.any():
                 continue
-            keep = ("a", "b", "difference", "low", "high", "verdict")
-            yield {
-                "condition": of_a.name,
-                "value": label,
-                "objects": figures["recall"]["support"],
-                **{metric: {k: figures[metric][k] for k in keep} for metric in _OF_SLICE},
-                "fixed": int((objects.change[inside] == 0).sum()),
-                "broken": int((objects.change[inside] == 1).sum()),
-                "gone": int((alarms.change[there] == 0).sum()),
-                "new": int((alarms.change[there] == 1).sum()),
-            }
+            yield ComparedSlice(
+                condition=of_a.name,
+                value=label,
+                objects=support,
+                ap50=of_all["ap50"],
+                precision=of_all["precision"],
+                recall=of_all["recall"],
+                fixed=int((objects.change[inside] == 0).sum()),
+                broken=int((objects.change[inside] == 1).sum()),
+                gone=int((alarms.change[there] == 0).sum()),
+                new=int((alarms.change[there] == 1).sum()),
+            )
 
 
 def _changed_table(matches: Matches, objects: _Changes, alarms: _Changes) -> pa.Table:
@@ -331,11 +345,6 @@ def _changed_table(matches: Matches, objects: _Changes, alarms: _Changes) -> pa.
     order = np.array([first[change] for change in table.column("change").to_pylist()], np.int64)
     score = np.maximum(table.column("score_a").to_numpy(), table.column("score_b").to_numpy())
     return table.take(pa.array(np.lexsort((table.column("image_id").to_numpy(), -score, order))))
-
-
-def differences(comparison: Comparison) -> dict[str, Mapping[str, Any]]:
-    """Figure key to its record: what the gate looks up for clauses against the baseline."""
-    return {record["key"]: record for record in comparison.figures}
 
 
 def _plain(value: float) -> float | None:

@@ -1,15 +1,7 @@
 """The kind of every error: what each wrong detection and each missed object is.
 
-The kinds and their order are TIDE's (Bolya et al., ECCV 2020; dbolya/tide), at IoU 0.5 and background 0.1. A detection
-that is not true is, the first that fits,
-
-    Loc   of the right class and badly placed: IoU with its class from 0.1 to 0.5
-    Cls   well placed on an object of another class
-    Dupe  well placed on an object that a better scored detection has taken
-    Bkg   on nothing: IoU at most 0.1 with everything
-    Both  badly placed, and of another class
-
-and Miss is an object that nothing took and that no Loc or Cls error lies on.
+The kinds, their order and their thresholds are TIDE's; artifacts/report/error_kinds.py says what each is. Here they are found
+for columns at once: a detection that is not true is the first of Loc, Cls, Dupe, Bkg, Both that fits.
 """
 
 from __future__ import annotations
@@ -20,19 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
+from boxwright.artifacts.report import ERROR_KINDS
 from boxwright.evaluation.operating import operating_bit
 from boxwright.evaluation.slices import Slice
 
-KINDS = ("Cls", "Loc", "Both", "Dupe", "Bkg", "Miss")
-CLS, LOC, BOTH, DUPE, BKG, MISS = range(6)
-WORDS = {
-    "Cls": "wrong class",
-    "Loc": "badly placed",
-    "Both": "wrong class and badly placed",
-    "Dupe": "second box on one object",
-    "Bkg": "on background",
-    "Miss": "missed",
-}
+KINDS = tuple(kind.code for kind in ERROR_KINDS)
+CLS, LOC, BOTH, DUPE, BKG, MISS = range(len(KINDS))
 _MATCH, _BACKGROUND = 0.5, 0.1
 
 

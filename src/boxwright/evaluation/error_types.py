@@ -12,19 +12,26 @@ that the six shares and AP50 make 100. There the claimant of an object is the be
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from math import factorial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
+from boxwright.artifacts.report import ERROR_KINDS, ErrorCost, ErrorCosts
 from boxwright.evaluation.bootstrap import plain_intervals
 from boxwright.evaluation.diagnose import KINDS, Diagnosis, diagnose, tally
 from boxwright.evaluation.mended import ALONE, SETS, Entries
 from boxwright.evaluation.slices import Slice
 
 _MOST_REPLICATES = 400
+RULE = (
+    "TIDE's six kinds at IoU 0.5 and background 0.1. dap: points of AP50 that mending this kind alone would give (they do not "
+    "add up). share: Shapley value over all sets of kinds (the six and AP50 make 100). count: of all detections; answered: at "
+    "the score thresholds."
+)
 
 
 def error_types(
@@ -35,7 +42,7 @@ def error_types(
     weights: NDArray | None = None,
     confidence: float = 0.95,
     groups: float = 0,
-) -> dict[str, Any]:
+) -> ErrorCosts:
     """What each kind of error costs.
 
     Args:
@@ -45,10 +52,6 @@ def error_types(
         weights: (r, images) bootstrap weightings for intervals of `dap`; none when None.
         confidence: of the intervals.
         groups: how many groups of one size were resampled, see `effective_groups`.
-
-    Returns:
-        `types`: kind to dap (points of AP50), low and high of it, share (points), count; `ap50` in points; `per_class`:
-        class name to shares; `false_positives` and `false_negatives`: dap of mending all of them.
     """
     diagnosis = diagnosis or diagnose(matches)
     as_found = Entries.of(matches, diagnosis.within(part), part, mended="sets")
@@ -56,7 +59,7 @@ def error_types(
     sets = as_found.walk(everything * _inside(matches, part), SETS)[0]  # (64, K)
     judged = np.isfinite(sets[0])
     if not judged.any():
-        return {"types": {}, "ap50": None, "per_class": {}, "false_positives": None, "false_negatives": None}
+        return ErrorCosts(rule=RULE)
     counted = tally(diagnosis, matches, part)
     shares = 100 * _shapley(sets)  # (6, K)
     alone = gains(matches, everything, diagnosis=diagnosis, part=part)[0]
@@ -65,28 +68,36 @@ def error_types(
         spread = gains(matches, weights[:_MOST_REPLICATES], diagnosis=diagnosis, part=part)
         low, high = plain_intervals(alone, spread, groups=np.full(len(alone), groups), confidence=confidence)
         low = np.maximum(low, 0.0)
-    types = {
-        name: {
-            "dap": float(alone[i]),
-            "low": _plain(low[i]),
-            "high": _plain(high[i]),
-            "share": float(shares[i, judged].mean()),
-            "count": counted[name],
-        }
-        for i, name in enumerate(KINDS)
+    kinds = {
+        kind.code: ErrorCost(
+            kind.name,
+            float(alone[i]),
+            _plain(low[i]),
+            _plain(high[i]),
+            float(shares[i, judged].mean()),
+            counted[kind.code],
+        )
+        for i, kind in enumerate(ERROR_KINDS)
     }
     per_class = {
         name: {kind: float(shares[i, c]) for i, kind in enumerate(KINDS)}
         for c, name in enumerate(matches.class_names)
         if judged[c]
     }
-    return {
-        "types": types,
-        "ap50": float(100 * sets[0, judged].mean()),
-        "per_class": per_class,
-        "false_positives": float(alone[6]),
-        "false_negatives": float(alone[7]),
-    }
+    return ErrorCosts(kinds, float(100 * sets[0, judged].mean()), per_class, float(alone[6]), float(alone[7]), RULE)
+
+
+def with_advice(costs: ErrorCosts, answered: Mapping[str, int], evidence: Mapping[str, str]) -> ErrorCosts:
+    """The same with what to do about each kind: how many were answered, and in which slice they are most frequent."""
+    kinds = {
+        kind.code: replace(
+            costs.kinds[kind.code], answered=answered[kind.code], recommendation=kind.recommendation, collect=kind.collect,
+            evidence=evidence[kind.code],
+        )
+        for kind in ERROR_KINDS
+        if kind.code in costs.kinds
+    }  # fmt: skip
+    return replace(costs, kinds=kinds)
 
 
 def gains(

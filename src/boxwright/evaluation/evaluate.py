@@ -7,29 +7,39 @@ slices; what suppression did; failures, one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Bundle, Dataset, Matches, Predictions, Report
+from boxwright.artifacts.codec import Fact
+from boxwright.artifacts.report import (
+    AtThreshold,
+    ClassMetrics,
+    Confusion,
+    Curves,
+    OperatingMetrics,
+    SliceResult,
+    Support,
+)
+from boxwright.artifacts.resampling import Resampling
 from boxwright.errors import InputError
 from boxwright.evaluation.average_precision import RECALL_POINTS, UNDEFINED, Reducer, coco_metrics, mean_defined
 from boxwright.evaluation.bootstrap import group_weights, replicates_for
 from boxwright.evaluation.calibration import calibration_figures
 from boxwright.evaluation.certificate import certificates
 from boxwright.evaluation.confusion import RULE, confusion
-from boxwright.evaluation.diagnose import WORDS, Diagnosis, diagnose, tally
-from boxwright.evaluation.error_types import error_types
+from boxwright.evaluation.diagnose import Diagnosis, diagnose, tally
+from boxwright.evaluation.error_types import error_types, with_advice
 from boxwright.evaluation.failures import failures
 from boxwright.evaluation.match import match
 from boxwright.evaluation.observe import AVERAGES, OF_POINT, Observer, observe
 from boxwright.evaluation.olrp import olrp
 from boxwright.evaluation.operating import answered, count, figures, least_scores
-from boxwright.evaluation.remedies import advice
+from boxwright.evaluation.remedies import evidence
 from boxwright.evaluation.sides import scored_of, truth_of
 from boxwright.evaluation.slices import Axis, axis, picture_labels, standard_conditions
 from boxwright.evaluation.suppression import suppression
@@ -37,7 +47,7 @@ from boxwright.evaluation.voc import voc_ap
 from boxwright.evaluation.weak_slices import weak_slices
 from boxwright.spec import Observed, Spec
 from boxwright.spec.spec import ConditionClause
-from boxwright.store.digest import digest_of_bytes, digest_of_table
+from boxwright.store.digest import digest_of_bytes, digest_of_columns
 
 CONFIDENCE = 0.95
 STEPS = ("curves", "weak slices", "calibration", "intervals", "error types", "slices", "certificates and failures")
@@ -136,11 +146,11 @@ def evaluate(
     progress("intervals")
     observed = observe(observer, matches, spec, measured, calibrated)
     progress("error types")
-    types = error_types(
+    costs = error_types(
         matches, weights=weights, confidence=confidence, groups=float(observer.holding(observer.whole()).even[-1])
     )
     progress("slices")
-    slices = tuple(slice_records(matches, observer, axes, point))
+    slices = tuple(slice_results(matches, observer, axes, point))
     progress("certificates and failures")
     suppressed_at = bundle.contract.output.suppression if bundle else None
     return Report(
@@ -149,40 +159,36 @@ def evaluate(
         metrics=metrics,
         per_class=per_class(reducer, matches),
         operating=operating(matches, passes, score_thresholds, condition_thresholds),
-        confusion={
-            "labels": [*matches.class_names, "background"],
-            "counts": confusion(matches, passes).tolist(),
-            "rule": RULE,
-        },
+        confusion=Confusion(
+            (*matches.class_names, "background"), tuple(map(tuple, confusion(matches, passes).tolist())), RULE
+        ),
         slices=slices,
-        observed={key: asdict(figure) for key, figure in {**observed, **(covered or {})}.items()},
+        observed={**observed, **(covered or {})},
         curves=curves(reducer, matches),
         measured=measured,
-        support={
-            "images": len(matches.images),
-            "objects": int(reducer.objects(area=0, weights=np.ones(reducer.images)).sum()),
-            "detections": len(matches.detections),
-            "groups": len(set(groups)),
-        },
+        support=Support(
+            images=len(matches.images),
+            objects=int(reducer.objects(area=0, weights=np.ones(reducer.images)).sum()),
+            detections=len(matches.detections),
+            groups=len(set(groups)),
+        ),
         intervals={
-            key: {"value": metrics.get(key, figure.value) if figure.value is not None else None, "low": figure.low,
-                  "high": figure.high, "support": figure.support}
+            key: figure if figure.value is None else replace(figure, value=metrics.get(key, figure.value))
             for key, figure in observed.items()
             if key in (*AVERAGES, *OF_POINT)
         },
-        resampling={
-            "unit": "group" if len(set(groups)) < len(groups) else "picture",
-            "groups": len(set(groups)),
-            "replicates": 0 if weights is None else len(weights),
-            "confidence": confidence,
-        },
-        error_types=types_with_advice(types, tally(point, matches), advice(point, axes)),
-        error_summary={**{k: v for k, v in types.items() if k != "types"}, "rule": ERROR_RULE},
+        resampling=Resampling(
+            unit="group" if len(set(groups)) < len(groups) else "picture",
+            groups=len(set(groups)),
+            replicates=0 if weights is None else len(weights),
+            confidence=confidence,
+        ),
+        errors=with_advice(costs, tally(point, matches), evidence(point, axes)),
         calibration=calibrated,
         olrp=olrp(matches, reducer),
         voc=voc_ap(matches, reducer),
         weak_slices=weak,
-        suppression=suppression(
+        crowding=suppression(
             matches, passes, point,
             iou_threshold=suppressed_at.iou_threshold if suppressed_at and suppressed_at.method == "nms" else None,
         ),
@@ -196,35 +202,18 @@ def evaluate(
     )  # fmt: skip
 
 
-ERROR_RULE = (
-    "TIDE's six kinds at IoU 0.5 and background 0.1. dap: points of AP50 that mending this kind alone would give (they do not "
-    "add up). share: Shapley value over all sets of kinds (the six and AP50 make 100). count: of all detections; answered: at "
-    "the score thresholds."
-)
-
-
-def types_with_advice(
-    types: Mapping[str, Any], at_point: Mapping[str, int], of_kind: Mapping[str, Mapping[str, str]]
-) -> dict[str, dict[str, Any]]:
-    """Error types with their counts at the operating point and what to do about them."""
-    return {
-        kind: {"name": WORDS[kind], **record, "answered": at_point[kind], **of_kind[kind]}
-        for kind, record in types["types"].items()
-    }
-
-
-def per_class(reducer: Reducer, matches: Matches) -> dict[str, dict[str, float]]:
-    """Class name to ap, ap50, ap75, ar100 (-1 where undefined) and the number of objects asked for."""
+def per_class(reducer: Reducer, matches: Matches) -> dict[str, ClassMetrics]:
+    """Class name to its metrics over all scores."""
     curve = reducer.curves()
     objects = reducer.objects(area=0, weights=np.ones(reducer.images))
     return {
-        name: {
-            "ap": mean_defined(curve.precision[:, :, i]),
-            "ap50": mean_defined(curve.precision[0, :, i]),
-            "ap75": mean_defined(curve.precision[5, :, i]),
-            "ar100": mean_defined(curve.recall[:, i]),
-            "objects": int(objects[i]),
-        }
+        name: ClassMetrics(
+            ap=mean_defined(curve.precision[:, :, i]),
+            ap50=mean_defined(curve.precision[0, :, i]),
+            ap75=mean_defined(curve.precision[5, :, i]),
+            ar100=mean_defined(curve.recall[:, i]),
+            objects=int(objects[i]),
+        )
         for i, name in enumerate(matches.class_names)
     }
 
@@ -233,41 +222,40 @@ def operating(
     matches: Matches,
     passes: NDArray,
     score_thresholds: Mapping[str, float],
-    condition_thresholds: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+    condition_thresholds: Mapping[str, Mapping[str, Mapping[str, float]]] | None = None,
+) -> OperatingMetrics:
     """Figures at the score thresholds, all classes together and each by itself."""
     table = [part.sum(axis=0, dtype=np.float64) for part in count(matches, passes).with_total()]
     values = figures(table[0], table[1], table[2], np.array(float(len(matches.images))))
 
-    def record(column: int) -> dict[str, Any]:
-        totals = zip(("true", "false", "objects"), table, strict=True)
-        return {
-            **{name: _plain(value[column]) for name, value in values.items()},
-            **{name: int(total[column]) for name, total in totals},
-        }
+    def of_column(column: int, score_threshold: float | None) -> AtThreshold:
+        precision, recall, f1, alarms = (_plain(values[name][column]) for name in OF_POINT)
+        true, false, objects = (int(total[column]) for total in table)
+        return AtThreshold(precision, recall, f1, alarms, true, false, objects, score_threshold)
 
-    classes = {
-        name: {**record(i), "score_threshold": float(score_thresholds.get(name, 0.0))}
-        for i, name in enumerate(matches.class_names)
+    of_class = {
+        name: of_column(i, float(score_thresholds.get(name, 0.0))) for i, name in enumerate(matches.class_names)
     }
-    found = {"all": record(-1), "per_class": classes}
-    return {**found, "condition_thresholds": condition_thresholds} if condition_thresholds else found
+    return OperatingMetrics(of_column(-1, None), of_class, condition_thresholds or {})
 
 
-def curves(reducer: Reducer, matches: Matches) -> dict[str, Any]:
+def curves(reducer: Reducer, matches: Matches) -> Curves:
     """Precision at 101 recall points at IoU 0.50, per class that has objects."""
     precision = reducer.curves(ious=(0,)).precision[0]
-    return {
-        "recall": RECALL_POINTS.tolist(),
-        "precision": {
-            name: precision[:, i].tolist() for i, name in enumerate(matches.class_names) if precision[0, i] > UNDEFINED
+    return Curves(
+        tuple(RECALL_POINTS.tolist()),
+        {
+            name: tuple(precision[:, i].tolist())
+            for i, name in enumerate(matches.class_names)
+            if precision[0, i] > UNDEFINED
         },
-    }
+    )
 
 
-def slice_records(matches: Matches, observer: Observer, axes: Sequence[Axis], point: Diagnosis) -> list[dict[str, Any]]:
-    """One record per condition and value: support, AP50, precision and recall with intervals, errors by kind."""
-    records = []
+def slice_results(
+    matches: Matches, observer: Observer, axes: Sequence[Axis], point: Diagnosis
+) -> Iterator[SliceResult]:
+    """One per condition and value: support, AP50, precision and recall with intervals, errors by kind."""
     for of_axis in axes:
         for label in of_axis.labels:
             part = of_axis.slice(label)
@@ -275,20 +263,19 @@ def slice_records(matches: Matches, observer: Observer, axes: Sequence[Axis], po
             objects = found["recall", None].support
             if not objects and part.detections is not None and not part.detections.any():
                 continue
-            records.append(
-                {
-                    "condition": of_axis.name,
-                    "value": label,
-                    "images": int(part.pictures.sum()),
-                    "objects": objects,
-                    **{name: asdict(found[name, None]) for name in ("ap50", "precision", "recall")},
-                    "errors": tally(point, matches, part),
-                }
+            yield SliceResult(
+                condition=of_axis.name,
+                value=label,
+                images=int(part.pictures.sum()),
+                objects=objects,
+                ap50=found["ap50", None],
+                precision=found["precision", None],
+                recall=found["recall", None],
+                errors=tally(point, matches, part),
             )
-    return records
 
 
-def measured_figures(predictions: Predictions | None, bundle: Bundle | None) -> dict[str, Any]:
+def measured_figures(predictions: Predictions | None, bundle: Bundle | None) -> dict[str, Fact]:
     """Latency percentiles, hardware, memory and parity, as far as they were measured."""
     told = predictions.measured_on if predictions is not None and len(predictions.latency_ms) else {}
     measured = {
@@ -306,7 +293,7 @@ def measured_figures(predictions: Predictions | None, bundle: Bundle | None) -> 
 def judged_on(matches: Matches) -> str:
     """Digest of the pictures and annotations that judged; reports can be compared only where it is the same."""
     truth = matches.objects.select(["image", "class_id", "x1", "y1", "x2", "y2", "ignore"])
-    return digest_of_bytes((digest_of_table(matches.images.select(["image_id"])) + digest_of_table(truth)).encode())
+    return digest_of_bytes((digest_of_columns(matches.images.select(["image_id"])) + digest_of_columns(truth)).encode())
 
 
 def _plain(value: float) -> float | None:

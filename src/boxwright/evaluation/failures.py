@@ -23,6 +23,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
+from boxwright.artifacts.report import WeakSlices
 from boxwright.boxes import iou_of_two
 from boxwright.evaluation.diagnose import CLS, DUPE, KINDS, LOC, MISS, Diagnosis
 from boxwright.evaluation.slices import Axis
@@ -79,7 +80,7 @@ def failures(
     point: Diagnosis,
     *,
     axes: Sequence[Axis] = (),
-    weak: Mapping[str, Any] | None = None,
+    weak: WeakSlices | None = None,
 ) -> pa.Table:
     """The table of failures at an operating point, in descending severity.
 
@@ -272,25 +273,24 @@ def _in_weak(
     codes: Sequence[NDArray],
     class_id: NDArray,
     class_names: Sequence[str],
-    weak: Mapping[str, Any] | None,
+    weak: WeakSlices | None,
     what: str,
 ) -> list[str]:
     """Per failure the name of the worst weak slice of its kind that it lies in, or nothing."""
     found = [""] * len(class_id)
     by_name = {axis.name: (axis, of_axis) for axis, of_axis in zip(axes, codes, strict=True)}
-    for record in (weak or {}).get("found", ()):
-        if record["what"] != what:
+    for record in weak.found if weak else ():
+        if record.what != what:
             continue
         inside = np.ones(len(class_id), np.bool_)
-        for name, label in record["slice"].items():
+        for name, label in record.slice.items():
             if name == "class":
                 inside &= class_id == list(class_names).index(label)
             else:
                 axis, of_axis = by_name[name]
                 inside &= of_axis == axis.labels.index(label)
-        text = ", ".join(f"{name}={label}" for name, label in record["slice"].items())
         for row in np.flatnonzero(inside).tolist():
-            found[row] = found[row] or text
+            found[row] = found[row] or record.named
     return found
 
 

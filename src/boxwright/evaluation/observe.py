@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
+from boxwright.artifacts.codec import Fact
+from boxwright.artifacts.report import CalibrationError, ScoreCalibration
 from boxwright.evaluation.average_precision import Reducer
 from boxwright.evaluation.bootstrap import (
     LEAST_GROUPS,
@@ -236,14 +238,14 @@ class Holding:
 
 
 def observe(
-    observer: Observer, matches: Matches, spec: Spec | None, measured: Mapping[str, Any], calibration: Mapping[str, Any]
+    observer: Observer, matches: Matches, spec: Spec | None, measured: Mapping[str, Fact], calibration: ScoreCalibration
 ) -> dict[str, Observed]:
     """Figure key to what was found: the whole, each class, and what the spec's clauses ask for."""
     whole = observer.slice(observer.whole(), (*AVERAGES, *OF_POINT))
     found = {figure_key(m, None if c is None else matches.class_names[c]): o for (m, c), o in whole.items()}
     for requirement in spec.requirements if spec else ():
-        if requirement.metric in calibration:
-            found[requirement.figure] = _of_calibration(calibration[requirement.metric], len(matches.detections))
+        if (of_scores := calibration.of_metric(requirement.metric)) is not None:
+            found[requirement.figure] = _of_calibration(of_scores, len(matches.detections))
         elif requirement.metric not in (*AVERAGES, *OF_POINT):
             found[requirement.figure] = _measured(requirement.metric, measured, spec)
         elif requirement.conditions:
@@ -254,14 +256,14 @@ def observe(
     return found
 
 
-def _of_calibration(figure: Mapping[str, Any], support: int) -> Observed:
-    value, low, high = (figure.get(name) for name in ("value", "low", "high"))
-    return Observed(value, low, high, support, "" if value is not None else "no detection to calibrate")
+def _of_calibration(error: CalibrationError, support: int) -> Observed:
+    note = "" if error.value is not None else "no detection to calibrate"
+    return Observed(error.value, error.low, error.high, support, note)
 
 
-def _measured(metric: str, measured: Mapping[str, Any], spec: Spec | None) -> Observed:
+def _measured(metric: str, measured: Mapping[str, Fact], spec: Spec | None) -> Observed:
     value = measured.get(metric)
-    if value is None:
+    if not isinstance(value, (int, float)):
         return Observed(None, note=f"{metric} was not measured")
     if metric.startswith("latency") and spec is not None:
         hardware, asked = str(measured.get("hardware", "unknown")), spec.constraints.hardware

@@ -9,41 +9,52 @@ names the threshold.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from boxwright.artifacts import Matches
+from boxwright.artifacts.report import LrpError, OptimalLrp
 from boxwright.evaluation.average_precision import Reducer
 from boxwright.evaluation.operating import operating_bit
 
 _TAU = 0.5
 
 
-def olrp(matches: Matches, reducer: Reducer) -> dict[str, Any]:
-    """oLRP and its parts, mean over classes with objects (`all`) and of each class (`per_class`), None where undefined."""
+def olrp(matches: Matches, reducer: Reducer) -> OptimalLrp:
+    """oLRP and its parts."""
     bit = operating_bit(matches)
     counts = reducer.ignored & bit == 0
     true = reducer.hit & bit != 0
     iou = matches.detections.column("iou").to_numpy()[reducer.order]
     score = matches.detections.column("score").to_numpy()[reducer.order]
     objects = reducer.objects(area=0, weights=np.ones(reducer.images))
-    per_class: dict[str, Any] = {}
+    per_class: dict[str, LrpError] = {}
     for c, name in enumerate(matches.class_names):
         rows = slice(reducer.starts[c], reducer.starts[c + 1])
         keep = counts[rows]
         per_class[name] = _of_class(score[rows][keep], true[rows][keep], iou[rows][keep], int(objects[c]))
-    defined = [record for record in per_class.values() if record is not None]
-    keys = ("olrp", "localisation", "false_positive", "false_negative")
-    means = {key: [record[key] for record in defined if record[key] is not None] for key in keys}
-    return {"all": {k: float(np.mean(v)) if v else None for k, v in means.items()}, "per_class": per_class}
+    defined = list(per_class.values())
+    return OptimalLrp(
+        LrpError(
+            _mean([e.olrp for e in defined]), _mean([e.localisation for e in defined]),
+            _mean([e.false_positive for e in defined]), _mean([e.false_negative for e in defined]),
+        ),
+        per_class,
+    )  # fmt: skip
 
 
-def _of_class(score: np.ndarray, true: np.ndarray, iou: np.ndarray, objects: int) -> dict[str, float | None] | None:
-    """Of one class; scores fall. None without objects."""
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Of those that are defined."""
+    defined = [value for value in values if value is not None]
+    return float(np.mean(defined)) if defined else None
+
+
+def _of_class(score: np.ndarray, true: np.ndarray, iou: np.ndarray, objects: int) -> LrpError:
+    """Of one class; scores fall."""
     if not objects:
-        return None
-    nothing = {"olrp": 1.0, "localisation": None, "false_positive": None, "false_negative": 1.0, "threshold": None}
+        return LrpError()
+    nothing = LrpError(olrp=1.0, false_negative=1.0)
     if not len(score):
         return nothing
     hits, shown = np.cumsum(true), np.arange(1, len(score) + 1)
@@ -53,10 +64,10 @@ def _of_class(score: np.ndarray, true: np.ndarray, iou: np.ndarray, objects: int
     best = ends[np.argmin(lrp[ends])]
     if lrp[best] >= 1.0:
         return nothing
-    return {
-        "olrp": float(lrp[best]),
-        "localisation": float(off[best] * (1 - _TAU) / hits[best]),
-        "false_positive": float(1 - hits[best] / shown[best]),
-        "false_negative": float(1 - hits[best] / objects),
-        "threshold": float(score[best]),
-    }
+    return LrpError(
+        olrp=float(lrp[best]),
+        localisation=float(off[best] * (1 - _TAU) / hits[best]),
+        false_positive=float(1 - hits[best] / shown[best]),
+        false_negative=float(1 - hits[best] / objects),
+        threshold=float(score[best]),
+    )

@@ -14,13 +14,15 @@ objects overlap a neighbour of their class by more than the threshold, so that o
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
 import numba
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
+from boxwright.artifacts.report import Crowding, MissedBy, OverlapBin, Thinned
 from boxwright.boxes import iou_of_two, suppress
 from boxwright.evaluation.diagnose import DUPE, Diagnosis
 
@@ -30,7 +32,7 @@ _MATCH = 0.5
 _FOUND, _THRESHOLD, _SUPPRESSED, _MODEL = range(4)
 
 
-def suppression(matches: Matches, passes: NDArray, point: Diagnosis, *, iou_threshold: float | None) -> dict[str, Any]:
+def suppression(matches: Matches, passes: NDArray, point: Diagnosis, *, iou_threshold: float | None) -> Crowding:
     """What became of objects by crowding.
 
     Args:
@@ -38,10 +40,6 @@ def suppression(matches: Matches, passes: NDArray, point: Diagnosis, *, iou_thre
         passes: (detections,) bool, those answered.
         point: diagnosis of the answered detections.
         iou_threshold: of the suppression the detections went through; None where it is not known.
-
-    Returns:
-        `by_overlap`: records with from, to, objects, found, threshold, suppression, model; `missed`: the same summed;
-        `sweep`: records with iou_threshold, duplicates_removed, true_removed; `lost_by_rule`; `iou_threshold`.
     """
     objects, detections = matches.objects, matches.detections
     asked = np.flatnonzero(point.state >= 0)
@@ -53,52 +51,39 @@ def suppression(matches: Matches, passes: NDArray, point: Diagnosis, *, iou_thre
     bins = np.clip(np.searchsorted(OVERLAPS, neighbour, "right") - 1, 0, len(OVERLAPS) - 2)
     table = np.zeros((len(OVERLAPS) - 1, 4), np.int64)
     np.add.at(table, (bins, cause), 1)
-    names = ("found", "threshold", "suppression", "model")
-    return {
-        "by_overlap": [
-            {"from": OVERLAPS[b], "to": OVERLAPS[b + 1], "objects": int(row.sum()), **_named(names, row)}
-            for b, row in enumerate(table)
-        ],
-        "missed": _named(names[1:], table.sum(axis=0)[1:]),
-        "duplicates": int(((point.kind == DUPE) & point.counts).sum()),
-        "sweep": _sweep(matches, passes, point, below=iou_threshold),
-        "lost_by_rule": None if iou_threshold is None else int((neighbour > iou_threshold).sum()),
-        "iou_threshold": iou_threshold,
-    }
+    return Crowding(
+        by_overlap=tuple(
+            OverlapBin(OVERLAPS[b], OVERLAPS[b + 1], sum(row), *row) for b, row in enumerate(table.tolist())
+        ),
+        missed=MissedBy(*table.sum(axis=0)[1:].tolist()),
+        duplicates=int(((point.kind == DUPE) & point.counts).sum()),
+        sweep=tuple(_sweep(matches, passes, point, below=iou_threshold)),
+        lost_by_rule=None if iou_threshold is None else int((neighbour > iou_threshold).sum()),
+        iou_threshold=iou_threshold,
+    )
 
 
-def _named(names: tuple[str, ...], row: NDArray) -> dict[str, int]:
-    return {name: int(value) for name, value in zip(names, row, strict=True)}
-
-
-def _grouped(table: Any, rows: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+def _grouped(table: pa.Table, rows: NDArray) -> tuple[NDArray, NDArray, NDArray]:
     """Boxes, classes and pictures of some rows; both tables are in the order of pictures."""
     boxes = np.stack([table.column(name).to_numpy()[rows] for name in ("x1", "y1", "x2", "y2")], axis=1)
     return boxes, table.column("class_id").to_numpy()[rows], table.column("image").to_numpy()[rows]
 
 
-def _sweep(matches: Matches, passes: NDArray, point: Diagnosis, *, below: float | None) -> list[dict[str, Any]]:
+def _sweep(matches: Matches, passes: NDArray, point: Diagnosis, *, below: float | None) -> Iterator[Thinned]:
     """What thinning the answered detections again would remove, per IoU threshold lower than the one in use."""
     shown = np.flatnonzero(passes & point.counts)
     boxes, class_id, image = _grouped(matches.detections, shown)
     score = matches.detections.column("score").to_numpy()[shown]
     apart = image.astype(np.int64) * len(matches.class_names) + class_id  # one picture and class at a time
-    records = []
     for threshold in _SWEEP:
         if below is not None and threshold >= below:
             continue
         kept = np.zeros(len(shown), np.bool_)
         kept[suppress(boxes, score, apart, iou_threshold=threshold)] = True
         gone = shown[~kept]
-        records.append(
-            {
-                "iou_threshold": threshold,
-                "duplicates_removed": int((point.kind[gone] == DUPE).sum()),
-                "other_false_removed": int(((point.kind[gone] >= 0) & (point.kind[gone] != DUPE)).sum()),
-                "true_removed": int(point.true[gone].sum()),
-            }
-        )
-    return records
+        duplicate = point.kind[gone] == DUPE
+        other_false = (point.kind[gone] >= 0) & ~duplicate
+        yield Thinned(threshold, int(duplicate.sum()), int(other_false.sum()), int(point.true[gone].sum()))
 
 
 @numba.njit(cache=True, nogil=True)

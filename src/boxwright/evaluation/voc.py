@@ -7,41 +7,41 @@ continuous, without the development kit's one pixel added (Everingham et al., IJ
 
 from __future__ import annotations
 
-from typing import Any
-
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
+from boxwright.artifacts.report import VocClass, VocMetrics
 from boxwright.boxes import iou_of_two
 from boxwright.evaluation.average_precision import Reducer
 
 
-def voc_ap(matches: Matches, reducer: Reducer, *, iou_threshold: float = 0.5) -> dict[str, Any]:
-    """`ap_11_points` and `ap_all_points`: mean over classes with objects, and per class; None where undefined."""
+def voc_ap(matches: Matches, reducer: Reducer, *, iou_threshold: float = 0.5) -> VocMetrics:
+    """VOC's average precision at an IoU threshold."""
     state = _voc_states(matches, reducer, iou_threshold)
     objects = np.bincount(
         matches.objects.column("class_id").to_numpy()[reducer.asked(0)], minlength=len(matches.class_names)
     )
-    per_class: dict[str, dict[str, float]] = {}
+    per_class: dict[str, VocClass] = {}
     for c, name in enumerate(matches.class_names):
-        if objects[c]:
-            of_class = state[reducer.starts[c] : reducer.starts[c + 1]]
-            per_class[name] = _of_class(of_class[of_class >= 0] == 1, int(objects[c]))
-    keys = ("ap_11_points", "ap_all_points")
-    means = {k: float(np.mean([c[k] for c in per_class.values()])) if per_class else None for k in keys}
-    return {**means, "per_class": per_class}
+        of_class = state[reducer.starts[c] : reducer.starts[c + 1]]
+        per_class[name] = _of_class(of_class[of_class >= 0] == 1, int(objects[c]))
+    eleven = [of.ap_11_points for of in per_class.values() if of.ap_11_points is not None]
+    every = [of.ap_all_points for of in per_class.values() if of.ap_all_points is not None]
+    return VocMetrics(*(float(np.mean(known)) if known else None for known in (eleven, every)), per_class=per_class)
 
 
-def _of_class(true: NDArray, objects: int) -> dict[str, float]:
+def _of_class(true: NDArray, objects: int) -> VocClass:
+    if not objects:
+        return VocClass()
     hits = np.cumsum(true)
     recall, precision = hits / objects, hits / np.arange(1, len(true) + 1)
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     steps = np.diff(np.concatenate([[0.0], recall]))
     at = np.searchsorted(recall, _ELEVEN)
     eleven = np.append(envelope, 0.0)[np.minimum(at, len(envelope))]  # beyond the last recall precision is 0
-    return {"ap_11_points": float(np.mean(eleven)), "ap_all_points": float((steps * envelope).sum())}
+    return VocClass(float(np.mean(eleven)), float((steps * envelope).sum()))
 
 
 _ELEVEN = np.arange(11) / 10 - 1e-12

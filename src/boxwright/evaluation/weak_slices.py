@@ -13,12 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
+from boxwright.artifacts.report import WeakSlice, WeakSlices
 from boxwright.evaluation.bootstrap import LEAST_GROUPS
 from boxwright.evaluation.diagnose import Diagnosis
 from boxwright.evaluation.slices import Axis
@@ -40,7 +41,7 @@ class Side:
         codes: per axis (n,) codes, see Axis.
     """
 
-    what: str
+    what: Literal["missed", "false"]
     wrong: NDArray
     group: NDArray
     codes: tuple[NDArray, ...]
@@ -54,7 +55,7 @@ def weak_slices(
     groups: Sequence[str],
     least_support: int = LEAST_SUPPORT,
     false_discovery: float = FALSE_DISCOVERY,
-) -> dict[str, Any]:
+) -> WeakSlices:
     """Weak slices at the operating point.
 
     Args:
@@ -64,10 +65,6 @@ def weak_slices(
         groups: (images,) what may not straddle a split.
         least_support: objects or detections a slice must hold.
         false_discovery: expected share of false finds among those listed.
-
-    Returns:
-        `found`: records with what, slice, support, groups, rate, elsewhere, excess, p, the worst first; `searched`: how
-        many slices were compared; `rate`: the false discovery rate.
     """
     classes = Axis(
         "class", tuple(matches.class_names), None,
@@ -77,9 +74,9 @@ def weak_slices(
     records = [
         record for side in _sides(matches, point, every, groups) for record in _compared(side, every, least_support)
     ]
-    kept = _discoveries(np.array([r["p"] for r in records]), false_discovery)
-    found = sorted((r for r, keep in zip(records, kept, strict=True) if keep), key=lambda r: -r["excess"])
-    return {"found": _not_explained(found), "searched": len(records), "rate": false_discovery}
+    kept = _discoveries(np.array([r.p for r in records]), false_discovery)
+    found = sorted((r for r, keep in zip(records, kept, strict=True) if keep), key=lambda r: -r.excess)
+    return WeakSlices(tuple(_not_explained(found)), len(records), false_discovery)
 
 
 def _sides(matches: Matches, point: Diagnosis, axes: Sequence[Axis], groups: Sequence[str]) -> Iterator[Side]:
@@ -92,7 +89,7 @@ def _sides(matches: Matches, point: Diagnosis, axes: Sequence[Axis], groups: Seq
     yield Side("false", ~point.true[shown], of_detections[shown], tuple(a.detections[shown] for a in axes))
 
 
-def _compared(side: Side, axes: Sequence[Axis], least: int) -> Iterator[dict[str, Any]]:
+def _compared(side: Side, axes: Sequence[Axis], least: int) -> Iterator[WeakSlice]:
     """One record per slice with enough support inside and outside."""
     total, groups = len(side.wrong), int(side.group.max(initial=-1)) + 1
     inside_of: dict[tuple[int, int], NDArray] = {}
@@ -115,16 +112,16 @@ def _compared(side: Side, axes: Sequence[Axis], least: int) -> Iterator[dict[str
         if holding < LEAST_GROUPS:
             continue
         rate, elsewhere, t = _contrast(side.wrong, inside, side.group, groups)
-        yield {
-            "what": side.what,
-            "slice": {axes[a].name: axes[a].labels[code] for a, code in parts},
-            "support": support,
-            "groups": holding,
-            "rate": rate,
-            "elsewhere": elsewhere,
-            "excess": support * (rate - elsewhere),
-            "p": float(t_upper_tail(np.array([t]), holding - 1)[0]),
-        }
+        yield WeakSlice(
+            what=side.what,
+            slice={axes[a].name: axes[a].labels[code] for a, code in parts},
+            support=support,
+            groups=holding,
+            rate=rate,
+            elsewhere=elsewhere,
+            excess=support * (rate - elsewhere),
+            p=float(t_upper_tail(np.array([t]), holding - 1)[0]),
+        )
 
 
 def _contrast(wrong: NDArray, inside: NDArray, group: NDArray, groups: int) -> tuple[float, float, float]:
@@ -153,12 +150,12 @@ def _discoveries(p: NDArray, rate: float) -> NDArray[np.bool_]:
     return kept
 
 
-def _not_explained(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _not_explained(found: list[WeakSlice]) -> list[WeakSlice]:
     """Leave out pairs that say no more than one of their halves already listed: a rate not higher by a tenth."""
-    single = {(r["what"], *next(iter(r["slice"].items()))): r["rate"] for r in found if len(r["slice"]) == 1}
+    single = {(r.what, *next(iter(r.slice.items()))): r.rate for r in found if len(r.slice) == 1}
 
-    def says_more(record: dict[str, Any]) -> bool:
-        halves = [single.get((record["what"], *item)) for item in record["slice"].items()]
-        return len(record["slice"]) == 1 or all(h is None or record["rate"] > 1.1 * h for h in halves)
+    def says_more(record: WeakSlice) -> bool:
+        halves = [single.get((record.what, *item)) for item in record.slice.items()]
+        return len(record.slice) == 1 or all(h is None or record.rate > 1.1 * h for h in halves)
 
     return [record for record in found if says_more(record)]

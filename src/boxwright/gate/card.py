@@ -25,7 +25,7 @@ from boxwright.gate.markdown import (
     span,
     table,
 )
-from boxwright.spec import figure_key, sheet_of
+from boxwright.spec import Observed, figure_key, sheet_of
 
 _NOT_RECORDED = "not recorded"
 _WORST = 5  # slices and reasons that are named as weak
@@ -207,8 +207,8 @@ def _figures(report: Report | None) -> list[str]:
     support = report.support
     rows = [(plain(words), *_figure(report.observed.get(key), report.metrics.get(key))) for key, words in _COCO.items()]
     lines = [
-        f"On the test side: {number(support.get('images'))} pictures, {number(support.get('objects'))} objects, "
-        f"{number(support.get('groups'))} groups. Intervals resample groups.", "",
+        f"On the test side: {number(support.images)} pictures, {number(support.objects)} objects, "
+        f"{number(support.groups)} groups. Intervals resample groups.", "",
     ]  # fmt: skip
     return lines + table(("Figure", "Value", "Interval", "Support"), rows)
 
@@ -218,7 +218,7 @@ def _classes(report: Report | None) -> list[str]:
         return [f"{NOT_MEASURED.capitalize()}."]
     metrics = ("ap50", "precision", "recall")
     rows = [
-        (plain(name), number(report.per_class.get(name, {}).get("objects")),
+        (plain(name), number(report.per_class[name].objects),
          *(_with_span(report.observed.get(figure_key(metric, name))) for metric in metrics))
         for name in report.class_names
     ]  # fmt: skip
@@ -231,9 +231,9 @@ def _slices(report: Report | None) -> list[str]:
             f"{NOT_MEASURED.capitalize()}: {'no report is given' if report is None else 'the spec lists no condition'}."
         ]
     rows = [
-        (code(_slice_name(record)), number(record.get("images")), number(record.get("objects")),
-         *(_with_span(record.get(metric)) for metric in ("ap50", "precision", "recall")))
-        for record in report.slices
+        (code(f"{of.condition}={of.value}"), number(of.images), number(of.objects),
+         *(_with_span(found) for found in (of.ap50, of.precision, of.recall)))
+        for of in report.slices
     ]  # fmt: skip
     return table(("Slice", "Pictures", "Objects", "AP50", "Precision", "Recall"), rows)
 
@@ -243,7 +243,7 @@ def _sets(sets: Mapping[str, Report], verdict: Verdict | None) -> list[str]:
         return [f"{NOT_MEASURED.capitalize()}: no report on a set is at hand."]
     metrics = ("ap50", "precision", "recall")
     rows = [
-        (code(name), number(report.support.get("images")), number(report.support.get("objects")),
+        (code(name), number(report.support.images), number(report.support.objects),
          *(_with_span(report.observed.get(metric)) for metric in metrics))
         for name, report in sorted(sets.items())
     ]  # fmt: skip
@@ -277,13 +277,12 @@ def _weaknesses(report: Report | None, verdict: Verdict | None) -> list[str]:
 
 def _worst_slices(report: Report) -> list[str]:
     """The slices with the least recall, and those that could not be measured."""
-    found = [(r, r["recall"]) for r in report.slices if r.get("recall", {}).get("value") is not None]
-    found.sort(key=lambda pair: pair[1]["value"])
+    found = sorted((of for of in report.slices if of.recall.value is not None), key=lambda of: of.recall.value or 0.0)
     told = [
-        f"Recall {_with_span(figure)} on {code(_slice_name(record))} ({number(record.get('objects'))} objects)."
-        for record, figure in found[:_WORST]
+        f"Recall {_with_span(of.recall)} on {code(f'{of.condition}={of.value}')} ({number(of.objects)} objects)."
+        for of in found[:_WORST]
     ]
-    blank = [code(_slice_name(r)) for r in report.slices if r.get("recall", {}).get("value") is None]
+    blank = [code(f"{of.condition}={of.value}") for of in report.slices if of.recall.value is None]
     return told + ([f"Nothing to measure on {', '.join(blank)}."] if blank else [])
 
 
@@ -306,26 +305,18 @@ def _sources(made_from: Mapping[str, str]) -> dict[str, str]:
     return {names.get(role, role): digest for role, digest in made_from.items()}
 
 
-def _figure(observed: Mapping[str, Any] | None, value: float | None) -> tuple[str, str, str]:
+def _figure(observed: Observed | None, value: float | None) -> tuple[str, str, str]:
     """Value, interval and support; the plain value where there is no interval for it, in words where there is none."""
-    if observed and observed.get("value") is not None:
-        return (
-            number(observed["value"]),
-            span(observed.get("low"), observed.get("high")),
-            number(observed.get("support")),
-        )
+    if observed and observed.value is not None:
+        return number(observed.value), span(observed.low, observed.high), number(observed.support)
     return (number(value) if value is not None and value >= 0 else NOT_MEASURED), span(None, None), number(None)
 
 
-def _with_span(figure: Mapping[str, Any] | None) -> str:
-    if not figure or figure.get("value") is None:
+def _with_span(found: Observed | None) -> str:
+    if found is None or found.value is None:
         return NOT_MEASURED
-    inside = f" [{span(figure['low'], figure['high'])}]" if figure.get("low") is not None else " (no interval)"
-    return plain(f"{number(figure['value'])}{inside}")
-
-
-def _slice_name(record: Mapping[str, Any]) -> str:
-    return f"{record['condition']}={record['value']}"
+    inside = f" [{span(found.low, found.high)}]" if found.low is not None else " (no interval)"
+    return plain(f"{number(found.value)}{inside}")
 
 
 def _thresholds(thresholds: Mapping[str, float] | None) -> str:

@@ -86,10 +86,10 @@ class _Known:
         report, baseline = self._reports_of(requirement)
         if report is None:
             return _without_report(requirement)
-        record = report.observed.get(requirement.figure)
-        if record is None:
+        found = report.observed.get(requirement.figure)
+        if found is None:
             return self._without_figure(requirement, report)
-        found, before = Observed(**record), _value_of(baseline, requirement.figure)
+        before = _value_of(baseline, requirement.figure)
         if requirement.against_baseline and (pairs := self.differences.get(requirement.key)) is not None:
             found, before = _paired(found, before, pairs)
         required = requirement.required(before)
@@ -185,7 +185,8 @@ def _paired(found: Observed, before: float | None, pairs: Observed) -> tuple[Obs
 
 
 def _value_of(report: Report | None, figure: str) -> float | None:
-    return report.observed.get(figure, {}).get("value") if report else None
+    found = report.observed.get(figure) if report else None
+    return found.value if found else None
 
 
 def _without_report(requirement: Requirement) -> Check:
@@ -204,9 +205,9 @@ def _covered(figure: CoverageFigure, report: Report) -> Check:
     """A coverage clause: counted, not estimated, so there is no interval."""
     found = report.observed.get(figure.key)
     text, least = f"{figure.key} >= {figure.least}", float(figure.least)
-    if found is None:
+    if found is None or found.value is None:
         return Check(text, least, None, None, None, "no evidence", "counted only on a data set of the store")
-    count, images = float(found["value"]), int(found.get("support") or 0)
+    count, images = found.value, found.support
     if count >= least:
         return Check(text, least, count, None, None, "met", support=images)
     where, missing = figure.key.partition("[")[2].rstrip("]"), math.ceil(least - count)

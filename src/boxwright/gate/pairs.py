@@ -43,14 +43,14 @@ def pair(
     for comparison in comparisons:
         name = _side_of(comparison, sides)
         selected = ((SET, name),) if name else ()
-        for record in comparison.figures:
-            key = figure_key(record["metric"], record["class_name"], (*record["conditions"].items(), *selected))
+        for found in comparison.metrics:
+            key = figure_key(found.metric, found.class_name, (*found.conditions.items(), *selected))
             if key in differences:
                 raise InputError(
                     f"The figure '{key}' is compared twice (in the comparison {comparison.digest[:12]}); give one comparison of each "
                     "side, as `boxwright compare` makes it."
                 )
-            differences[key] = Observed(record["difference"], record["low"], record["high"], record["support"])
+            differences[key] = Observed(found.difference, found.low, found.high, found.support)
         made_from[f"comparison[{name}]" if name else "comparison"] = comparison.digest
     return Pairs(differences, made_from)
 

@@ -31,11 +31,11 @@ def slice_of(requirement: Requirement) -> str:
 def images_of(requirement: Requirement, report: Report) -> int | None:
     """Pictures of a requirement's slice; None where the report did not count them (a slice of several conditions)."""
     if not requirement.conditions:
-        return report.support.get("images")
+        return report.support.images
     wanted, *more = requirement.conditions
     if more:
         return None
-    return next((r.get("images") for r in report.slices if (r.get("condition"), r.get("value")) == wanted), None)
+    return next((r.images for r in report.slices if (r.condition, r.value) == wanted), None)
 
 
 def undecided(requirement: Requirement, found: Observed, required: float, images: int | None) -> tuple[str, Lacking]:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Agreement
+from boxwright.artifacts.agreement import EdgeHabit
 from boxwright.pages import svg
 from boxwright.pages.axes import Frame, share_axis, value_axis
 from boxwright.pages.contents import Part, parts
@@ -79,17 +80,17 @@ def agreement_page(
         headline=headline(agreement),
         parts=_parts(agreement, galleries),
         figures=[(*FIGURES[name], agreement.figures[name]) for name in FIGURES if name in agreement.figures],
-        scale=ruler([*agreement.figures.values()], mark=agreement.required.get("least")),
-        class_scale=ruler([r["f1"] for r in agreement.per_class.values()]),
-        slice_scale=ruler([r["f1"] for r in agreement.slices]),
-        slices=[(name, list(records)) for name, records in groupby(agreement.slices, key=lambda r: r["condition"])],
+        scale=ruler([*agreement.figures.values()], mark=agreement.required.least if agreement.required else None),
+        class_scale=ruler([r.f1 for r in agreement.per_class.values()]),
+        slice_scale=ruler([r.f1 for r in agreement.slices]),
+        slices=[(name, list(records)) for name, records in groupby(agreement.slices, key=lambda r: r.condition)],
         kinds=KINDS,
-        findings=sorted(agreement.findings, key=lambda f: list(KINDS).index(f["kind"]) if f["kind"] in KINDS else 99),
+        findings=sorted(agreement.findings, key=lambda f: list(KINDS).index(f.kind) if f.kind in KINDS else 99),
         over_iou=over_iou,
         lines=lines,
         distances=_distances(agreement),
         heat=_heat(agreement),
-        habits=[(name, _habit(record["edges"])) for name, record in agreement.people.items() if record.get("edges")],
+        habits=[(name, _habit(record.edges)) for name, record in agreement.people.items() if record.edges],
         grown=_GROWN,
         galleries=galleries,
         gallery_words=GALLERIES,
@@ -101,13 +102,13 @@ def headline(agreement: Agreement) -> str:
     """How far people agree, and whether that is what is required."""
     alpha, f1 = agreement.figures["alpha"], agreement.figures["f1"]
     text = (
-        f"Alpha is {share(alpha['value'])} ({span(alpha['low'], alpha['high'])}), F1 of place {share(f1['value'])}, "
-        f"on {count(agreement.tally['objects'])} objects of {count(agreement.tally['pictures_of_several'])} pictures."
+        f"Alpha is {share(alpha.value)} ({span(alpha.low, alpha.high)}), F1 of place {share(f1.value)}, "
+        f"on {count(agreement.tally.objects)} objects of {count(agreement.tally.pictures_of_several)} pictures."
     )
     if agreement.required:
         r = agreement.required
-        name = "alpha" if r["figure"] == "alpha" else "F1"
-        text += f" Required: {name} of {r['least']:g}, {r['status']}."
+        name = "alpha" if r.figure == "alpha" else "F1"
+        text += f" Required: {name} of {r.least:g}, {r.status}."
     return text
 
 
@@ -127,7 +128,7 @@ def _parts(agreement: Agreement, galleries: Mapping[str, Sequence[Card]]) -> lis
             )),
             ("Who?", (
                 ("people", "Per annotator", "Annotators", True),
-                ("edges", "Whose boxes are tight, whose are loose", "Edges", any(p.get("edges") for p in agreement.people.values())),
+                ("edges", "Whose boxes are tight, whose are loose", "Edges", any(p.edges for p in agreement.people.values())),
                 ("pairs", "Every pair", "Pairs", several),
             )),
             ("Which boxes?", tuple((kind, GALLERIES[kind][0], GALLERIES[kind][0], galleries[kind]) for kind in GALLERIES)),
@@ -139,7 +140,7 @@ def _over_iou(agreement: Agreement) -> tuple[Markup, list[Line]]:
     """Alpha and F1 over the IoU threshold; where people were matched and where the data would part them as upright lines."""
     records = agreement.over_iou
     lines = [
-        Line(words, [(r["iou_threshold"], r[name]["value"]) for r in records], colour)
+        Line(words, [(r.iou_threshold, getattr(r, name).value) for r in records], colour)
         for name, words, colour in (
             ("alpha", "alpha", 1),
             ("f1", "F1 of place", 2),
@@ -148,17 +149,15 @@ def _over_iou(agreement: Agreement) -> tuple[Markup, list[Line]]:
     ]
     values = [y for line in lines for _, y in line.points]
     frame = Frame(share_axis("IoU threshold"), value_axis("Figure", values, within=(-1.0, 1.0)), 560, 320)
-    band = [
-        (r["iou_threshold"], r["alpha"]["low"], r["alpha"]["high"]) for r in records if r["alpha"]["low"] is not None
-    ]
+    band = [(r.iou_threshold, r.alpha.low, r.alpha.high) for r in records if r.alpha.low is not None]
     drawn = [frame.drawn()]
     if band:
         there = frame.path([(x, low) for x, low, _ in band])
         back = frame.path([(x, high) for x, _, high in reversed(band)]).replace("M", "L", 1)
         drawn.append(svg.element("path", d=f"{there} {back} Z", class_="band"))
     drawn.append(_upright(frame, agreement.iou_threshold, "matched here", "reference"))
-    if agreement.separation.get("found"):
-        drawn.append(_upright(frame, agreement.separation["iou_threshold"], "the data's own threshold", "limit"))
+    if agreement.separation.found:
+        drawn.append(_upright(frame, agreement.separation.iou_threshold, "the data's own threshold", "limit"))
     drawn += [
         svg.element("path", svg.element("title", line.name), d=frame.path(line.points), class_=f"line s{line.colour}")
         for line in lines
@@ -176,8 +175,11 @@ def _upright(frame: Frame, x: float, words: str, class_: str) -> Markup:
 def _distances(agreement: Agreement) -> tuple[Markup, list[Line]]:
     """How far boxes lie from the nearest of somebody else: on the same picture, and on a random other one."""
     lines = []
-    for name, words, colour in (("observed", "same picture", 1), ("expected", "another picture, by chance", 2)):
-        shares = agreement.separation.get(name, [])
+    apart = agreement.separation
+    for shares, words, colour in (
+        (apart.observed, "same picture", 1),
+        (apart.expected, "another picture, by chance", 2),
+    ):
         lines.append(Line(words, [((i + 0.5) / max(len(shares), 1), v) for i, v in enumerate(shares)], colour))
     values = [y for line in lines for _, y in line.points]
     frame = Frame(share_axis("Distance to the nearest box of somebody else, 1 minus IoU"), value_axis("Share of boxes", [0.0, *values], within=(0.0, 1.0)), 560, 260)  # fmt: skip
@@ -190,7 +192,7 @@ def _distances(agreement: Agreement) -> tuple[Markup, list[Line]]:
 
 def _heat(agreement: Agreement) -> list[tuple[str, list[tuple[str, float]]]]:
     """Per annotator a row of alpha with every other: the figure in words, and how dark."""
-    of = {frozenset((p["a"], p["b"])): p["alpha"]["value"] for p in agreement.pairs}
+    of = {frozenset((p.a, p.b)): p.alpha.value for p in agreement.pairs}
     known = [v for v in of.values() if v is not None]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
 
@@ -201,10 +203,10 @@ def _heat(agreement: Agreement) -> list[tuple[str, list[tuple[str, float]]]]:
     return [(a, [cell(a, b) for b in agreement.annotators]) for a in agreement.annotators]
 
 
-def _habit(edges: Mapping[str, Mapping[str, float]]) -> Markup:
+def _habit(edges: Mapping[str, EdgeHabit]) -> Markup:
     """The others' box dashed, the annotator's around or inside it, deviations grown so that they are seen."""
     width, height, middle_x, middle_y = 110.0, 80.0, 110.0, 75.0
-    off = {name: max(-0.4, min(0.3, _GROWN * edges[name]["share"])) for name in edges}
+    off = {name: max(-0.4, min(0.3, _GROWN * edges[name].share)) for name in edges}
     left, right = middle_x - width * (0.5 + off["left"]), middle_x + width * (0.5 + off["right"])
     top, bottom = middle_y - height * (0.5 + off["top"]), middle_y + height * (0.5 + off["bottom"])
     reference = svg.element(
@@ -212,10 +214,10 @@ def _habit(edges: Mapping[str, Mapping[str, float]]) -> Markup:
     )
     own = svg.element("rect", x=left, y=top, width=right - left, height=bottom - top, class_="line s1")
     texts = [
-        svg.text(left - 4, middle_y + 4, _signed(edges["left"]["share"]), anchor="end"),
-        svg.text(right + 4, middle_y + 4, _signed(edges["right"]["share"])),
-        svg.text(middle_x, top - 5, _signed(edges["top"]["share"]), anchor="middle"),
-        svg.text(middle_x, bottom + 14, _signed(edges["bottom"]["share"]), anchor="middle"),
+        svg.text(left - 4, middle_y + 4, _signed(edges["left"].share), anchor="end"),
+        svg.text(right + 4, middle_y + 4, _signed(edges["right"].share)),
+        svg.text(middle_x, top - 5, _signed(edges["top"].share), anchor="middle"),
+        svg.text(middle_x, bottom + 14, _signed(edges["bottom"].share), anchor="middle"),
     ]
     return svg.picture(reference, own, *texts, width=220, height=150, label="Edges beside those of the others")
 

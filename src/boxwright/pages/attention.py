@@ -6,8 +6,7 @@ already says, and names how much it rests on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from boxwright.artifacts import Report
 from boxwright.pages.error_types import kinds
@@ -15,6 +14,7 @@ from boxwright.pages.failures import reasons, verdicts
 from boxwright.pages.figures import count, defined, points, share
 from boxwright.pages.intervals import span
 from boxwright.pages.slices import weak
+from boxwright.spec import Observed
 
 FEW_OBJECTS = 30
 _NAMED = 5
@@ -31,22 +31,19 @@ def attention(report: Report) -> list[str]:
 
 def confusions(report: Report) -> list[tuple[str, str, int]]:
     """(annotated, said, how often) for pairs of different classes, the most frequent first; background left out."""
-    labels, counts = report.confusion.get("labels", []), report.confusion.get("counts", [])
+    labels, counts = report.confusion.labels, report.confusion.counts
     classes = len(labels) - 1
     pairs = [
-        (labels[i], labels[j], int(counts[i][j]))
-        for i in range(classes)
-        for j in range(classes)
-        if i != j and counts[i][j]
+        (labels[i], labels[j], counts[i][j]) for i in range(classes) for j in range(classes) if i != j and counts[i][j]
     ]
     return sorted(pairs, key=lambda pair: -pair[2])
 
 
-def observed_figures(report: Report) -> tuple[list[tuple[str, Mapping[str, Any]]], list[tuple[str, Mapping[str, Any]]]]:
+def observed_figures(report: Report) -> tuple[list[tuple[str, Observed]], list[tuple[str, Observed]]]:
     """The observed figures by key: those of the whole, of slices and of measurements; and those of one class each."""
     of_class = tuple(f"[{name}{end}" for name in report.class_names for end in ("]", ", "))
-    whole: list[tuple[str, Mapping[str, Any]]] = []
-    single: list[tuple[str, Mapping[str, Any]]] = []
+    whole: list[tuple[str, Observed]] = []
+    single: list[tuple[str, Observed]] = []
     for key, figure in report.observed.items():
         selector = key[key.find("[") :] if "[" in key else ""
         (single if selector.startswith(of_class) else whole).append((key, figure))
@@ -55,14 +52,13 @@ def observed_figures(report: Report) -> tuple[list[tuple[str, Mapping[str, Any]]
 
 def few_objects(report: Report) -> list[str]:
     """Classes whose figures say little: fewer than FEW_OBJECTS objects."""
-    return [name for name, figures in report.per_class.items() if figures.get("objects", 0) < FEW_OBJECTS]
+    return [name for name, of in report.per_class.items() if of.objects < FEW_OBJECTS]
 
 
 def chance_only(report: Report) -> bool | None:
     """Whether D-ECE is no larger than exactly calibrated scores would show by chance; None when it is not known."""
-    found = report.calibration.get("d_ece") or {}
-    value, by_chance = found.get("value"), found.get("null_high")
-    return None if value is None or by_chance is None else value <= by_chance
+    found = report.calibration.d_ece
+    return None if found.value is None or found.null_high is None else found.value <= found.null_high
 
 
 def named(names: Sequence[str], *, most: int = _NAMED) -> str:
@@ -72,9 +68,9 @@ def named(names: Sequence[str], *, most: int = _NAMED) -> str:
 
 def _weakest_class(report: Report) -> Iterator[str]:
     known = [
-        (figures["ap50"], name, figures["objects"])
-        for name, figures in report.per_class.items()
-        if figures.get("objects", 0) >= FEW_OBJECTS and defined(figures.get("ap50"))
+        (of.ap50, name, of.objects)
+        for name, of in report.per_class.items()
+        if of.objects >= FEW_OBJECTS and defined(of.ap50)
     ]
     if len(known) > 1:
         value, name, objects = min(known, key=lambda item: item[0])
@@ -94,11 +90,11 @@ def _few_objects(report: Report) -> Iterator[str]:
 
 def _costliest_kind(report: Report) -> Iterator[str]:
     found = kinds(report)
-    if found and (found[0].record.get("share") or 0.0) > 0:
+    if found and found[0].record.share > 0:
         worst = found[0].record
         yield (
-            f"The costliest kind of error is “{found[0].words}”: {points(worst['share'])} of the 100 points that AP50 could "
-            f"reach. {worst.get('try', '')}"
+            f"The costliest kind of error is “{found[0].words}”: {points(worst.share)} of the 100 points that AP50 could "
+            f"reach. {worst.recommendation}"
         )
 
 
@@ -107,45 +103,36 @@ def _weakest_slice(report: Report) -> Iterator[str]:
     if found:
         record = found[0].record
         yield (
-            f"The weakest slice found by search: {found[0].name}; {found[0].wrong}: {share(record['rate'])}, elsewhere "
-            f"{share(record['elsewhere'])} ({count(len(found))} found of {count(report.weak_slices['searched'])} searched)."
+            f"The weakest slice found by search: {found[0].name}; {found[0].wrong}: {share(record.rate)}, elsewhere "
+            f"{share(record.elsewhere)} ({count(len(found))} found of {count(report.weak_slices.searched)} searched)."
         )
         return
-    known = [
-        record
-        for record in report.slices
-        if record.get("objects", 0) >= FEW_OBJECTS and defined(_figure(record, "recall").get("value"))
-    ]
+    known = [(of.recall.value, of) for of in report.slices if of.objects >= FEW_OBJECTS and of.recall.value is not None]
     if len(known) > 1:
-        record = min(known, key=lambda item: item["recall"]["value"])
-        found = record["recall"]
-        interval = f" ({span(found['low'], found['high'])})" if found.get("low") is not None else ""
-        whole = share(report.operating.get("all", {}).get("recall"))
+        value, lowest = min(known, key=lambda pair: pair[0])
+        recall = lowest.recall
+        interval = f" ({span(recall.low, recall.high)})" if recall.low is not None else ""
+        whole = share(report.operating.all.recall)
         yield (
-            f"Recall is lowest where {record['condition']} is “{record['value']}”: {share(found['value'])}{interval} "
-            f"on {count(record['objects'])} objects; over everything {whole}."
+            f"Recall is lowest where {lowest.condition} is “{lowest.value}”: {share(value)}{interval} "
+            f"on {count(lowest.objects)} objects; over everything {whole}."
         )
 
 
 def _miscalibration(report: Report) -> Iterator[str]:
     if chance_only(report) is False:
-        found = report.calibration["d_ece"]
+        found = report.calibration.d_ece
         yield (
-            f"Scores do not mean what they say: D-ECE {share(found['value'])}; exactly calibrated scores would show at most "
-            f"{share(found['null_high'])} by chance."
+            f"Scores do not mean what they say: D-ECE {share(found.value)}; exactly calibrated scores would show at most "
+            f"{share(found.null_high)} by chance."
         )
 
 
 def _suppression_losses(report: Report) -> Iterator[str]:
-    lost = (report.suppression.get("missed") or {}).get("suppression", 0)
-    if lost:
-        missed = sum(report.suppression["missed"].values())
-        at = (
-            f" at IoU {report.suppression['iou_threshold']:g}"
-            if report.suppression.get("iou_threshold") is not None
-            else ""
-        )
-        yield f"Of {count(missed)} missed objects, {count(lost)} are put down to suppression{at}: their neighbours took the place."
+    missed, iou_threshold = report.crowding.missed, report.crowding.iou_threshold
+    if lost := missed.suppression:
+        at = "" if iou_threshold is None else f" at IoU {iou_threshold:g}"
+        yield f"Of {count(missed.total)} missed objects, {count(lost)} are put down to suppression{at}: their neighbours took the place."
 
 
 def _suspect_annotations(report: Report) -> Iterator[str]:
@@ -172,11 +159,7 @@ def _frequent_reasons(report: Report) -> Iterator[str]:
 
 
 def _undefined_figures(report: Report) -> Iterator[str]:
-    missing = [key for key, figure in observed_figures(report)[0] if not defined(figure.get("value"))]
+    missing = [key for key, figure in observed_figures(report)[0] if not defined(figure.value)]
     if missing:
         keys = ", ".join(missing[:_NAMED]) + (", …" if len(missing) > _NAMED else "")
         yield f"Not observed, for want of objects or of a measurement: {keys}."
-
-
-def _figure(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    return record.get(name) or {}

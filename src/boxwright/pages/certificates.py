@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from boxwright.artifacts import Report
+from boxwright.artifacts.report import CertifiedPrecision, Claim
 from boxwright.pages.figures import roughly
 
 
 @dataclass(frozen=True)
-class Claim:
+class ClaimCell:
     """One precision asked of one class.
 
     Attributes:
@@ -36,13 +35,13 @@ class Row:
     """
 
     name: str | None
-    record: Mapping[str, Any]
-    claims: tuple[Claim | None, ...]
+    record: CertifiedPrecision
+    claims: tuple[ClaimCell | None, ...]
 
 
 def precisions(report: Report) -> list[float]:
     """Every precision that is asked for, rising."""
-    return sorted({claim["precision"] for record in report.certificates for claim in record["claims"]})
+    return sorted({claim.precision for record in report.certificates for claim in record.claims})
 
 
 def rows(report: Report) -> list[Row]:
@@ -50,12 +49,11 @@ def rows(report: Report) -> list[Row]:
     columns = precisions(report)
     found = []
     for record in report.certificates:
-        by_precision = {claim["precision"]: _claim(claim) for claim in record["claims"]}
-        found.append(Row(record["class_name"], record, tuple(by_precision.get(column) for column in columns)))
+        by_precision = {claim.precision: _cell(claim) for claim in record.claims}
+        found.append(Row(record.class_name, record, tuple(by_precision.get(column) for column in columns)))
     return found
 
 
-def _claim(claim: Mapping[str, Any]) -> Claim:
-    more = claim.get("more_images")
-    words = "out of reach" if more is None else f"+\u00a0{roughly(more)}"
-    return Claim(bool(claim["certified"]), "" if claim["certified"] else words, str(claim.get("note") or ""))
+def _cell(claim: Claim) -> ClaimCell:
+    words = "out of reach" if claim.more_images is None else f"+\u00a0{roughly(claim.more_images)}"
+    return ClaimCell(claim.certified, "" if claim.certified else words, claim.note)

@@ -14,9 +14,10 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Comparison
+from boxwright.artifacts.comparison import ComparedMetric, CostPair
+from boxwright.artifacts.report import ERROR_KINDS
 from boxwright.detections import Annotations, Detections
 from boxwright.pages.contents import Part, parts
-from boxwright.pages.error_types import WORDS
 from boxwright.pages.figures import count
 from boxwright.pages.intervals import Balance, pair_bar
 from boxwright.pages.page import render
@@ -62,7 +63,7 @@ class Row:
     """
 
     name: str
-    record: Mapping[str, Any]
+    record: ComparedMetric
     bar: Markup
     scale: str = ""
 
@@ -117,14 +118,14 @@ def comparison_page(
         comparison=comparison,
         parts=_parts(comparison),
         headline=headline(comparison),
-        main=_main(_of_all(comparison)),
-        conditioned=_main([r for r in comparison.figures if r["conditions"] and r["class_name"] is None]),
+        main=_main(comparison.of_all()),
+        conditioned=_main(m for m in comparison.metrics if m.conditions and m.class_name is None),
         metrics=METRICS,
         columns=_OF_CLASS,
         classes=_by_class(comparison),
-        scales=_scales(r for r in comparison.figures if r["class_name"] is not None and not r["conditions"]),
-        slices=[(name, list(records)) for name, records in groupby(comparison.slices, key=lambda r: r["condition"])],
-        slice_scales=_scales({"metric": m, **r[m]} for r in comparison.slices for m in _OF_CLASS if r.get(m)),
+        scales=_scales(comparison.of_classes()),
+        slices=[(name, list(records)) for name, records in groupby(comparison.slices, key=lambda of: of.condition)],
+        slice_scales=_scales(m for of in comparison.slices for m in (of.ap50, of.precision, of.recall)),
         kinds=_kinds(comparison),
         galleries={anchor: _gallery(comparison, change, about, worst, near) for anchor, change, _, about in _GALLERIES},
     )
@@ -132,15 +133,15 @@ def comparison_page(
 
 def headline(comparison: Comparison) -> str:
     """How B stands by the figures over everything, and what became of objects and false alarms."""
-    objects, alarms = comparison.objects.get("all", {}), comparison.false_alarms.get("all", {})
-    fixed, broken = count(objects.get("fixed")), count(objects.get("broken"))
-    gone, new = count(alarms.get("gone")), count(alarms.get("new"))
+    objects, alarms = comparison.objects["all"], comparison.false_alarms["all"]
+    fixed, broken = count(objects.fixed), count(objects.broken)
+    gone, new = count(alarms.gone), count(alarms.new)
     return f"{_standing(comparison)} Objects: {fixed} fixed, {broken} broken. False alarms: {gone} gone, {new} new."
 
 
 def _standing(comparison: Comparison) -> str:
     """How many figures over everything are better, worse and not told apart."""
-    tally = Counter(record["verdict"] for record in _of_all(comparison) if record["difference"] is not None)
+    tally = Counter(metric.verdict for metric in comparison.of_all() if metric.difference is not None)
     better, worse, same = (tally[told] for told in _TOLD)
     if not better + worse + same:
         return "No figure is defined on both sides: there is nothing to compare."
@@ -154,7 +155,7 @@ def _standing(comparison: Comparison) -> str:
 
 
 def _parts(comparison: Comparison) -> list[Part]:
-    conditioned = any(record["conditions"] for record in comparison.figures)
+    conditioned = any(metric.conditions for metric in comparison.metrics)
     return parts(
         "comparison",
         (
@@ -174,44 +175,40 @@ def _parts(comparison: Comparison) -> list[Part]:
     )  # fmt: skip
 
 
-def _of_all(comparison: Comparison) -> list[Mapping[str, Any]]:
-    return [r for r in comparison.figures if r["class_name"] is None and not r["conditions"]]
-
-
-def _main(records: Iterable[Mapping[str, Any]]) -> list[Row]:
+def _main(metrics: Iterable[ComparedMetric]) -> list[Row]:
     """Figures in their usual order; shares on one scale, the others each on its own."""
     order = list(METRICS)
-    known = sorted(records, key=lambda r: order.index(r["metric"]) if r["metric"] in METRICS else len(order))
-    shares = Balance.over(r for r in known if r["metric"] != "false_alarms_per_image")
+    known = sorted(metrics, key=lambda m: order.index(m.metric) if m.metric in METRICS else len(order))
+    shares = Balance.over(m for m in known if m.metric != "false_alarms_per_image")
     found = []
-    for record in known:
-        scale = Balance.over([record]) if record["metric"] == "false_alarms_per_image" else shares
-        name = record["key"] if record["conditions"] else METRICS.get(record["metric"], record["metric"])
-        found.append(Row(name, record, scale.bar(record), scale.ends))
+    for metric in known:
+        scale = Balance.over([metric]) if metric.metric == "false_alarms_per_image" else shares
+        name = metric.key if metric.conditions else METRICS.get(metric.metric, metric.metric)
+        found.append(Row(name, metric, scale.bar(metric), scale.ends))
     return found
 
 
-def _by_class(comparison: Comparison) -> list[tuple[str, dict[str, Mapping[str, Any]]]]:
-    """Class name and its records by metric, in the order of the classes."""
-    records = [r for r in comparison.figures if r["class_name"] is not None and not r["conditions"]]
-    found: dict[str, dict[str, Mapping[str, Any]]] = {name: {} for name in comparison.class_names}
-    for record in records:
-        found.setdefault(record["class_name"], {})[record["metric"]] = record
+def _by_class(comparison: Comparison) -> list[tuple[str, dict[str, ComparedMetric]]]:
+    """Class name and its metrics by name, in the order of the classes."""
+    found: dict[str, dict[str, ComparedMetric]] = {name: {} for name in comparison.class_names}
+    for metric in comparison.of_classes():
+        found[str(metric.class_name)][metric.metric] = metric
     return list(found.items())
 
 
-def _scales(records: Iterable[Mapping[str, Any]]) -> dict[str, Balance]:
+def _scales(metrics: Iterable[ComparedMetric]) -> dict[str, Balance]:
     """One scale per column."""
-    records = list(records)
-    return {metric: Balance.over(r for r in records if r["metric"] == metric) for metric in _OF_CLASS}
+    metrics = list(metrics)
+    return {name: Balance.over(m for m in metrics if m.metric == name) for name in _OF_CLASS}
 
 
-def _kinds(comparison: Comparison) -> list[tuple[str, str, Mapping[str, float], Markup]]:
+def _kinds(comparison: Comparison) -> list[tuple[str, str, CostPair, Markup]]:
     """Kind, the same in words, dap of both sides and the two as a bar."""
-    most = max((value for pair in comparison.error_types.values() for value in pair.values()), default=0.0)
+    most = max((value for pair in comparison.error_types.values() for value in (pair.a, pair.b)), default=0.0)
     return [
-        (kind, WORDS.get(kind, kind), pair, pair_bar(pair.get("a"), pair.get("b"), most=most))
-        for kind, pair in comparison.error_types.items()
+        (kind.code, kind.name, pair, pair_bar(pair.a, pair.b, most=most))
+        for kind in ERROR_KINDS
+        if (pair := comparison.error_types.get(kind.code))
     ]
 
 

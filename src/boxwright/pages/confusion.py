@@ -38,11 +38,8 @@ class Cell:
 
 def heat(report: Report) -> list[list[Cell]]:
     """Squares by row; empty when the report holds no matrix."""
-    labels, counts = report.confusion.get("labels", []), report.confusion.get("counts", [])
-    return [
-        [_cell(labels, i, j, int(value), sum(int(v) for v in row)) for j, value in enumerate(row)]
-        for i, row in enumerate(counts)
-    ]
+    labels, counts = report.confusion.labels, report.confusion.counts
+    return [[_cell(labels, i, j, value, sum(row)) for j, value in enumerate(row)] for i, row in enumerate(counts)]
 
 
 def squares(report: Report) -> Markup:

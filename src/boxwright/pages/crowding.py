@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
 from boxwright.artifacts import Report
+from boxwright.artifacts.report import OverlapBin
 from boxwright.pages.error_types import stack
 from boxwright.pages.figures import count
 
@@ -31,21 +30,23 @@ class Overlap:
     """
 
     range: str
-    record: Mapping[str, Any]
+    record: OverlapBin
     bar: Markup
 
 
 def overlaps(report: Report) -> list[Overlap]:
     """Ranges of overlap, the least crowded first."""
     return [
-        Overlap(f"{record['from']:g} to {record['to']:g}", record, _bar(record))
-        for record in report.suppression.get("by_overlap", ())
+        Overlap(f"{record.low:g} to {record.high:g}", record, _bar(record)) for record in report.crowding.by_overlap
     ]
 
 
-def _bar(record: Mapping[str, Any]) -> Markup:
-    if not record["objects"]:
+def _bar(record: OverlapBin) -> Markup:
+    if not record.objects:
         return Markup("")
-    segments = [(record[fate], f"{words}: {count(record[fate])}", colour) for fate, (words, colour) in FATES.items()]
+    segments = [
+        (getattr(record, fate), f"{words}: {count(getattr(record, fate))}", colour)
+        for fate, (words, colour) in FATES.items()
+    ]
     label = "; ".join(title for _, title, _ in segments)
-    return stack(segments, whole=record["objects"], label=label)
+    return stack(segments, whole=record.objects, label=label)

@@ -39,16 +39,16 @@ class Line:
 
 def precision_recall(report: Report) -> tuple[Markup, list[Line], int]:
     """The plot, the coloured lines for its legend (lowest AP50 first when not all fit), and how many lines are grey."""
-    recall, by_class = report.curves.get("recall", []), report.curves.get("precision", {})
+    recall, by_class = report.curves.recall, report.curves.precision
     names = [name for name in report.class_names if name in by_class]
     if len(names) > COLOURS:
-        names.sort(key=lambda name: report.per_class.get(name, {}).get("ap50", -1))
+        names.sort(key=lambda name: report.per_class[name].ap50)
     lines = [
         Line(
             name,
             _until_zero(recall, by_class[name]),
             colour=i + 1 if i < COLOURS else 0,
-            figure=share(report.per_class.get(name, {}).get("ap50")),
+            figure=share(report.per_class[name].ap50),
         )
         for i, name in enumerate(names)
     ]

@@ -5,25 +5,17 @@ A kind has one colour and one place in the order on every page, so that it is fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
 from boxwright.artifacts import Report
+from boxwright.artifacts.report import ERROR_KINDS, ErrorCost
 from boxwright.pages import svg
 from boxwright.pages.figures import points
 
-WORDS = {
-    "Cls": "wrong class",
-    "Loc": "badly placed",
-    "Both": "wrong class and badly placed",
-    "Dupe": "second box on one object",
-    "Bkg": "on background",
-    "Miss": "missed",
-}
-COLOURS = {kind: i + 1 for i, kind in enumerate(WORDS)}
+COLOURS = {kind.code: i + 1 for i, kind in enumerate(ERROR_KINDS)}
 
 
 @dataclass(frozen=True)
@@ -40,7 +32,7 @@ class Kind:
     key: str
     words: str
     colour: int
-    record: Mapping[str, Any]
+    record: ErrorCost
 
 
 @dataclass(frozen=True)
@@ -58,11 +50,8 @@ class HeatRow:
 
 def kinds(report: Report) -> list[Kind]:
     """The kinds the report knows, the costliest first."""
-    found = [
-        Kind(key, record.get("name") or WORDS.get(key, key), COLOURS.get(key, 0), record)
-        for key, record in report.error_types.items()
-    ]
-    return sorted(found, key=lambda kind: -(kind.record.get("share") or 0.0))
+    found = [Kind(code, cost.name, COLOURS.get(code, 0), cost) for code, cost in report.errors.kinds.items()]
+    return sorted(found, key=lambda kind: -kind.record.share)
 
 
 def stack(segments: Sequence[tuple[float, str, int]], *, whole: float, label: str) -> Markup:
@@ -88,7 +77,7 @@ def stack(segments: Sequence[tuple[float, str, int]], *, whole: float, label: st
 
 def share_bar(report: Report) -> Markup:
     """AP50 in grey, then what each kind keeps from 100, the costliest first; empty when the report has no AP50."""
-    ap50 = report.error_summary.get("ap50")
+    ap50 = report.errors.ap50
     if ap50 is None:
         return Markup("")
     return _bar([(ap50, f"AP50 {points(ap50)}", 0), *_shares(report)], least=100.0)
@@ -101,10 +90,7 @@ def lost_bar(report: Report) -> Markup:
 
 
 def _shares(report: Report) -> list[tuple[float, str, int]]:
-    return [
-        (kind.record.get("share") or 0.0, f"{kind.words} {points(kind.record.get('share'))}", kind.colour)
-        for kind in kinds(report)
-    ]
+    return [(kind.record.share, f"{kind.words} {points(kind.record.share)}", kind.colour) for kind in kinds(report)]
 
 
 def _bar(segments: list[tuple[float, str, int]], *, least: float) -> Markup:
@@ -115,7 +101,7 @@ def _bar(segments: list[tuple[float, str, int]], *, least: float) -> Markup:
 def shares_by_class(report: Report) -> list[HeatRow]:
     """Share of each kind (columns in the order of `kinds`) per class, deep where it is large among all."""
     columns = [kind.key for kind in kinds(report)]
-    per_class: Mapping[str, Mapping[str, float]] = report.error_summary.get("per_class") or {}
+    per_class = report.errors.per_class
     largest = max((shares.get(key, 0.0) for shares in per_class.values() for key in columns), default=0.0)
     return [_row(name, [shares.get(key, 0.0) for key in columns], largest) for name, shares in per_class.items()]
 
@@ -125,10 +111,9 @@ def counts_by_slice(report: Report) -> list[tuple[str, list[HeatRow]]]:
     columns = [kind.key for kind in kinds(report)]
     found: dict[str, list[HeatRow]] = {}
     for record in report.slices:
-        errors = record.get("errors")
-        if errors:
-            counts = [errors.get(key, 0) for key in columns]
-            found.setdefault(str(record["condition"]), []).append(_row(str(record["value"]), counts, sum(counts)))
+        if record.errors:
+            counts = [record.errors.get(key, 0) for key in columns]
+            found.setdefault(record.condition, []).append(_row(record.value, counts, sum(counts)))
     return list(found.items())
 
 

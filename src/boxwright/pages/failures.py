@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from markupsafe import Markup
 
 from boxwright.artifacts import Report
-from boxwright.pages.error_types import WORDS
+from boxwright.artifacts.report import ERROR_KINDS
 from boxwright.pages.surroundings import Surroundings, drawn, name_of
 
 KINDS = ("miss", "false alarm")
@@ -27,6 +27,7 @@ VERDICTS = {
 }
 _UNJUDGED = ""
 _LEAST_IOU = 0.01
+_KIND_NAMES = {kind.code: kind.name for kind in ERROR_KINDS}
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,7 @@ def verdicts(report: Report) -> list[tuple[str, str, dict[str, int]]]:
 
 def thresholds(report: Report) -> dict[str, float]:
     """Class name to the least score that is answered, as the report has it; 0 where it has none."""
-    per_class: Mapping[str, Mapping[str, Any]] = report.operating.get("per_class", {})
-    return {name: float(record.get("score_threshold") or 0.0) for name, record in per_class.items()}
+    return {name: point.score_threshold or 0.0 for name, point in report.operating.per_class.items()}
 
 
 def _tally(table: pa.Table, column: str) -> Counter[str]:
@@ -150,7 +150,7 @@ def _show(row: Mapping[str, Any], near: Surroundings) -> Shown:
         row=row,
         class_name=name_of(near.class_names, row["class_id"]),
         other_class_name=name_of(near.class_names, row["other_class_id"]),
-        type=WORDS.get(row.get("type") or "", row.get("type") or ""),
+        type=_KIND_NAMES.get(row.get("type") or "", row.get("type") or ""),
         why="" if why == row["reason"] else why,
         rivals=", ".join(_rivals(row, near.class_names)),
         slices=tuple(row.get("slices") or ()),

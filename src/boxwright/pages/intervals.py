@@ -4,16 +4,16 @@ difference around 0."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
+from boxwright.artifacts.comparison import ComparedMetric
 from boxwright.errors import InputError
 from boxwright.pages import svg
 from boxwright.pages.figures import DASH, defined, judged, points, share, signed
-from boxwright.spec import parse_requirement
+from boxwright.spec import Observed, parse_requirement
 
 _WIDTH, _NARROW, _HEIGHT, _PAD = 150.0, 118.0, 20.0, 6.0
 
@@ -41,24 +41,24 @@ class Ruler:
         along = (value - self.low) / (self.high - self.low)
         return _PAD + min(1.0, max(0.0, along)) * (_WIDTH - 2 * _PAD)
 
-    def bar(self, figure: Mapping[str, Any]) -> Markup:
-        """A point for `value` and a whisker from `low` to `high`; only the scale when undefined or off it."""
-        value, low, high = figure.get("value"), figure.get("low"), figure.get("high")
+    def bar(self, found: Observed) -> Markup:
+        """A point for the value and a whisker over its interval; only the scale when undefined or off it."""
+        value = found.value
         middle = _HEIGHT / 2
         parts: list[str] = [svg.line(_PAD, middle, _WIDTH - _PAD, middle, class_="grid")]
         if self.mark is not None and defined(self.mark):
             parts.append(svg.line(self.at(self.mark), 1, self.at(self.mark), _HEIGHT - 1, class_="mark"))
         if value is None or not self.low <= value <= self.high:
             return svg.picture(*parts, width=_WIDTH, height=_HEIGHT, label="undefined, or off the scale", class_="bar")
-        parts += _whisker(self.at, low, high, middle)
+        parts += _whisker(self.at, found.low, found.high, middle)
         parts.append(svg.element("circle", cx=self.at(value), cy=middle, r=3.5, class_="point"))
-        label = f"{share(value)}, interval {span(low, high)}"
+        label = f"{share(value)}, interval {span(found.low, found.high)}"
         return svg.picture(*parts, width=_WIDTH, height=_HEIGHT, label=label, class_="bar")
 
 
-def ruler(figures: Iterable[Mapping[str, Any]], *, mark: float | None = None) -> Ruler:
+def ruler(figures: Iterable[Observed], *, mark: float | None = None) -> Ruler:
     """A scale up to 1 that begins at the tenth under the smallest end of any interval that rests on something."""
-    ends = [f.get(key) for f in figures if f.get("support") for key in ("value", "low")] + [mark]
+    ends = [*(end for f in figures if f.support for end in (f.value, f.low)), mark]
     known = [float(v) for v in ends if v is not None and defined(v)]
     low = math.floor(min(known, default=0.0) * 10 + 1e-9) / 10
     return Ruler(min(low, 0.9), 1.0, mark)
@@ -93,11 +93,11 @@ class Balance:
     reach: float
 
     @classmethod
-    def over(cls, records: Iterable[Mapping[str, Any]]) -> Balance:
+    def over(cls, metrics: Iterable[ComparedMetric]) -> Balance:
         """A scale that holds every difference and, up to three times the largest of those, every interval."""
-        records = list(records)
-        values = [abs(r["difference"]) for r in records if r.get("difference") is not None]
-        ends = [abs(r[key]) for r in records for key in ("low", "high") if r.get(key) is not None]
+        metrics = list(metrics)
+        values = [abs(m.difference) for m in metrics if m.difference is not None]
+        ends = [abs(end) for m in metrics for end in (m.low, m.high) if end is not None]
         largest = max(values, default=0.0)
         wanted = max(largest, min(max(ends, default=0.0), 3 * largest or 1.0)) or 0.1
         return cls(math.ceil(wanted * 20 - 1e-9) / 20)
@@ -112,19 +112,19 @@ class Balance:
         along = (value + self.reach) / (2 * self.reach)
         return _PAD + min(1.0, max(0.0, along)) * (_NARROW - 2 * _PAD)
 
-    def bar(self, record: Mapping[str, Any]) -> Markup:
-        """A line at 0, a point at `difference`, a whisker from `low` to `high`; better and worse differ in shape too."""
-        difference, low, high = (record.get(key) for key in ("difference", "low", "high"))
+    def bar(self, metric: ComparedMetric) -> Markup:
+        """A line at 0, a point at the difference, a whisker over its interval; better and worse differ in shape too."""
+        difference, low, high = metric.difference, metric.low, metric.high
         middle = _HEIGHT / 2
         parts: list[str] = [svg.line(_PAD, middle, _NARROW - _PAD, middle, class_="grid")]
         parts.append(svg.line(self.at(0.0), 1, self.at(0.0), _HEIGHT - 1, class_="zero-line"))
         if difference is None:
             return svg.picture(*parts, width=_NARROW, height=_HEIGHT, label="undefined", class_="bar")
-        kind = str(record.get("verdict", "")).replace(" ", "-")
+        kind = metric.verdict.replace(" ", "-")
         if low is not None and high is not None:
             parts += _ends(self.at(low), self.at(high), middle)
         parts.append(svg.element("path", d=_sign(kind, self.at(difference), middle), class_=f"sign {kind}"))
-        label = f"{signed(difference)}, interval {signed_span(low, high)}: {record.get('verdict', '')}"
+        label = f"{signed(difference)}, interval {signed_span(low, high)}: {metric.verdict}"
         return svg.picture(*parts, width=_NARROW, height=_HEIGHT, label=label, class_="bar")
 
 

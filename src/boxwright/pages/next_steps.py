@@ -37,11 +37,11 @@ def _annotations(report: Report) -> Iterator[str]:
 
 
 def _remedies(report: Report) -> Iterator[str]:
-    costly = [kind for kind in kinds(report) if (kind.record.get("share") or 0.0) >= _POINTS]
+    costly = [kind for kind in kinds(report) if kind.record.share >= _POINTS]
     for kind in costly[:_KINDS]:
-        advice, collect = kind.record.get("try", ""), kind.record.get("collect", "")
-        gathered = f" Collect: {collect}." if collect else ""
-        yield f"Against “{kind.words}” ({points(kind.record['share'])} of 100 points): {advice}{gathered}"
+        cost = kind.record
+        gathered = f" Collect: {cost.collect}." if cost.collect else ""
+        yield f"Against “{kind.words}” ({points(cost.share)} of 100 points): {cost.recommendation}{gathered}"
 
 
 def _weak_slices(report: Report) -> Iterator[str]:
@@ -62,11 +62,11 @@ def _scores(report: Report) -> Iterator[str]:
 
 
 def _certificate(report: Report) -> Iterator[str]:
-    whole = next((record for record in report.certificates if record["class_name"] is None), None)
-    missing = [claim for claim in (whole or {}).get("claims", ()) if not claim["certified"] and claim["more_images"]]
-    if whole and missing:
+    whole = next((record for record in report.certificates if record.class_name is None), None)
+    missing = [claim for claim in (whole.claims if whole else ()) if not claim.certified and claim.more_images]
+    if missing:
         claim = missing[0]
         yield (
-            f"To certify a precision of {percent(claim['precision'])}, about {roughly(claim['more_images'])} more pictures "
+            f"To certify a precision of {percent(claim.precision)}, about {roughly(claim.more_images)} more pictures "
             f"like these are needed."
         )

@@ -85,18 +85,18 @@ def _parts(report: Report, steps: list[str]) -> list[Part]:
             ("How sure is that?", (
                 ("observed", "Figures with their intervals", "Intervals", True),
                 ("certificates", "Precision that is certified", "Certificates", report.certificates),
-                ("calibration", "Do scores mean what they say?", "Calibration", report.calibration),
+                ("calibration", "Do scores mean what they say?", "Calibration", report.calibration.reliability),
             )),
             ("What goes wrong?", (
-                ("error-types", "Kinds of error and what each costs", "Error types", report.error_types),
+                ("error-types", "Kinds of error and what each costs", "Error types", report.errors.kinds),
                 ("confusion", "Confusion at the operating point", "Confusion", True),
             )),
             ("Where?", (
                 ("slices", "Slices by condition", "Slices", True),
-                ("weak-slices", "Weak slices found by search", "Weak slices", report.weak_slices),
+                ("weak-slices", "Weak slices found by search", "Weak slices", report.weak_slices.searched),
             )),
             ("Why?", (
-                ("crowding", "Crowding and suppression", "Crowding", report.suppression),
+                ("crowding", "Crowding and suppression", "Crowding", report.crowding.by_overlap),
                 ("verdicts", "Failures by what they may be", "Verdicts", verdicts(report)),
             )),
             ("Which pictures?", (

@@ -92,7 +92,8 @@ def _support(clause: str, report: Report | None) -> int | None:
         key = clause if requirement.on_set else requirement.figure
     except InputError:
         key = clause
-    return report.observed.get(key, {}).get("support")
+    found = report.observed.get(key)
+    return found.support if found else None
 
 
 def _next_steps(verdict: Verdict) -> list[str]:

@@ -3,9 +3,8 @@
 SHA-256 in hexadecimal over content that has one spelling: JSON with sorted keys and no blanks, columns as their type
 and little-endian values. Where a thing lies, when it was written, and by which library version never enters.
 
-There are two laws for tables. The first spells lists and text as JSON; it is readable and slow. The second hashes the
-values as they lie in memory, lengths first: fifty times faster on a million boxes, and the law of datasets since
-decision 0005. What was saved under the first keeps its digest.
+Tables are hashed as their values lie in memory, lengths first: fifty times faster on a million boxes than a spelling in JSON
+(decision 0005).
 """
 
 from __future__ import annotations
@@ -44,21 +43,8 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def digest_of_table(table: pa.Table) -> str:
-    """SHA-256 of a table's column names, types and values, independent of how it is chunked or stored."""
-    hasher = hashlib.sha256()
-    for name in sorted(table.column_names):
-        column = table.column(name)
-        hasher.update(_head(name, column))
-        if pa.types.is_primitive(column.type) and not column.null_count and not pa.types.is_boolean(column.type):
-            hasher.update(np.ascontiguousarray(column.to_numpy()).tobytes())
-        else:
-            hasher.update(canonical_json(column.to_pylist()).encode())
-    return hasher.hexdigest()
-
-
 def digest_of_columns(table: pa.Table) -> str:
-    """SHA-256 of a table's column names, types and values under the second law; independent of chunks and storage.
+    """SHA-256 of a table's column names, types and values; independent of chunks and storage.
 
     Per column: name, type and length; then the values of each level, outermost first. A list or a text is its lengths as
     int64 and then what it holds; a truth value is one byte; a number is its little-endian bytes. A level with missing

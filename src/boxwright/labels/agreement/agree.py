@@ -7,12 +7,22 @@ spec requires. Who differs and why is in `differences.py`, `edges.py` and `sessi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from boxwright.artifacts import Agreement
-from boxwright.labels.agreement.axes import SIZES_PX, unit_axes
+from boxwright.artifacts.agreement import (
+    AnnotatorFigures,
+    AtIou,
+    ClassAgreement,
+    PairAgreement,
+    Separated,
+    SliceAgreement,
+    Tally,
+)
+from boxwright.artifacts.codec import Document
+from boxwright.labels.agreement.axes import SIZES_PX, UnitAxis, unit_axes
 from boxwright.labels.agreement.differences import differing_units, elsewhere, gaps
 from boxwright.labels.agreement.edges import edge_biases, measured
 from boxwright.labels.agreement.krippendorff import coincidences
@@ -22,6 +32,7 @@ from boxwright.labels.agreement.ratings import NOT_ASKED, Ratings, Units, units_
 from boxwright.labels.agreement.required import Required, judged
 from boxwright.labels.agreement.session import drifts, resemblance
 from boxwright.labels.agreement.sureness import Sureness
+from boxwright.spec import Observed
 
 GRID = tuple(round(0.1 + 0.05 * i, 2) for i in range(18))  # 0.10 to 0.95
 _MOST_SLICES = 60
@@ -35,7 +46,7 @@ def agree(
     iou_threshold: float = 0.5,
     required: Required | None = None,
     sizes_px: Sequence[float] = SIZES_PX,
-    facts: Mapping[str, Any] | None = None,
+    facts: Document | None = None,
     made_from: Mapping[str, str] | None = None,
 ) -> Agreement:
     """Everything about how far the annotators agree.
@@ -62,57 +73,58 @@ def agree(
         class_names=ratings.class_names,
         iou_threshold=iou_threshold,
         figures=figures,
-        tally={
-            "pictures": len(several),
-            "pictures_of_several": int(several.sum()),
-            "boxes": {name: ratings.boxes_of(r) for r, name in enumerate(ratings.annotators)},
-            "objects": int((units.asked > 1).sum()),
-            "drawn_by_all": int(((units.asked > 1) & (units.drew == units.asked)).sum()),
-            "too_far_off": int(elsewhere(units).sum()),
-            "of_one_class": int(((units.asked > 1) & (units.drew == units.asked) & units.one_class).sum()),
-        },
+        tally=Tally(
+            pictures=len(several),
+            pictures_of_several=int(several.sum()),
+            boxes={name: ratings.boxes_of(r) for r, name in enumerate(ratings.annotators)},
+            objects=int((units.asked > 1).sum()),
+            drawn_by_all=int(((units.asked > 1) & (units.drew == units.asked)).sum()),
+            too_far_off=int(elsewhere(units).sum()),
+            of_one_class=int(((units.asked > 1) & (units.drew == units.asked) & units.one_class).sum()),
+        ),
         over_iou=tuple(_at(ratings, sure, threshold) for threshold in GRID),
         per_class=_per_class(units, sure),
         slices=tuple(_slices(units, axes, sure)),
         people=_people(units, sure),
         pairs=tuple(_pairs(units, sure)),
-        separation=_as_document(apart),
-        required=judged(required, figures, ratings) if required else {},
+        separation=_separated(apart),
+        required=judged(required, figures, ratings) if required else None,
         findings=tuple(findings),
-        resampling={**sure.as_document, **resemblance(units, sure)},
+        resampling=sure.resampling,
+        resemblance=resemblance(units, sure),
         facts=facts or {},
         differences=differing_units(units),
         made_from=made_from or {},
     )
 
 
-def _alpha(units: Units, sure: Sureness, **chosen: Any) -> dict[str, Any]:
-    parts = coincidences(units, **chosen)
+def _alpha(units: Units, sure: Sureness, *, only: int | None = None, chosen: NDArray | None = None) -> Observed:
+    parts = coincidences(units, only=only, chosen=chosen)
     return sure.figure(parts.alpha(), parts.resampled(sure), parts.values.sum(axis=1))
 
 
-def _at(ratings: Ratings, sure: Sureness, threshold: float) -> dict[str, Any]:
+def _at(ratings: Ratings, sure: Sureness, threshold: float) -> AtIou:
     units = units_of(ratings, iou_threshold=threshold)
     rest = pair_figures(pairs_of(units), sure, kappa=False)
-    return {"iou_threshold": threshold, "alpha": _alpha(units, sure), "f1": rest["f1"], "f1_class": rest["f1_class"]}
+    return AtIou(threshold, _alpha(units, sure), rest["f1"], rest["f1_class"])
 
 
-def _per_class(units: Units, sure: Sureness) -> dict[str, dict[str, Any]]:
+def _per_class(units: Units, sure: Sureness) -> dict[str, ClassAgreement]:
     found = {}
     of_class = units.ratings.class_id
     for k, name in enumerate(units.ratings.class_names):
         rest = pair_figures(pairs_of(units, of_class=k), sure, kappa=False)
         drawn = np.bincount(units.ratings.annotator[of_class == k], minlength=len(units.ratings.annotators))
-        found[name] = {
-            "alpha": _alpha(units, sure, only=k) if drawn.sum() else sure.figure(np.nan, None, np.zeros(1)),
-            "f1": rest["f1_class"],
-            "mean_iou": rest["mean_iou"],
-            "boxes": dict(zip(units.ratings.annotators, drawn.tolist(), strict=True)),
-        }
+        found[name] = ClassAgreement(
+            alpha=_alpha(units, sure, only=k) if drawn.sum() else Observed(None),
+            f1=rest["f1_class"],
+            mean_iou=rest["mean_iou"],
+            boxes=dict(zip(units.ratings.annotators, drawn.tolist(), strict=True)),
+        )
     return found
 
 
-def _slices(units: Units, axes: Sequence[Any], sure: Sureness) -> list[dict[str, Any]]:
+def _slices(units: Units, axes: Sequence[UnitAxis], sure: Sureness) -> list[SliceAgreement]:
     found = []
     for axis in axes:
         if axis.name in ("class", "neighbour") or len(np.unique(axis.codes[axis.codes >= 0])) < 2:
@@ -122,16 +134,15 @@ def _slices(units: Units, axes: Sequence[Any], sure: Sureness) -> list[dict[str,
             if chosen.any() and len(found) < _MOST_SLICES:
                 rest = pair_figures(pairs_of(units, chosen=chosen), sure, kappa=False)
                 found.append(
-                    {
-                        "condition": axis.name, "value": label, "objects": int(chosen.sum()),
-                        "alpha": _alpha(units, sure, chosen=chosen), "f1": rest["f1"], "f1_class": rest["f1_class"],
-                        "mean_iou": rest["mean_iou"],
-                    }
+                    SliceAgreement(
+                        axis.name, label, int(chosen.sum()), _alpha(units, sure, chosen=chosen), rest["f1"], rest["f1_class"],
+                        rest["mean_iou"],
+                    )
                 )  # fmt: skip
     return found
 
 
-def _people(units: Units, sure: Sureness) -> dict[str, dict[str, Any]]:
+def _people(units: Units, sure: Sureness) -> dict[str, AnnotatorFigures]:
     """Per annotator: boxes, objects only they drew, objects only they lack, and vitality: alpha minus alpha without them."""
     found, names = {}, units.ratings.annotators
     whole = coincidences(units)
@@ -139,23 +150,24 @@ def _people(units: Units, sure: Sureness) -> dict[str, dict[str, Any]]:
         mine = units.member[:, r]
         others = units.drew - (mine >= 0)
         asked = units.asked - (mine != NOT_ASKED)
-        record: dict[str, Any] = {
-            "pictures": int(units.ratings.saw[:, r].sum()),
-            "boxes": units.ratings.boxes_of(r),
-            "alone": int(((mine >= 0) & (others == 0) & (asked > 0)).sum()),
-            "lacks": int(((mine == -1) & (others == asked) & (asked > 0)).sum()),
-            "edges": measured(units, r),
-        }
+        vitality = None
         if len(names) > 2:
             rest = coincidences(units, without=r)
             with_all, without = whole.resampled(sure), rest.resampled(sure)
             spread = None if with_all is None or without is None else with_all - without
-            record["vitality"] = sure.figure(whole.alpha() - rest.alpha(), spread, whole.values.sum(axis=1))
-        found[name] = record
+            vitality = sure.figure(whole.alpha() - rest.alpha(), spread, whole.values.sum(axis=1))
+        found[name] = AnnotatorFigures(
+            pictures=int(units.ratings.saw[:, r].sum()),
+            boxes=units.ratings.boxes_of(r),
+            alone=int(((mine >= 0) & (others == 0) & (asked > 0)).sum()),
+            lacks=int(((mine == -1) & (others == asked) & (asked > 0)).sum()),
+            edges=measured(units, r),
+            vitality=vitality,
+        )
     return found
 
 
-def _pairs(units: Units, sure: Sureness) -> list[dict[str, Any]]:
+def _pairs(units: Units, sure: Sureness) -> list[PairAgreement]:
     """Per pair: alpha, F1, mean IoU and kappa; how many boxes both, and each alone, drew."""
     found, ratings = [], units.ratings
     for pair in pairs_of(units):
@@ -166,11 +178,10 @@ def _pairs(units: Units, sure: Sureness) -> list[dict[str, Any]]:
             _only(ratings, pair.a, pair.b), units.member[:, [pair.a, pair.b]], units.picture, units.iou_threshold
         )
         found.append(
-            {
-                "a": a, "b": b, "both": both, "only_a": int(pair.boxes_a.sum()) - both,
-                "only_b": int(pair.boxes_b.sum()) - both, "same_class": int(pair.same.sum()),
-                "alpha": _alpha(two, sure), **rest,
-            }
+            PairAgreement(
+                a, b, both, int(pair.boxes_a.sum()) - both, int(pair.boxes_b.sum()) - both, int(pair.same.sum()),
+                _alpha(two, sure), rest["f1"], rest["f1_class"], rest["mean_iou"], rest["kappa"],
+            )
         )  # fmt: skip
     return found
 
@@ -183,12 +194,9 @@ def _only(ratings: Ratings, a: int, b: int) -> Ratings:
     )  # fmt: skip
 
 
-def _as_document(apart: Separation) -> dict[str, Any]:
+def _separated(apart: Separation) -> Separated:
     edges = np.linspace(0, 1, 41)
-    return {
-        "iou_threshold": apart.iou_threshold,
-        "found": apart.found,
-        "ks": apart.ks if np.isfinite(apart.ks) else None,
-        "observed": (np.histogram(apart.observed, edges)[0] / max(len(apart.observed), 1)).tolist(),
-        "expected": (np.histogram(apart.expected, edges)[0] / max(len(apart.expected), 1)).tolist(),
-    }
+    observed, expected = (
+        tuple((np.histogram(of, edges)[0] / max(len(of), 1)).tolist()) for of in (apart.observed, apart.expected)
+    )
+    return Separated(apart.iou_threshold, apart.found, apart.ks if np.isfinite(apart.ks) else None, observed, expected)

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from boxwright.artifacts.agreement import AgreementFinding
 from boxwright.boxes import paired_iou
 from boxwright.labels.agreement.axes import UnitAxis
 from boxwright.labels.agreement.contrast import LEAST_SUPPORT, Contrast, contrast, discoveries, shrunken
@@ -45,16 +45,13 @@ class _Cell:
     effect: float
 
 
-def gaps(units: Units, axes: Sequence[UnitAxis], sure: Sureness) -> list[dict[str, Any]]:
+def gaps(units: Units, axes: Sequence[UnitAxis], sure: Sureness) -> list[AgreementFinding]:
     """Findings about who draws what, the strongest first.
 
     Args:
         units: the rated objects.
         axes: what is known about them.
         sure: groups of the pictures.
-
-    Returns:
-        Records with kind (`rule`, `hard`, `class-rule`, `person`), sentence, and the figures it rests on.
     """
     rated = units.asked > 1
     missing = rated & (units.drew < units.asked) & ~elsewhere(units)
@@ -171,7 +168,7 @@ def _size_limit(side_px: NDArray, missing: NDArray) -> float | None:
     return float((size[at] + size[at + 1]) / 2)
 
 
-def _class_pairs(units: Units, group: NDArray, sure: Sureness) -> list[dict[str, Any]]:
+def _class_pairs(units: Units, group: NDArray, sure: Sureness) -> list[AgreementFinding]:
     """Pairs of classes that people mix up more than others, with the side each takes."""
     names, label = units.ratings.class_names, units.label
     several = units.drew > 1
@@ -213,10 +210,10 @@ def _class_pairs(units: Units, group: NDArray, sure: Sureness) -> list[dict[str,
             text += ", without sides. Hard to tell apart, or careless: show examples of both side by side."
             kind = "hard"
         found.append(
-            {
-                "kind": kind, "axis": "class pair", "value": f"{names[x]}/{names[y]}", "sentence": text, "rate": rate,
-                "elsewhere": per_pair, "support": int(both.sum()), "share": side.share if side else None,
-            }
+            AgreementFinding(
+                kind=kind, axis="class pair", value=f"{names[x]}/{names[y]}", sentence=text, support=int(both.sum()),
+                measured={"rate": rate, "elsewhere": per_pair, "share": side.share if side else None},
+            )
         )  # fmt: skip
     return found
 

@@ -7,11 +7,10 @@ told; with more, each is told beside the middle one. A mean that is not 0 is no 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from boxwright.artifacts.agreement import AgreementFinding, EdgeHabit
 from boxwright.labels.agreement.contrast import discoveries
 from boxwright.labels.agreement.ratings import Units
 from boxwright.labels.agreement.sureness import Sureness
@@ -20,9 +19,10 @@ EDGES = ("left", "top", "right", "bottom")
 LEAST_SHARE, LEAST_PX = 0.01, 0.3  # smaller habits are not worth a sentence
 _WILD = 0.5  # share of the side from which on the boxes are of different objects or parts
 _LEAST_OBJECTS = 20
+_Tested = tuple[int, str, float, float, int, float]  # annotator, edge, share of the side, px, objects, p
 
 
-def edge_biases(units: Units, sure: Sureness) -> list[dict[str, Any]]:
+def edge_biases(units: Units, sure: Sureness) -> list[AgreementFinding]:
     """Findings about edges: one record per annotator who has a habit, with the figures of all four edges."""
     tested = _against_the_middle(
         [(r, *edge) for r in _told(units) for edge in _of_annotator(units, sure, r)], units, sure
@@ -37,14 +37,14 @@ def edge_biases(units: Units, sure: Sureness) -> list[dict[str, Any]]:
     return found
 
 
-def measured(units: Units, r: int) -> dict[str, dict[str, float]]:
-    """Edge to `share` and `px`, how far outside the mean of the others' edges an annotator draws; no edge without objects."""
+def measured(units: Units, r: int) -> dict[str, EdgeHabit]:
+    """Edge to how far outside the mean of the others' edges an annotator draws; no edge without objects."""
     rows, away, sides = outward(units, r)
     near = (np.abs(away / sides) < _WILD).all(axis=1)
     if not len(rows) or not near.any():
         return {}
     shares, px = (away / sides)[near].mean(axis=0), away[near].mean(axis=0)
-    return {name: {"share": float(shares[e]), "px": float(px[e])} for e, name in enumerate(EDGES)}
+    return {name: EdgeHabit(float(shares[e]), float(px[e])) for e, name in enumerate(EDGES)}
 
 
 def _told(units: Units) -> range:
@@ -78,7 +78,9 @@ def _of_annotator(units: Units, sure: Sureness, r: int) -> list[tuple[str, float
     return found
 
 
-def _against_the_middle(tested: list[Any], units: Units, sure: Sureness) -> list[Any]:
+def _against_the_middle(
+    tested: list[tuple[int, str, float, float, int, float, int]], units: Units, sure: Sureness
+) -> list[_Tested]:
     """With three or more: where each stands beside the middle one, so that one who draws tight does not make the others loose."""
     annotators = len(units.ratings.annotators)
     if annotators < 3:
@@ -98,7 +100,7 @@ def _p(sure: Sureness, t: float, holding: int) -> float:
     return 2 * float(sure.upper_tail(np.array([abs(t)]), np.array([holding - 1]))[0]) if holding > 4 else 1.0
 
 
-def _record(units: Units, r: int, every: list[Any], clear: list[Any]) -> dict[str, Any]:
+def _record(units: Units, r: int, every: list[_Tested], clear: list[_Tested]) -> AgreementFinding:
     who, others = units.ratings.annotators[r], [n for i, n in enumerate(units.ratings.annotators) if i != r]
     word = {True: "looser", False: "tighter"}
     parts = [
@@ -110,12 +112,14 @@ def _record(units: Units, r: int, every: list[Any], clear: list[Any]) -> dict[st
     rule = (
         "Say how tight a box is (labels.box)" if len(signs) == 1 else "Say where an object begins and ends (labels.box)"
     )
-    return {
-        "kind": "edges",
-        "axis": "annotator",
-        "value": who,
-        "sentence": f"{who} draws {', '.join(parts)} than {against}, on {clear[0][4]} objects. {rule}.",
-        "against": against,
-        "edges": {name: {"share": share, "px": px, "objects": n, "p": p} for _, name, share, px, n, p in every},
-        "support": clear[0][4],
-    }
+    measured: dict[str, float | str | None] = {"against": against}
+    for _, name, share, px, _, p in every:
+        measured |= {f"{name}_share": share, f"{name}_px": px, f"{name}_p": p}
+    return AgreementFinding(
+        kind="edges",
+        axis="annotator",
+        value=who,
+        sentence=f"{who} draws {', '.join(parts)} than {against}, on {clear[0][4]} objects. {rule}.",
+        support=clear[0][4],
+        measured=measured,
+    )

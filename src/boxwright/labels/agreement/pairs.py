@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from boxwright.boxes import paired_iou
 from boxwright.labels.agreement.ratings import NOT_ASKED, Units
 from boxwright.labels.agreement.sureness import Sureness
+from boxwright.spec import Observed
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def pairs_of(units: Units, *, chosen: NDArray | None = None, of_class: int | Non
     return found
 
 
-def pair_figures(pairs: list[Pair], sure: Sureness, *, kappa: bool = True) -> dict[str, dict[str, Any]]:
-    """F1 of place alone and of place and class, mean IoU and kappa, as records with intervals.
+def pair_figures(pairs: list[Pair], sure: Sureness, *, kappa: bool = True) -> dict[str, Observed]:
+    """F1 of place alone and of place and class, mean IoU and kappa, with intervals.
 
     Returns:
         `f1`, `f1_class`, `mean_iou` and, where asked for, `kappa`.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from boxwright.artifacts.agreement import AgreementFinding
 from boxwright.labels.agreement.contrast import Contrast
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _ASKS = {
 
 def rule_gap(
     axis: str, value: str, found: Contrast, effect: float, side: Side | None, who: Sequence[str], limit: float | None
-) -> dict[str, Any]:
+) -> AgreementFinding:
     """A cell in which people differ more than elsewhere: a missing rule where they take sides, else hard objects."""
     where = _where(axis, value)
     text = (
@@ -39,33 +40,32 @@ def rule_gap(
         text += f" The guideline lacks a rule: {ask}."
         if limit is not None:
             text += f" The two part at about {limit:.0f} px."
-    return {
-        "kind": "hard" if side is None else "rule",
-        "axis": axis,
-        "value": value,
-        "sentence": text,
-        "rate": found.rate,
-        "elsewhere": found.elsewhere,
-        "support": found.support,
-        "log_odds": effect,
-        "share": side.share if side else None,
-        "limit_px": limit if side else None,
-    }
+    return AgreementFinding(
+        kind="hard" if side is None else "rule",
+        axis=axis,
+        value=value,
+        sentence=text,
+        support=found.support,
+        measured={
+            "rate": found.rate, "elsewhere": found.elsewhere, "log_odds": effect,
+            "share": side.share if side else None, "limit_px": limit if side else None,
+        },
+    )  # fmt: skip
 
 
-def person(side: Side, who: Sequence[str]) -> dict[str, Any]:
+def person(side: Side, who: Sequence[str]) -> AgreementFinding:
     """Somebody draws more or less than the others everywhere."""
-    return {
-        "kind": "person",
-        "axis": "annotator",
-        "value": ", ".join(who[r] for r in (side.lacks or side.draws)),
-        "sentence": (
+    return AgreementFinding(
+        kind="person",
+        axis="annotator",
+        value=", ".join(who[r] for r in (side.lacks or side.draws)),
+        sentence=(
             f"Wherever else people differ about drawing an object, {_sides(side, who)} in {100 * side.share:.0f} % of "
             f"{side.count} objects, of all kinds: a habit of a person rather than one missing rule."
         ),
-        "support": side.count,
-        "share": side.share,
-    }
+        support=side.count,
+        measured={"share": side.share},
+    )
 
 
 def _sides(side: Side, who: Sequence[str]) -> str:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from boxwright.artifacts.agreement import RequiredAgreement
+from boxwright.artifacts.verdict import Status
 from boxwright.labels.agreement.ratings import Ratings
+from boxwright.spec import Observed
 
 
 @dataclass(frozen=True)
@@ -29,27 +32,27 @@ class Required:
     judge_on: Literal["bound", "value"] = "bound"
 
 
-def judged(required: Required, figures: Mapping[str, Mapping[str, Any]], ratings: Ratings) -> dict[str, Any]:
-    """The answer: figure, least, judged_on, value, low, high, status and a note."""
+def judged(required: Required, figures: Mapping[str, Observed], ratings: Ratings) -> RequiredAgreement:
+    """The answer."""
     one_class = len(np.unique(ratings.class_id)) < 2
-    name = "f1" if one_class else "alpha"
+    name: Literal["alpha", "f1"] = "f1" if one_class else "alpha"
     found = figures[name]
-    record = {"figure": name, "least": required.least, "judged_on": required.judge_on}
-    record |= {key: found[key] for key in ("value", "low", "high")}
     notes = ["one class only: F1 is judged, alpha is near 0 there however well people agree"] if one_class else []
-    if found["value"] is None:
-        return {**record, "status": "no evidence", "note": "; ".join([*notes, "the figure is undefined"])}
+    status, why = _status(required, found)
+    return RequiredAgreement(
+        name, required.least, required.judge_on, found, status, "; ".join([*notes, *([why] if why else [])])
+    )
+
+
+def _status(required: Required, found: Observed) -> tuple[Status, str]:
+    if found.value is None:
+        return "no evidence", "the figure is undefined"
     if required.judge_on == "value":
-        return {**record, "status": "met" if found["value"] >= required.least else "not met", "note": "; ".join(notes)}
-    if found["low"] is None:
-        return {
-            **record,
-            "status": "no evidence",
-            "note": "; ".join([*notes, "no interval: too few groups of pictures"]),
-        }
-    if found["low"] >= required.least:
-        return {**record, "status": "met", "note": "; ".join(notes)}
-    if found["high"] < required.least:
-        return {**record, "status": "not met", "note": "; ".join(notes)}
-    more = "the interval holds the required figure; rate more pictures twice"
-    return {**record, "status": "no evidence", "note": "; ".join([*notes, more])}
+        return "met" if found.value >= required.least else "not met", ""
+    if found.low is None or found.high is None:
+        return "no evidence", "no interval: too few groups of pictures"
+    if found.low >= required.least:
+        return "met", ""
+    if found.high < required.least:
+        return "not met", ""
+    return "no evidence", "the interval holds the required figure; rate more pictures twice"

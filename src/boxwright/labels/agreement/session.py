@@ -8,11 +8,10 @@ one is what learning looks like.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from boxwright.artifacts.agreement import AgreementFinding, Resemblance
 from boxwright.labels.agreement.contrast import discoveries
 from boxwright.labels.agreement.edges import outward
 from boxwright.labels.agreement.ratings import NOTHING, Units
@@ -25,7 +24,7 @@ _LEAST_EVENTS = 20
 _FALSE_DISCOVERY = 0.01  # lines through 20 blocks bend easily; what is planted bends far more
 
 
-def drifts(units: Units, sure: Sureness) -> list[dict[str, Any]]:
+def drifts(units: Units, sure: Sureness) -> list[AgreementFinding]:
     """Findings about annotators whose differences grow or shrink along the session."""
     blocks = min(BLOCKS, len(units.ratings.saw) // _LEAST_PICTURES)
     if blocks < 6:
@@ -84,7 +83,7 @@ def _trend(top: NDArray, bottom: NDArray, sure: Sureness) -> tuple[float, float,
     return ends[0], ends[1], slope, p
 
 
-def _record(units: Units, r: int, what: str, first: float, last: float, slope: float, p: float) -> dict[str, Any]:
+def _record(units: Units, r: int, what: str, first: float, last: float, slope: float, p: float) -> AgreementFinding:
     who = units.ratings.annotators[r]
     about = {
         "lacks": f"lacks {100 * first:.1f} % of what the others draw in the first third of the session and {100 * last:.1f} % in the last",
@@ -95,22 +94,19 @@ def _record(units: Units, r: int, what: str, first: float, last: float, slope: f
         if slope > 0
         else "This is what learning looks like: look at the early pictures again"
     )
-    return {
-        "kind": "fatigue" if slope > 0 else "learning",
-        "axis": "annotator",
-        "value": who,
-        "sentence": f"{who} {about}. {cause}; or the pictures changed.",
-        "what": what,
-        "first": first,
-        "last": last,
-        "p": p,
-    }
+    return AgreementFinding(
+        kind="fatigue" if slope > 0 else "learning",
+        axis="annotator",
+        value=who,
+        sentence=f"{who} {about}. {cause}; or the pictures changed.",
+        measured={"what": what, "first": first, "last": last, "p": p},
+    )
 
 
-def resemblance(units: Units, sure: Sureness) -> dict[str, Any]:
+def resemblance(units: Units, sure: Sureness) -> Resemblance:
     """How alike neighbouring pictures quarrel: lag-1 correlation of the share of objects people differ about.
 
-    Above 0.3, with every picture a group of its own, intervals are too narrow; `too_narrow` says so.
+    Above 0.3, with every picture a group of its own, intervals are too narrow.
     """
     rated = units.asked > 1
     differs = rated & ((units.drew < units.asked) | ~units.one_class)
@@ -118,7 +114,7 @@ def resemblance(units: Units, sure: Sureness) -> dict[str, Any]:
     top = np.bincount(units.picture[differs], minlength=len(units.ratings.saw))
     rate = (top / np.maximum(bottom, 1))[bottom > 0]
     if len(rate) < 20 or rate.std() < 1e-12:
-        return {"resemblance": None, "too_narrow": False}
+        return Resemblance()
     centred = rate - rate.mean()
     lag = float((centred[1:] * centred[:-1]).sum() / np.square(centred).sum())
-    return {"resemblance": lag, "too_narrow": bool(sure.unit == "picture" and lag > 0.3)}
+    return Resemblance(lag, sure.unit == "picture" and lag > 0.3)

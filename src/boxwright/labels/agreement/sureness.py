@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from boxwright.artifacts.resampling import Resampling
+from boxwright.spec import Observed
 
 _FEW = 400  # groups
 
@@ -47,10 +49,9 @@ class Sureness:
         return int(self.group.max(initial=-1)) + 1
 
     @property
-    def as_document(self) -> dict[str, Any]:
+    def resampling(self) -> Resampling:
         """What the intervals rest on."""
-        replicates = 0 if self.drawn is None else len(self.drawn)
-        return {"unit": self.unit, "groups": self.groups, "replicates": replicates, "confidence": self.confidence}
+        return Resampling(self.unit, self.groups, 0 if self.drawn is None else len(self.drawn), self.confidence)
 
     def resampled(self, columns: NDArray) -> NDArray[np.float64] | None:
         """(r, c) sums of (P, c) columns in every replicate; None for too few groups. Whole numbers below 2^24 stay exact."""
@@ -63,8 +64,10 @@ class Sureness:
             return np.einsum("rg,gc->rc", self.drawn, of_group).astype(np.float64)
         return (self.drawn @ of_group).astype(np.float64)
 
-    def figure(self, value: Any, spread: Any, sizes: NDArray, *, share: bool = False) -> dict[str, Any]:
-        """One figure as a record: value, low, high, support; None where it is undefined.
+    def figure(
+        self, value: float | NDArray, spread: NDArray | None, sizes: NDArray, *, share: bool = False
+    ) -> Observed:
+        """One figure with its interval; None where it is undefined.
 
         Args:
             value: the figure; NaN where undefined.
@@ -73,12 +76,10 @@ class Sureness:
             share: the figure lies in [0, 1].
         """
         value, support = float(value), float(np.sum(sizes))
-        record: dict[str, Any] = {"value": None, "low": None, "high": None, "support": round(support)}
         if not np.isfinite(value):
-            return record
-        record["value"] = value
+            return Observed(None, support=round(support))
         if spread is None:
-            return record
+            return Observed(value, support=round(support))
         held = self.effective(np.bincount(self.group, sizes, self.groups)[:, None])
         values, spreads = np.array([value]), np.asarray(spread, np.float64)[:, None]
         if share:
@@ -90,9 +91,9 @@ class Sureness:
             low, high = np.maximum(low, -1.0), np.minimum(high, 1.0)
         if low[0] == high[0] and 0 <= value <= 1:  # the same in every replicate: what as many groups could hide
             low, high = ([end] for end in self.of_certain(value, max(round(held[0]), 1), confidence=self.confidence))
-        if np.isfinite(low[0]) and np.isfinite(high[0]):
-            record |= {"low": min(float(low[0]), value), "high": max(float(high[0]), value)}
-        return record
+        if not (np.isfinite(low[0]) and np.isfinite(high[0])):
+            return Observed(value, support=round(support))
+        return Observed(value, min(float(low[0]), value), max(float(high[0]), value), round(support))
 
     def mean_over_error(self, values: NDArray, group: NDArray) -> tuple[float, float, int]:
         """Mean of (n,) values, the mean over its standard error from the groups' sums, and how many groups hold any."""

@@ -19,7 +19,7 @@ from boxwright.store import Store
 
 _NOT_COMPARED = ("title",)
 _OF_BASELINE = ("class_names", "metrics", "per_class", "operating", "confusion", "curves", "measured", "support")
-_OF_COMPARISON = ("class_names", "figures", "objects", "false_alarms", "judged_on", "resampling")
+_OF_COMPARISON = ("class_names", "metrics", "objects", "false_alarms", "judged_on", "resampling")
 _AFTER_UPGRADE = "Evaluate and judge it again with this version and spec: `boxwright evaluate` and `boxwright gate`, or `boxwright turn`."
 
 
@@ -108,7 +108,7 @@ def _other_values(stored: Report, again: Report, evidence: Evidence) -> str:
             continue
         names = stored.class_names if requirement.class_name == "*" else [requirement.class_name]
         for key in (figure_key(requirement.metric, name, requirement.conditions) for name in names):
-            before, now = (report.observed.get(key, {}).get("value") for report in (stored, again))
+            before, now = (found.value if (found := report.observed.get(key)) else None for report in (stored, again))
             if before is not None and (found := first_difference(before, now, f"observed.{key}.value")):
                 return found
     return ""

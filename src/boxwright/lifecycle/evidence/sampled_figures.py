@@ -67,9 +67,9 @@ def _figures(
     thresholds = contract.score_thresholds or {}
     passes = answered(matches, least_scores(matches, thresholds, contract.condition_thresholds))
     at = operating(matches, passes, thresholds)
-    objects = at["all"]["objects"]
+    objects = at.all.objects
     figures = {name: (value, objects) for name, value in coco_metrics(Reducer(matches)).items() if name in _CURVE}
-    for name, record in {"": at["all"], **at["per_class"]}.items():
+    for name, record in {"": at.all, **at.per_class}.items():
         for figure in _AT_THRESHOLDS:
-            figures[f"{figure}[{name}]" if name else figure] = (record[figure] or 0.0, record["objects"])
+            figures[f"{figure}[{name}]" if name else figure] = (getattr(record, figure) or 0.0, record.objects)
     return figures
