@@ -16,7 +16,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from boxwright.artifacts.artifact import Artifact
-from boxwright.artifacts.codec import table
+from boxwright.artifacts.codec import Document, table
+from boxwright.artifacts.drift import OtherBundle
 
 QUEUE_SCHEMA = pa.schema(
     [
@@ -136,6 +137,34 @@ def _records(found: Any) -> Iterator[tuple[Any, Any, Any, Any]]:
         yield box, record.get("score", 1.0), record["class_id"], record.get("ignore", False)
 
 
+@dataclass(frozen=True)
+class Selection:
+    """How the items were chosen; None for what a way of choosing does not know.
+
+    Attributes:
+        events: looked at.
+        pictures_at_hand: of them, that were kept.
+        left_out: why to how many pictures.
+        chosen: reason to how many items.
+        margin: around a threshold, in which a score is uncertain.
+        seed: of the random share.
+        suspects, least_score: suspected labels, and the minimum score that was asked for.
+        other_bundles: whose events are left out.
+        journal: what the journal lacks, where it lacks anything.
+    """
+
+    events: int | None = None
+    pictures_at_hand: int | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    chosen: Mapping[str, int] = field(default_factory=dict)
+    margin: float | None = None
+    seed: int | None = None
+    suspects: int | None = None
+    least_score: float | None = None
+    other_bundles: tuple[OtherBundle, ...] = ()
+    journal: Document | None = None
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ReviewQueue(Artifact):
     """Items in the order in which people should take them.
@@ -143,7 +172,7 @@ class ReviewQueue(Artifact):
     Attributes:
         class_names: by class_id.
         items: as QUEUE_SCHEMA.
-        summary: how many of what, and how they were chosen.
+        summary: how they were chosen.
         least_scores: camera to class name to the least score of a proposal that is handed out; the empty name stands for every
             camera without thresholds of its own. Empty: all proposals are handed out.
     """
@@ -152,7 +181,7 @@ class ReviewQueue(Artifact):
 
     class_names: tuple[str, ...]
     items: pa.Table = table(QUEUE_SCHEMA)
-    summary: Mapping[str, Any]
+    summary: Selection = field(default_factory=Selection)
     least_scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __len__(self) -> int:

@@ -7,18 +7,88 @@ pictures do none of this, and clauses of acceptance ask for figures on them by n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from boxwright.artifacts.artifact import Artifact, Parts
+from boxwright.artifacts.codec import plain, typed
 from boxwright.errors import SplitError
 
 SIDES = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class SetOrigin:
+    """How a golden or challenge set came about.
+
+    Attributes:
+        kind: which of the two.
+        where: condition to value of the pictures that belong.
+        taken_along: pictures that came because their groups are taken whole.
+        moved_from: side to pictures that were on it before.
+        listed: pictures that were named one by one.
+    """
+
+    kind: Literal["golden", "challenge"] = "golden"
+    where: Mapping[str, str] = field(default_factory=dict)
+    taken_along: int = 0
+    moved_from: Mapping[str, int] = field(default_factory=dict)
+    listed: int = 0
+
+
+@dataclass(frozen=True)
+class ApartPair:
+    """Two pictures that resemble each other, and the sides they are on."""
+
+    a: str
+    b: str
+    side_a: str
+    side_b: str
+
+
+@dataclass(frozen=True)
+class Resembling:
+    """Pairs of pictures that resemble each other: how many, how many of them on two sides, and the first of those."""
+
+    pairs: int
+    on_two_sides: int
+    first: tuple[ApartPair, ...] = ()
+
+
+@dataclass(frozen=True)
+class SplitSummary:
+    """What was done, and why.
+
+    Attributes:
+        why: in words, where it is not by the spec alone.
+        group_by: conditions that groups are made by.
+        from_source: whether the source files' sides were taken.
+        seed: of the dealing.
+        images, groups: side to how many.
+        objects: side to class name to annotations.
+        straddling: group that the source files put on several sides, to side to pictures.
+        sets: name to how it came about.
+        unmet: what could not be satisfied, in words.
+        near_duplicates, overlaps: pairs of pictures; None where they were not looked for.
+    """
+
+    why: str = ""
+    group_by: tuple[str, ...] = ()
+    from_source: bool = False
+    seed: int | None = None
+    images: Mapping[str, int] = field(default_factory=dict)
+    groups: Mapping[str, int] = field(default_factory=dict)
+    objects: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    straddling: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    sets: Mapping[str, SetOrigin] = field(default_factory=dict)
+    unmet: tuple[str, ...] = ()
+    near_duplicates: Resembling | None = None
+    overlaps: Resembling | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -29,7 +99,7 @@ class Split(Artifact):
         image_ids: (n,) int64.
         side: (n,) one of SIDES, or the name of a set.
         group: (n,) name of the group each picture belongs to.
-        summary: what was done and why, for people; under `sets` the kind of each set.
+        summary: what was done, and why.
     """
 
     kind: ClassVar[str] = "split"
@@ -37,7 +107,7 @@ class Split(Artifact):
     image_ids: NDArray
     side: tuple[str, ...]
     group: tuple[str, ...]
-    summary: Mapping[str, Any]
+    summary: SplitSummary = field(default_factory=SplitSummary)
 
     def __post_init__(self) -> None:
         sides_of: dict[str, set[str]] = {}
@@ -60,7 +130,7 @@ class Split(Artifact):
 
     def kind_of_set(self, side: str) -> str | None:
         """`golden` or `challenge`, golden where nothing is said; None for train, val and test."""
-        return None if side in SIDES else self.summary.get("sets", {}).get(side, {}).get("kind", "golden")
+        return None if side in SIDES else self.summary.sets.get(side, SetOrigin()).kind
 
     def ids(self, side: str) -> NDArray[np.int64]:
         """Image ids of one side, rising."""
@@ -75,7 +145,7 @@ class Split(Artifact):
 
     def parts(self) -> Parts:
         table = pa.table({"image_id": self.image_ids, "side": list(self.side), "group": list(self.group)})
-        return Parts({"summary": dict(self.summary)}, {"images": table})
+        return Parts({"summary": plain(self.summary, SplitSummary)}, {"images": table})
 
     @classmethod
     def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
@@ -84,6 +154,6 @@ class Split(Artifact):
             image_ids=table.column("image_id").to_numpy(),
             side=tuple(table.column("side").to_pylist()),
             group=tuple(table.column("group").to_pylist()),
-            summary=parts.document["summary"],
+            summary=typed(parts.document["summary"], SplitSummary),
             made_from=made_from,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +33,59 @@ SUSPECT_SCHEMA = pa.schema(
 )
 
 
+@dataclass(frozen=True)
+class SuspectGroup:
+    """Suspects of one kind and class, everywhere or within one value of a condition.
+
+    Attributes:
+        kind: one of SUSPECT_KINDS.
+        class_name: as labelled, or of what is missing.
+        proposed_class_name: of a wrong class, else None.
+        condition, value: None for everywhere.
+        suspects: how many.
+        labels: how many there were to be suspected.
+        expected: suspects, were they spread evenly.
+        p: of so many or more.
+        systematic: whether that is more than chance, over all groups.
+        sentence: in words.
+    """
+
+    kind: str
+    class_name: str
+    proposed_class_name: str | None
+    condition: str | None
+    value: str | None
+    suspects: int
+    labels: int
+    expected: float
+    p: float
+    systematic: bool = False
+    sentence: str = ""
+
+
+@dataclass(frozen=True)
+class SuspectTally:
+    """What was looked at, and what was found.
+
+    Attributes:
+        pictures, annotations, detections: looked at.
+        suspected: boxes, each once.
+        sure_from: minimum score of what counts in `sure` and in groups.
+        sure: kind to suspects.
+        seed: of the samples.
+        too_few_below: annotations that it takes to learn what errors look like here, where there are fewer; else None.
+    """
+
+    pictures: int
+    annotations: int
+    detections: int
+    suspected: int
+    sure_from: float
+    sure: Mapping[str, int]
+    seed: int
+    too_few_below: int | None = None
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Suspects(Artifact):
     """Suspected label errors, most suspicious first.
@@ -40,18 +93,16 @@ class Suspects(Artifact):
     Attributes:
         class_names: by class_id.
         rows: as SUSPECT_SCHEMA; a label stands first as its likeliest kind, and may follow as others.
-        groups: records of what suspects share, the largest first: kind, class_name, proposed_class_name, condition, value,
-            suspects, labels (how many there were to be suspected), expected (suspects, were they spread evenly), p,
-            systematic, sentence.
-        summary: pictures, annotations, detections, suspects of each kind from `sure_from` on, seed.
+        groups: what suspects share, systematic ones first, then the larger.
+        summary: what was looked at, and what was found.
     """
 
     kind: ClassVar[str] = "suspects"
 
     class_names: tuple[str, ...]
     rows: pa.Table = table(SUSPECT_SCHEMA)
-    groups: tuple[Mapping[str, Any], ...]
-    summary: Mapping[str, Any]
+    groups: tuple[SuspectGroup, ...]
+    summary: SuspectTally
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from boxwright.artifacts import Agreement
-from boxwright.cli.documents import SetOption, read_spec_if_given
+from boxwright.cli.grouped import grouped
+from boxwright.cli.options import Output, SpecIfGiven, Tables
 from boxwright.cli.progress import say
-from boxwright.cli.terminal import JsonOption, give, save_artifact, write_page
+from boxwright.cli.terminal import give, write_page
 from boxwright.cli.versions import MatchByOption
 from boxwright.errors import BoxwrightError, InputError
 from boxwright.images import read_picture
@@ -31,55 +33,75 @@ def add_to(app: typer.Typer) -> None:
     app.command("agree")(agree)
 
 
+@dataclass(frozen=True)
+class Rating:
+    """Who rated, and from which overlap on two boxes mean one object."""
+
+    names: Annotated[list[str] | None, typer.Option("--name", help="Name of an annotator, in order; repeat.")] = None
+    iou: Annotated[
+        float, typer.Option("--iou", min=0.01, max=1, help="Overlap from which on boxes mean one object.")
+    ] = 0.5
+    require: Annotated[
+        float | None, typer.Option("--require", min=0, max=1, help="Least agreement; in place of the spec's.")
+    ] = None
+    merged: Annotated[Path | None, typer.Option("--consensus", help="Write weighted consensus boxes as COCO.")] = None
+
+
+@dataclass(frozen=True)
+class Pictured(Tables):
+    """The pictures: what is known of them, which belong together, and how files agree on which is which."""
+
+    block: Annotated[
+        int | None, typer.Option("--block", min=2, help="Take N pictures that follow each other for one group (video).")
+    ] = None
+    match_by: MatchByOption = "auto"
+
+
+@grouped
 def agree(
     sources: Annotated[
         list[Path], typer.Argument(help="One annotation file or folder for each annotator, two or more.")
     ],
-    spec: Annotated[
-        Path | None, typer.Option("--spec", help="Classes, size bins and the agreement it requires.")
-    ] = None,
-    require: Annotated[
-        float | None, typer.Option("--require", min=0, max=1, help="Least agreement; in place of the spec's.")
-    ] = None,
-    names: Annotated[list[str] | None, typer.Option("--name", help="Name of an annotator, in order; repeat.")] = None,
-    iou: Annotated[
-        float, typer.Option("--iou", min=0.01, max=1, help="Overlap from which on boxes mean one object.")
-    ] = 0.5,
-    groups: Annotated[
-        Path | None, typer.Option("--groups", help="CSV or Parquet: file name, group; intervals resample groups.")
-    ] = None,
-    block: Annotated[
-        int | None, typer.Option("--block", min=2, help="Take N pictures that follow each other for one group (video).")
-    ] = None,
-    conditions: Annotated[
-        Path | None, typer.Option("--conditions", help="CSV or Parquet: file name, then conditions.")
-    ] = None,
-    pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder of the pictures, for the page.")] = None,
-    match_by: MatchByOption = "auto",
-    merged: Annotated[Path | None, typer.Option("--consensus", help="Write weighted consensus boxes as COCO.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Also save the agreement into this folder.")] = None,
-    page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
-    values: SetOption = None,
-    as_json: JsonOption = False,
+    document: SpecIfGiven,
+    rating: Rating,
+    pictured: Pictured,
+    output: Output,
 ) -> None:
     """Compare what several people drew on the same pictures; say what the guideline seems to lack."""
-    if groups is not None and block is not None:
+    if pictured.groups is not None and pictured.block is not None:
         raise InputError("Give --groups or --block, not both: each says which pictures belong together.")
+    merged = rating.merged
     if merged is not None and any(_lies_in(merged, source) for source in sources):
         raise InputError(f"--consensus '{merged}' is what an annotator drew, or lies in it; name another file.")
-    promise = read_spec_if_given(spec, values)
-    extra = read_conditions(conditions) if conditions else None
+    promise = document.read()
+    extra = read_conditions(pictured.conditions) if pictured.conditions else None
     read = read_annotators(
-        sources, names=names or (), spec=promise, pictures=pictures, conditions=extra, match_by=match_by
-    )
+        sources, names=rating.names or (), spec=promise, pictures=pictured.pictures, conditions=extra,
+        match_by=pictured.match_by,
+    )  # fmt: skip
     for warning in read.warnings:
         say(warning)
-    of_group = _groups(groups, read) if groups else None
-    confidence = promise.acceptance.confidence if promise else 0.95
-    sure = sureness(read.ratings, groups=of_group, block=block, confidence=confidence)
+    found = _found(sources, read, promise, rating, pictured)
+    consensus_keys = _written_consensus(merged, read, rating.iou) if merged is not None else {}
+    output.save(found)
+    if output.page:
+        write_page(output.page, agreement_page(found, read_picture=lambda position: _picture(read.paths[position])))
+    give(
+        {**as_document(found), **consensus_keys}, as_json=output.as_json,
+        lines=[*as_lines(found), *_consensus_lines(consensus_keys), found.digest],
+    )  # fmt: skip
+    if found.required and found.required.status != "met":
+        raise typer.Exit(1)
+
+
+def _found(sources: list[Path], read: Read, spec: Spec | None, rating: Rating, pictured: Pictured) -> Agreement:
+    """How far they agree; told where neighbouring pictures make the intervals too narrow."""
+    of_group = _groups(pictured.groups, read) if pictured.groups else None
+    confidence = spec.acceptance.confidence if spec else 0.95
+    sure = sureness(read.ratings, groups=of_group, block=pictured.block, confidence=confidence)
     found = agree_about(
-        read.ratings, sure, title=", ".join(read.ratings.annotators), iou_threshold=iou,
-        required=_required(promise, require), sizes_px=_sizes(promise),
+        read.ratings, sure, title=", ".join(read.ratings.annotators), iou_threshold=rating.iou,
+        required=_required(spec, rating.require), sizes_px=_sizes(spec),
         facts={**read.facts, "matched_by": read.matched_by},
         made_from={f"annotations[{n}]": digest_of_file(p) for n, p in zip(read.ratings.annotators, sources, strict=True) if p.is_file()},
     )  # fmt: skip
@@ -88,21 +110,14 @@ def agree(
             f"pictures that follow each other are alike (correlation {found.resemblance.correlation:.2f}): the intervals are "
             f"too narrow; name the clips with --groups, or take --block 100"
         )
-    extra_keys: dict[str, Any] = {}
-    if merged is not None:
-        agreed = consensus(units_of(read.ratings, iou_threshold=iou))
-        write_bytes(merged, json.dumps(as_coco(agreed)).encode())
-        extra_keys["consensus"] = {"file": str(merged), **agreed.counts, "people": agreed.people}
-    if out:
-        save_artifact(found, out)
-    if page:
-        write_page(page, agreement_page(found, read_picture=lambda position: _picture(read.paths[position])))
-    give(
-        {**as_document(found), **extra_keys}, as_json=as_json,
-        lines=[*as_lines(found), *_consensus_lines(extra_keys), found.digest],
-    )  # fmt: skip
-    if found.required and found.required.status != "met":
-        raise typer.Exit(1)
+    return found
+
+
+def _written_consensus(path: Path, read: Read, iou: float) -> dict[str, Any]:
+    """What `--json` says of the consensus, which is written."""
+    agreed = consensus(units_of(read.ratings, iou_threshold=iou))
+    write_bytes(path, json.dumps(as_coco(agreed)).encode())
+    return {"consensus": {"file": str(path), **agreed.counts, "people": agreed.people}}
 
 
 def _lies_in(merged: Path, source: Path) -> bool:

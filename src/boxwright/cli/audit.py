@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 from boxwright.artifacts import Bundle, Dataset, Predictions, Suspects
 from boxwright.boxes import xyxy_from_xywh
 from boxwright.cli.documents import SetOption, because, read_those_given
-from boxwright.cli.judged import CategoryIdsOption, ClassesOption, MatchByOption, how_read
+from boxwright.cli.grouped import grouped
+from boxwright.cli.options import DetectionFiles, Output
 from boxwright.cli.pictures import picture_reader
 from boxwright.cli.progress import Bars, say
 from boxwright.cli.suspect_lines import suspect_lines
-from boxwright.cli.terminal import STORE, JsonOption, StoreOption, find, give, open_store, save_artifact, write_page
+from boxwright.cli.terminal import STORE, StoreOption, find, give, open_store, write_page
 from boxwright.detections import AnnotationColumns, DetectionColumns, offsets_from_counts
 from boxwright.errors import InputError
 from boxwright.images import read_picture
@@ -45,118 +47,178 @@ def add_to(app: typer.Typer) -> None:
     app.command("audit")(audit)
 
 
+@dataclass(frozen=True)
+class OutOfFold:
+    """With a dataset: the spec's due times, and how detectors are trained where none is given."""
+
+    spec: Annotated[Path | None, typer.Option("--spec", help="With a data set: due times; needed to train.")] = None
+    recipe: Annotated[Path | None, typer.Option("--recipe", help="Without detections: how to train, out of fold.")] = (
+        None
+    )
+    folds: Annotated[
+        int | None, typer.Option("--folds", min=2, help=f"Without detections: parts; {_FOLDS} where not given.")
+    ] = None
+    values: SetOption = None
+    queue: Annotated[bool, typer.Option("--queue", help="With a data set: also make a review queue.")] = False
+
+    @property
+    def given(self) -> bool:
+        """Whether any of it was."""
+        return bool(self.spec or self.recipe or self.folds or self.values)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """With COCO files: sheets for a person's answers, and what comes of them."""
+
+    answers_to: Annotated[
+        Path | None, typer.Option("--answers-to", help="COCO files: sheet for answers, .csv or .json.")
+    ] = None
+    answers: Annotated[
+        Path | None, typer.Option("--answers", help="COCO files: the sheet with a person's answers.")
+    ] = None
+    corrected: Annotated[
+        Path | None, typer.Option("--corrected", help="With --answers: ground truth with what was answered.")
+    ] = None
+
+    def check(self, *, auditing: bool) -> None:
+        """InputError where they do not go together, or with an audit."""
+        if (self.answers is None) != (self.corrected is None):
+            raise InputError(
+                "--answers FILE and --corrected OUT go together: what was answered, and where to write it."
+            )
+        if self.answers and (auditing or self.answers_to):
+            raise InputError(
+                "--answers and --corrected apply answers and audit nothing; leave out --page, --out and what else an audit takes."
+            )
+        if self.answers_to and self.answers_to.exists():
+            raise InputError(
+                f"'{self.answers_to}' is there already and may hold answers; name another file, or remove it."
+            )
+
+    def write(self, found: Suspects, least_score: float) -> None:
+        """The sheet, where one is asked for."""
+        if self.answers_to:
+            sheet = answer_sheet(found, least_score=least_score)
+            as_csv = self.answers_to.suffix.lower() == ".csv"
+            write_bytes(self.answers_to, sheet_text(sheet, as_csv=as_csv).encode())
+            say(f"answers: {self.answers_to} ({len(sheet)} suspects)")
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """How suspects are found, and which are worth an answer; COCO files also say what they are grouped by."""
+
+    conditions: Annotated[
+        Path | None, typer.Option("--conditions", help="COCO files: CSV or Parquet to group by; file name first.")
+    ] = None
+    pictures: Annotated[Path | None, typer.Option("--pictures", help="COCO files: folder of the pictures.")] = None
+    least_score: Annotated[
+        float, typer.Option("--least-score", min=0, max=1, help="Suspects that go to the queue or the answer sheet.")
+    ] = SURE_FROM
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the planted errors it learns from.")] = 0
+
+
+@dataclass(frozen=True)
+class _Audited:
+    """The suspects, how their pictures are read, and what went into a queue."""
+
+    found: Suspects
+    read: Reader
+    queued: dict[str, Any]
+
+
+@grouped
 def audit(
     truth: Annotated[str, typer.Argument(help="COCO ground truth, or data set of the store.")],
+    training: OutOfFold,
+    suspicion: Suspicion,
+    files: DetectionFiles,
+    sheets: Answers,
+    output: Output,
     detections: Annotated[
         str | None, typer.Argument(help="COCO results of a detector that did not learn these labels, or a bundle.")
     ] = None,
-    spec: Annotated[Path | None, typer.Option("--spec", help="With a data set: due times; needed to train.")] = None,
-    recipe: Annotated[
-        Path | None, typer.Option("--recipe", help="Without detections: how to train, out of fold.")
-    ] = None,
-    folds: Annotated[
-        int | None, typer.Option("--folds", min=2, help=f"Without detections: parts; {_FOLDS} where not given.")
-    ] = None,
-    conditions: Annotated[
-        Path | None, typer.Option("--conditions", help="COCO files: CSV or Parquet to group by; file name first.")
-    ] = None,
-    pictures: Annotated[Path | None, typer.Option("--pictures", help="COCO files: folder of the pictures.")] = None,
-    match_by: MatchByOption = "auto",
-    category_ids: CategoryIdsOption = "auto",
-    classes: ClassesOption = None,
-    page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
-    queue: Annotated[bool, typer.Option("--queue", help="With a data set: also make a review queue.")] = False,
-    least_score: Annotated[
-        float, typer.Option("--least-score", min=0, max=1, help="Suspects that go to the queue or the answer sheet.")
-    ] = SURE_FROM,
-    answers_to: Annotated[
-        Path | None, typer.Option("--answers-to", help="COCO files: sheet for answers, .csv or .json.")
-    ] = None,
-    answers: Annotated[
-        Path | None, typer.Option("--answers", help="COCO files: the sheet with a person's answers.")
-    ] = None,
-    corrected: Annotated[
-        Path | None, typer.Option("--corrected", help="With --answers: ground truth with what was answered.")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the planted errors it learns from.")] = 0,
-    out: Annotated[Path | None, typer.Option("--out", help="Also save the suspects into this folder.")] = None,
-    values: SetOption = None,
     store: StoreOption = STORE,
-    as_json: JsonOption = False,
 ) -> None:
     """List boxes that are probably labelled wrong, most suspicious first; nothing is changed without an answer."""
-    if (answers is None) != (corrected is None):
-        raise InputError("--answers FILE and --corrected OUT go together: what was answered, and where to write it.")
-    if answers and (page or out or answers_to or conditions or pictures):
-        raise InputError(
-            "--answers and --corrected apply answers and audit nothing; leave out --page, --out and what else an audit takes."
-        )
-    if answers_to and answers_to.exists():
-        raise InputError(f"'{answers_to}' is there already and may hold answers; name another file, or remove it.")
-    queued: dict[str, Any] = {}
+    sheets.check(auditing=bool(output.page or output.out or suspicion.conditions or suspicion.pictures))
     if Path(truth).is_file():
-        if queue:
-            raise InputError("--queue is for a data set of the store; for COCO files use --answers-to FILE.")
-        if spec or recipe or folds or values:
-            raise InputError(
-                "--spec, --recipe, --set and --folds are for a data set of the store; with COCO files they do nothing."
-            )
-        if answers and corrected:
-            _correct(Path(truth), answers, corrected, as_json=as_json)
+        _refuse_of_store(training)
+        if sheets.answers and sheets.corrected:
+            _correct(Path(truth), sheets.answers, sheets.corrected, as_json=output.as_json)
             return
-        if detections is None:
-            raise InputError("COCO ground truth is audited with a results file; give it after the ground truth.")
-        columns = read_truth(Path(truth))
-        for note in columns.notes:
-            say(note)
-        how = how_read(match_by, category_ids, classes, pictures or Path(truth).parent)
-        found = _of_files(columns, Path(detections), conditions, seed, how)
-        read: Reader = _by_id(columns, picture_reader(columns, pictures or Path(truth).parent))
+        audited = _audit_files(Path(truth), detections, suspicion, files)
     else:
-        if answers_to or answers or pictures or conditions:
-            raise InputError(
-                "--answers-to, --answers, --pictures and --conditions are for COCO files; a data set of the store has its own "
-                "pictures and conditions, and its answers come through --queue and `boxwright review`."
-            )
-        if classes or (match_by, category_ids) != ("auto", "auto"):
-            raise InputError(
-                "--match-by, --category-ids and --classes say how a file of detections is read; here is none."
-            )
-        if detections and (recipe or folds):
-            raise InputError(
-                "--recipe and --folds train detectors of their own; leave them out where a bundle is given."
-            )
-        _not_a_path(Path(truth))
-        opened, data = open_store(store), find(store, truth, Dataset)
-        promise, method = read_those_given(spec, recipe, values)
-        found = _of_store(opened, store, data, detections, promise, method, folds or _FOLDS, seed)
-        opened.put(found, name=f"suspects/{data.name}", reason=because("audit", values))
-        read = _of_pictures(opened, data)
-        if queue:
-            due_in = seconds_from(promise.review.due["P2"]) if promise else _DUE_IN
-            made = suspect_queue(found, data, due_in=due_in, least_score=least_score)
-            queued = {
-                "review_queue": opened.put(made, name=f"review/suspects-{data.name}", reason="audit"),
-                "queued": len(made),
-            }
-    if out:
-        save_artifact(found, out)
-    if answers_to:
-        sheet = answer_sheet(found, least_score=least_score)
-        write_bytes(answers_to, sheet_text(sheet, as_csv=answers_to.suffix.lower() == ".csv").encode())
-        say(f"answers: {answers_to} ({len(sheet)} suspects)")
-    if page:
-        write_page(page, suspects_page(found, read_picture=read))
+        _refuse_of_files(suspicion, files, sheets, detections is not None and bool(training.recipe or training.folds))
+        audited = _audit_stored(store, truth, detections, training, suspicion)
+    found, queued = audited.found, audited.queued
+    output.save(found)
+    sheets.write(found, suspicion.least_score)
+    if output.page:
+        write_page(output.page, suspects_page(found, read_picture=audited.read))
     lines = [*suspect_lines(found), *([f"queue: {queued['queued']} pictures"] if queued else []), found.digest]
-    give({**as_document(found), **queued}, as_json=as_json, lines=lines)
+    give({**as_document(found), **queued}, as_json=output.as_json, lines=lines)
+
+
+def _refuse_of_store(training: OutOfFold) -> None:
+    """InputError where an option is for datasets of the store."""
+    if training.queue:
+        raise InputError("--queue is for a data set of the store; for COCO files use --answers-to FILE.")
+    if training.given:
+        raise InputError(
+            "--spec, --recipe, --set and --folds are for a data set of the store; with COCO files they do nothing."
+        )
+
+
+def _refuse_of_files(suspicion: Suspicion, files: DetectionFiles, sheets: Answers, trains_beside: bool) -> None:
+    """InputError where an option is for COCO files."""
+    if sheets.answers_to or sheets.answers or suspicion.pictures or suspicion.conditions:
+        raise InputError(
+            "--answers-to, --answers, --pictures and --conditions are for COCO files; a data set of the store has its own "
+            "pictures and conditions, and its answers come through --queue and `boxwright review`."
+        )
+    if files != DetectionFiles():
+        raise InputError("--match-by, --category-ids and --classes say how a file of detections is read; here is none.")
+    if trains_beside:
+        raise InputError("--recipe and --folds train detectors of their own; leave them out where a bundle is given.")
+
+
+def _audit_files(truth: Path, detections: str | None, suspicion: Suspicion, files: DetectionFiles) -> _Audited:
+    if detections is None:
+        raise InputError("COCO ground truth is audited with a results file; give it after the ground truth.")
+    columns = read_truth(truth)
+    for note in columns.notes:
+        say(note)
+    folder = suspicion.pictures or truth.parent
+    found = _of_files(columns, Path(detections), suspicion.conditions, suspicion.seed, files.how(folder))
+    return _Audited(found, _by_id(columns, picture_reader(columns, folder)), {})
+
+
+def _audit_stored(
+    store: Path, truth: str, detections: str | None, training: OutOfFold, suspicion: Suspicion
+) -> _Audited:
+    _not_a_path(Path(truth))
+    opened, data = open_store(store), find(store, truth, Dataset)
+    promise, method = read_those_given(training.spec, training.recipe, training.values)
+    folds = training.folds or _FOLDS
+    found = _of_store(opened, store, data, detections, promise, method, folds, suspicion.seed)
+    opened.put(found, name=f"suspects/{data.name}", reason=because("audit", training.values))
+    if not training.queue:
+        return _Audited(found, _of_pictures(opened, data), {})
+    due_in = seconds_from(promise.review.due["P2"]) if promise else _DUE_IN
+    made = suspect_queue(found, data, due_in=due_in, least_score=suspicion.least_score)
+    queue = opened.put(made, name=f"review/suspects-{data.name}", reason="audit")
+    return _Audited(found, _of_pictures(opened, data), {"review_queue": queue, "queued": len(made)})
 
 
 def as_document(found: Suspects) -> dict[str, Any]:
     """The suspects as one JSON object: what `--json` prints."""
+    document = found.parts().document
     return {
         "suspects": [_record(row, found.class_names) for row in found.rows.to_pylist()],
-        "groups": [dict(record) for record in found.groups],
-        **dict(found.summary),
+        "groups": document["groups"],
+        **document["summary"],
         "digest": found.digest,
         "made_from": dict(found.made_from),
     }

@@ -46,8 +46,8 @@ def choose(
     if out:
         save_artifact(candidate, out)
     lines = [
-        f"{name}: {_mapped(point, name)}score >= {threshold:.3f} (val precision {_show(point.observed[name]['precision'])}, "
-        f"recall {_show(point.observed[name]['recall'])})" for name, threshold in point.score_thresholds.items()
+        f"{name}: {_mapped(point, name)}score >= {threshold:.3f} (val precision {_show(point.observed[name].precision)}, "
+        f"recall {_show(point.observed[name].recall)})" for name, threshold in point.score_thresholds.items()
     ]  # fmt: skip
     result = {
         "candidate": candidate.digest,
@@ -69,8 +69,8 @@ def _by_condition(point: OperatingPoint) -> list[str]:
     """A line for each class and value that was tried, with what came of it."""
     return [
         f"{name} on {condition}={value}: "
-        + (f"score >= {record['threshold']:.3f} (cross-validated gain {record['gain']:.3f}, at least {record['low']:.3f})"
-           if record["accepted"] else f"the class's threshold stays: {record['reason']}")
+        + (f"score >= {record.threshold:.3f} (cross-validated gain {record.gain:.3f}, at least {record.low:.3f})"
+           if record.accepted else f"the class's threshold stays: {record.reason}")
         for condition, values in point.condition_evidence.items()
         for value, of_class in values.items()
         for name, record in of_class.items()

@@ -7,13 +7,14 @@ import shlex
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from boxwright.artifacts import SIDES, Split
+from boxwright.cli.grouped import grouped
 from boxwright.cli.positions import Positions
 from boxwright.cli.problems import say_kinds
 from boxwright.cli.progress import Bars, say
@@ -43,6 +44,7 @@ from boxwright.ingestion import (
     read_source,
     write_source,
 )
+from boxwright.ingestion.export import Lost
 from boxwright.lifecycle import same_data
 from boxwright.store import Store
 from boxwright.store.atomic import new_folder, write_bytes
@@ -55,94 +57,168 @@ def add_to(app: typer.Typer) -> None:
     app.command("convert")(convert)
 
 
+@dataclass(frozen=True)
+class ReadAs:
+    """How files are read."""
+
+    pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder that file names are relative to.")] = None
+    format: FormatOption = None
+    classes: ClassesOption = None
+    bit_depth: DepthOption = None
+
+    def read(self, source: Path) -> Reading:
+        """What the files say."""
+        names = read_classes(self.classes) if self.classes is not None else None
+        found = read_source(source, pictures=self.pictures, format=self.format, classes=names)
+        found.bit_depth = self.bit_depth
+        return found
+
+
+@dataclass(frozen=True)
+class Written:
+    """Which pictures are written, and how."""
+
+    copy: Annotated[bool, typer.Option("--copy", help="Copy the pictures (as is done when nothing is said).")] = False
+    link: Annotated[bool, typer.Option("--link", help="Hard links to the pictures instead of copies.")] = False
+    no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Write labels alone.")] = False
+    split: Annotated[
+        str | None,
+        typer.Option("--split", help="Write the subsets of this split of the store, such as split/line."),
+    ] = None
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="A subset (train, val, test, or a set of --split) to write; can be given again."),
+    ] = None
+    keep_gps: Annotated[
+        bool, typer.Option("--keep-gps", help="Keep in the images' metadata where they were taken (GPS).")
+    ] = False
+
+    def check(self, parts: Split | None) -> None:
+        """InputError where two of them contradict each other, or a subset is unknown."""
+        if self.copy + self.link + self.no_pictures > 1:
+            raise InputError("Give one of --copy, --link and --no-pictures.")
+        subsets = parts.sides if parts else SIDES
+        if unknown := set(self.only or ()) - set(subsets):
+            raise InputError(f"--only takes one of {', '.join(subsets)}; found '{unknown.pop()}'.")
+
+
+@dataclass(frozen=True)
+class Told:
+    """How the end is told."""
+
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 when records were refused.")] = False
+    as_json: JsonOption = False
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was written.
+
+    Attributes:
+        reading: the pictures and their boxes.
+        turned: pictures that EXIF turns.
+        positions: where pictures were taken, and what was done with that.
+        lost: what the format cannot hold.
+    """
+
+    reading: Reading
+    turned: int
+    positions: Positions
+    lost: list[Lost]
+
+    @property
+    def refused(self) -> int:
+        """Records with errors."""
+        return sum(n for (_, severity), n in self.reading.counts.items() if severity == "error")
+
+    @property
+    def annotations(self) -> int:
+        """Boxes written."""
+        return sum(len(record.boxes) for record in self.reading.pictures)
+
+
+@grouped
 def convert(
     source: Annotated[str, typer.Argument(help="An annotation file, a folder, or a dataset of the store.")],
     out: Annotated[Path, typer.Argument(help="Folder to make; must not be there, or be empty.")],
     to: Annotated[str, typer.Option("--to", help=f"Format: {', '.join(TARGETS)}.")],
-    pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder that file names are relative to.")] = None,
-    copy: Annotated[bool, typer.Option("--copy", help="Copy the pictures (as is done when nothing is said).")] = False,
-    link: Annotated[bool, typer.Option("--link", help="Hard links to the pictures instead of copies.")] = False,
-    no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Write labels alone.")] = False,
-    split: Annotated[
-        str | None,
-        typer.Option("--split", help="Write the subsets of this split of the store, such as split/line."),
-    ] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", help="A subset (train, val, test, or a set of --split) to write; can be given again."),
-    ] = None,
-    keep_gps: Annotated[
-        bool, typer.Option("--keep-gps", help="Keep in the images' metadata where they were taken (GPS).")
-    ] = False,
-    bit_depth: DepthOption = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 when records were refused.")] = False,
-    format: FormatOption = None,
-    classes: ClassesOption = None,
+    files: ReadAs,
+    written: Written,
+    told: Told,
     store: StoreOption = STORE,
-    as_json: JsonOption = False,
 ) -> None:
     """Write a data set in another format, with a list of what that format cannot hold."""
     if to not in TARGETS:
         raise InputError(f"--to takes one of {', '.join(TARGETS)}; found '{to}'.")
-    if copy + link + no_pictures > 1:
-        raise InputError("Give one of --copy, --link and --no-pictures.")
-    parts = _split_of(split, source, store) if split else None
-    subsets = parts.sides if parts else SIDES
-    if unknown := set(only or ()) - set(subsets):
-        raise InputError(f"--only takes one of {', '.join(subsets)}; found '{unknown.pop()}'.")
+    parts = _split_of(written.split, source, store) if written.split else None
+    written.check(parts)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"'{out}' exists and is not an empty folder; nothing is written over it. Name another folder.")
     with Bars().shown() as bars:
-        if is_source(source):
-            names = read_classes(classes) if classes is not None else None
-            found = read_source(Path(source), pictures=pictures, format=format, classes=names)
-            found.bit_depth = bit_depth
-            reading, turned = _looked_at(found, bars, labels_alone=no_pictures)
-            if found.boxes_refused and reading.pictures and not any(r.box_count for r in reading.pictures):
-                raise InputError(every_box_refused(Path(source), reading, done="written"))
-            put = _of_disk(link=link)
-        elif classes is not None or bit_depth is not None:
-            raise InputError(f"'{source}' is a dataset of the store; --classes and --bit-depth are for files.")
-        else:
-            reading, turned, put = _of_store(source, store, parts)
-        _say_whose_subsets(reading, source, split, store)
-        whole = len(reading.pictures)
-        reading.pictures = [record for record in reading.pictures if not only or record.side in only]
-        if not reading.pictures:
-            why = (
-                f"none of {whole} images is in the subset {' or '.join(only)}" if only else "it holds no usable picture"
-            )
-            raise InputError(f"'{source}' has nothing to write: {why} ({sum(reading.counts.values())} problems).")
-        positions = Positions(keep=keep_gps)
+        reading, turned, put = _read(source, store, parts, files, written, bars)
+        _say_whose_subsets(reading, source, written.split, store)
+        _keep_only(reading, source, written.only)
+        positions = Positions(keep=written.keep_gps)
+        counted = None if written.no_pictures else _counted(put, positions, bars, len(reading.pictures))
         with new_folder(out.resolve()) as folder:
-            lost = write_source(
-                reading,
-                folder,
-                format=to,
-                put=None if no_pictures else _counted(put, positions, bars, len(reading.pictures)),
-            )
-    errors = sum(n for (_, severity), n in reading.counts.items() if severity == "error")
-    annotations = sum(len(record.boxes) for record in reading.pictures)
-    result = {
-        "out": str(out), "from": reading.format, "to": to, "images": len(reading.pictures), "annotations": annotations,
-        "unlabelled": sum(not record.labelled for record in reading.pictures), "lost": [asdict(one) for one in lost],
-        "turned_upright": dict(reading.turned), "turned_by_exif": turned, "positions": positions.counts, "refused": errors,
-        "warnings": sum(reading.counts.values()) - errors, "problems": [asdict(p) for p in reading.problems],
-    }  # fmt: skip
+            lost = write_source(reading, folder, format=to, put=counted)
+    made = Converted(reading, turned, positions, lost)
     say_kinds(reading, command=f"boxwright check {shlex.quote(source)} --limit 0")
+    document = {"out": str(out), "from": reading.format, "to": to, **_as_document(made)}
+    give(document, as_json=told.as_json, lines=[*_as_lines(made, to), str(out)])
+    raise typer.Exit(1 if told.strict and made.refused else 0)
+
+
+def _read(
+    source: str, store: Path, parts: Split | None, files: ReadAs, written: Written, bars: Bars
+) -> tuple[Reading, int, Put]:
+    """What is to be written, how many of its pictures EXIF turns, and how a picture is put in its place."""
+    if is_source(source):
+        found = files.read(Path(source))
+        reading, turned = _looked_at(found, bars, labels_alone=written.no_pictures)
+        if found.boxes_refused and reading.pictures and not any(r.box_count for r in reading.pictures):
+            raise InputError(every_box_refused(Path(source), reading, done="written"))
+        return reading, turned, _of_disk(link=written.link)
+    if files.classes is not None or files.bit_depth is not None:
+        raise InputError(f"'{source}' is a dataset of the store; --classes and --bit-depth are for files.")
+    return _of_store(source, store, parts)
+
+
+def _keep_only(reading: Reading, source: str, only: list[str] | None) -> None:
+    """Leave the pictures of these subsets in a reading; InputError where none is left."""
+    whole = len(reading.pictures)
+    reading.pictures = [record for record in reading.pictures if not only or record.side in only]
+    if not reading.pictures:
+        why = f"none of {whole} images is in the subset {' or '.join(only)}" if only else "it holds no usable picture"
+        raise InputError(f"'{source}' has nothing to write: {why} ({sum(reading.counts.values())} problems).")
+
+
+def _as_document(made: Converted) -> dict[str, Any]:
+    reading = made.reading
+    return {
+        "images": len(reading.pictures), "annotations": made.annotations,
+        "unlabelled": sum(not record.labelled for record in reading.pictures), "lost": [asdict(one) for one in made.lost],
+        "turned_upright": dict(reading.turned), "turned_by_exif": made.turned, "positions": made.positions.counts,
+        "refused": made.refused, "warnings": sum(reading.counts.values()) - made.refused,
+        "problems": [asdict(p) for p in reading.problems],
+    }  # fmt: skip
+
+
+def _as_lines(made: Converted, to: str) -> list[str]:
     lines = [
-        f"{to} cannot hold: {one.what} ({one.count}){f'; kept in {one.kept_in}' if one.kept_in else ''}" for one in lost
+        f"{to} cannot hold: {one.what} ({one.count}){f'; kept in {one.kept_in}' if one.kept_in else ''}"
+        for one in made.lost
     ]
-    if turned:
+    if made.turned:
         lines.append(
-            f"{turned} pictures are turned by EXIF; boxes are of the upright picture, so tools must honour EXIF"
+            f"{made.turned} pictures are turned by EXIF; boxes are of the upright picture, so tools must honour EXIF"
         )
-    lines += positions.lines()
+    lines += made.positions.lines()
     lines.append(
-        f"{reading.format} to {to}: {len(reading.pictures)} pictures, {annotations} annotations, {errors} records refused"
+        f"{made.reading.format} to {to}: {len(made.reading.pictures)} pictures, {made.annotations} annotations, "
+        f"{made.refused} records refused"
     )
-    give(result, as_json=as_json, lines=[*lines, str(out)])
-    raise typer.Exit(1 if strict and errors else 0)
+    return lines
 
 
 def _looked_at(reading: Reading, bars: Bars, *, labels_alone: bool) -> tuple[Reading, int]:

@@ -99,7 +99,7 @@ class _Telling:
         return {
             "measured": figures,
             "alarms": {"summer": len(quiet.drift.alarms), "winter": len(alarm.drift.alarms), "after": len(calm_again.drift.alarms)},
-            "first_alarm_window": alarm.drift.summary["first_alarm_window"],
+            "first_alarm_window": alarm.drift.summary.first_alarm_window,
             "verdicts": [first.verdict.verdict, second.verdict.verdict],
             "ap50": [first.report.metrics["ap50"], second.report.metrics["ap50"]],
             "pages": [str(self.out / page) for page in self.pages],
@@ -138,11 +138,11 @@ class _Telling:
         met = sum(check.status == "met" for check in made.verdict.checks)
         self._chapter(
             f"{title.capitalize()}: the gate says {made.verdict.verdict}",
-            f"Trained on {made.checkpoint.history['pictures']} pictures, exported, proven equal to the checkpoint, thresholds "
+            f"Trained on {made.checkpoint.history.pictures} pictures, exported, proven equal to the checkpoint, thresholds "
             f"chosen on val, judged once on {made.report.support.images} test pictures: {met} of "
             f"{len(made.verdict.checks)} requirements met.",
             [("AP50", f"{figures['ap50']:.3f}"), ("AP", f"{figures['ap']:.3f}"), ("bundle", made.candidate.digest[:12]),
-             ("training", f"{made.checkpoint.history['seconds']:.0f} s")],
+             ("training", f"{made.checkpoint.history.seconds:.0f} s")],
             link=f"verdict-{slug}.html",
         )  # fmt: skip
         return made
@@ -183,13 +183,13 @@ class _Telling:
         watched = watch_traffic(self.store, self.spec, self.journal, since=sent.begin)
         self.store.put(watched.drift, name="drift/line", reason=title)
         self._page(f"{name}.html", drift_page(watched.drift, title=title))
-        alarms = watched.drift.summary["alarms"]
+        alarms = watched.drift.summary.alarms
         text = (
             f"The monitor rings {len(alarms)} times. Loudest: {_loudest(watched)}."
             if alarms
             else "The monitor is quiet."
-            if watched.drift.summary["outcome"] == "quiet"
-            else f"The monitor cannot say: {watched.drift.summary['cannot_compare'][0]}"
+            if watched.drift.summary.outcome == "quiet"
+            else f"The monitor cannot say: {watched.drift.summary.cannot_compare[0]}"
         )
         text += f" {more}" if alarms and more else ""
         say(text)
@@ -211,7 +211,7 @@ class _Telling:
         taken = accept_answers(self.store, queue, answers, self.journal, reviewer="the world's own labels")
         corrections = taken.corrections
         self.store.put(corrections, name="corrections/line", reason="review")
-        chosen = queue.summary["chosen"]
+        chosen = queue.summary.chosen
         self._chapter(
             "People look", f"{len(queue)} pictures are reviewed before their due time and come back with labels.",
             [*((reason, f"{count}") for reason, count in chosen.items()), ("boxes", f"{sum(len(a.class_names) for a in answers)}")],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,29 +11,21 @@ import numpy as np
 import typer
 
 from boxwright.artifacts import Bundle, Dataset, Matches, Predictions, Report, Split
-from boxwright.cli.documents import SetOption, read_spec_if_given
 from boxwright.cli.failures import write_failures
-from boxwright.cli.judged import (
-    CategoryIdsOption,
-    ClassesOption,
-    MatchByOption,
-    how_read,
-    match_files,
-    match_stored,
-)
+from boxwright.cli.grouped import grouped
+from boxwright.cli.judged import MatchOptions, match_files, match_stored
+from boxwright.cli.options import DetectionFiles, Output, SpecIfGiven, Tables
 from boxwright.cli.pictures import pictures_of_dataset, pictures_of_files, pictures_of_store
 from boxwright.cli.progress import Bars, say
 from boxwright.cli.report_lines import report_lines
 from boxwright.cli.terminal import (
     STORE,
-    JsonOption,
     StoreOption,
     find,
     find_dataset,
     give,
     is_source,
     open_store,
-    save_artifact,
     write_page,
 )
 from boxwright.errors import InputError
@@ -47,6 +39,7 @@ from boxwright.lifecycle import Stages
 from boxwright.lifecycle.looks import count_look
 from boxwright.pages import report_page
 from boxwright.spec import Spec
+from boxwright.spec.spec import ConditionClause
 from boxwright.store import Store
 from boxwright.store.digest import digest_of_bytes
 
@@ -56,6 +49,49 @@ def add_to(app: typer.Typer) -> None:
     app.command("evaluate")(evaluate)
 
 
+@dataclass(frozen=True)
+class Judging:
+    """Which images are judged, and where answers begin."""
+
+    split: Annotated[str | None, typer.Option("--split", help="With a dataset: judge one of its sides.")] = None
+    side: Annotated[
+        str | None,
+        typer.Option("--side", "--subset", help="Which images: test (with a split the default), a set, val or train."),
+    ] = None
+    score_threshold: Annotated[
+        float | None, typer.Option("--score-threshold", min=0, max=1, help="Operating point of COCO results; 0.5.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class MoreAp:
+    """Average precision by other rules than COCO's, beside it."""
+
+    iou: Annotated[
+        list[float] | None, typer.Option("--iou", help="Also AP at this IoU threshold; may be given again.")
+    ] = None
+    max_detections: Annotated[
+        int, typer.Option("--max-detections", min=1, help="With --iou: detections kept per picture and class.")
+    ] = MAX_DETECTIONS
+    class_agnostic: Annotated[bool, typer.Option("--class-agnostic", help="Take all classes for one.")] = False
+
+    def check(self) -> None:
+        """InputError where a threshold is none."""
+        if any(not 0 < threshold <= 1 for threshold in self.iou or ()):
+            found = ", ".join(map(str, self.iou or ()))
+            raise InputError(f"--iou takes thresholds above 0 and up to 1; found {found}.")
+
+
+@dataclass(frozen=True)
+class ReportOutput(Output):
+    """Where the report and its failures go beside stdout."""
+
+    failures: Annotated[
+        Path | None, typer.Option("--failures", help="Folder for the lists to label, to collect and to look at.")
+    ] = None
+
+
+@grouped
 def evaluate(
     truth: Annotated[
         str, typer.Argument(help="Ground truth: a COCO file, files of any format, or a dataset of the store.")
@@ -63,86 +99,49 @@ def evaluate(
     detections: Annotated[
         str, typer.Argument(help="Detections: COCO results, a folder of text files, or predictions of the store.")
     ],
-    spec: Annotated[Path | None, typer.Option("--spec", help="Slice by its conditions, observe its clauses.")] = None,
-    split: Annotated[str | None, typer.Option("--split", help="With a dataset: judge one of its sides.")] = None,
-    side: Annotated[
-        str | None,
-        typer.Option("--side", "--subset", help="Which images: test (with a split the default), a set, val or train."),
-    ] = None,
-    score_threshold: Annotated[
-        float | None, typer.Option("--score-threshold", min=0, max=1, help="Operating point of COCO results; 0.5.")
-    ] = None,
-    groups: Annotated[
-        Path | None, typer.Option("--groups", help="CSV or Parquet: file name, group; intervals resample groups.")
-    ] = None,
-    conditions: Annotated[
-        Path | None, typer.Option("--conditions", help="CSV or Parquet: file name, then conditions.")
-    ] = None,
-    pictures: Annotated[
-        Path | None, typer.Option("--pictures", help="Folder of the pictures, for the page and to measure light.")
-    ] = None,
-    match_by: MatchByOption = "auto",
-    category_ids: CategoryIdsOption = "auto",
-    classes: ClassesOption = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Also save the report into this folder.")] = None,
-    iou: Annotated[
-        list[float] | None, typer.Option("--iou", help="Also AP at this IoU threshold; may be given again.")
-    ] = None,
-    max_detections: Annotated[
-        int, typer.Option("--max-detections", min=1, help="With --iou: detections kept per picture and class.")
-    ] = MAX_DETECTIONS,
-    class_agnostic: Annotated[bool, typer.Option("--class-agnostic", help="Take all classes for one.")] = False,
-    failures: Annotated[
-        Path | None, typer.Option("--failures", help="Folder for the lists to label, to collect and to look at.")
-    ] = None,
-    page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
-    values: SetOption = None,
+    document: SpecIfGiven,
+    judging: Judging,
+    tables: Tables,
+    files: DetectionFiles,
+    more: MoreAp,
+    output: ReportOutput,
     store: StoreOption = STORE,
-    as_json: JsonOption = False,
 ) -> None:
     """Evaluate; COCO's figures equal pycocotools'."""
-    promise = read_spec_if_given(spec, values)
+    promise, side = document.read(), judging.side
     of_files, foreign = is_source(truth), is_source(detections)
+    _check_there(truth, detections, of_files=of_files, foreign=foreign)
+    _check_options(of_files, foreign, judging=judging, tables=tables, files=files, more=more)
+    more.check()
+    notes = Notes()
+    if of_files or foreign:
+        folder = tables.pictures or (Path(truth) if Path(truth).is_dir() else Path(truth).parent)
+        how = files.how(folder if of_files else None)
+        met = Met(truth, Path(detections), promise, how, notes, tables if of_files else Tables())
+        read = met.files(side) if of_files else met.stored(store, judging.split, side or "test")
+        threshold = 0.5 if judging.score_threshold is None else judging.score_threshold
+        report = read.report(threshold, more.class_agnostic)
+        if more.iou:
+            report = replace(report, metrics={**report.metrics, **read.ap_at(more)})
+        views = read.views(folder)
+    else:
+        report, views = _of_store(store, truth, detections, promise, judging.split, side or "test")
+    output.save(report)
+    if output.page:
+        write_page(output.page, report_page(report, **views))
+    if output.failures:
+        write_failures(output.failures, report)
+    lines = [*report_lines(report), report.digest]
+    give({**as_document(report), "notes": notes.told}, as_json=output.as_json, lines=lines)
+
+
+def _check_there(truth: str, detections: str, *, of_files: bool, foreign: bool) -> None:
+    """InputError where a JSON file is named that is not there: no name of the store ends so."""
     for named, there, what in ((truth, of_files, "ground truth"), (detections, foreign, "detections")):
         if not there and Path(named).suffix == ".json":
             raise InputError(
                 f"No file found at '{named}'. Give the {what} as a file, a folder, or a name of the store (`boxwright show` lists them)."
             )
-    _check_options(
-        of_files,
-        foreign,
-        split={"--split": split},
-        tables={"--groups": groups, "--conditions": conditions, "--pictures": pictures},
-        of_detections={
-            "--iou": iou, "--class-agnostic": class_agnostic, "--score-threshold": score_threshold, "--classes": classes,
-            "--match-by": None if match_by == "auto" else match_by,
-            "--category-ids": None if category_ids == "auto" else category_ids,
-        },
-    )  # fmt: skip
-    if any(not 0 < threshold <= 1 for threshold in iou or ()):
-        raise InputError(f"--iou takes thresholds above 0 and up to 1; found {', '.join(map(str, iou or ()))}.")
-    notes = Notes()
-    if of_files or foreign:
-        folder = pictures or (Path(truth) if Path(truth).is_dir() else Path(truth).parent)
-        how = how_read(match_by, category_ids, classes, folder if of_files else None)
-        met = Met(
-            truth, Path(detections), promise, how, notes,
-            {"groups": groups, "conditions": conditions, "pictures": pictures} if of_files else {},
-        )  # fmt: skip
-        read = met.files(side) if of_files else met.stored(store, split, side or "test")
-        report = read.report(0.5 if score_threshold is None else score_threshold, class_agnostic)
-        if iou:
-            report = replace(report, metrics={**report.metrics, **read.ap_at(iou, max_detections, class_agnostic)})
-        views = read.views(folder)
-    else:
-        report, views = _of_store(store, truth, detections, promise, split, side or "test")
-    if out:
-        save_artifact(report, out)
-    if page:
-        write_page(page, report_page(report, **views))
-    if failures:
-        write_failures(failures, report)
-    give({**as_document(report), "notes": notes.told}, as_json=as_json, lines=[*report_lines(report), report.digest])
 
 
 @dataclass
@@ -166,7 +165,7 @@ class Met:
     spec: Spec | None
     how: How
     notes: Notes
-    tables: dict[str, Path | None]
+    tables: Tables
     truth: TruthColumns | None = None
     matches: Matches | None = None
     store: Store | None = None
@@ -176,7 +175,7 @@ class Met:
 
     def files(self, side: str | None) -> Met:
         """With ground truth from files."""
-        self.truth = read_ground_truth(Path(self.reference), pictures=self.tables["pictures"], side=side)
+        self.truth = read_ground_truth(Path(self.reference), pictures=self.tables.pictures, side=side)
         for note in self.truth.notes:
             self.notes(note)
         return self
@@ -189,7 +188,7 @@ class Met:
 
     def report(self, threshold: float, class_agnostic: bool) -> Report:
         """The report at one score threshold."""
-        self.matches, clauses = self._match(self.notes, class_agnostic=class_agnostic)
+        self.matches, clauses = self._match(self.notes, MatchOptions(class_agnostic=class_agnostic))
         names = self.matches.class_names
         with Bars().shown() as bars:
             report = evaluate_matches(
@@ -206,10 +205,10 @@ class Met:
         measured = {**report.measured, **({"side": self.side} if self.parts else {})}
         return replace(report, measured=measured, made_from={**report.made_from, **made_from})
 
-    def ap_at(self, ious: list[float], most: int, class_agnostic: bool) -> dict[str, float]:
+    def ap_at(self, more: MoreAp) -> dict[str, float]:
         """`ap@0.33` to AP at that IoU threshold alone, all areas."""
-        thresholds = sorted({float(iou) for iou in ious})
-        matches, _ = self._match(lambda _: None, ious=thresholds, max_detections=most, class_agnostic=class_agnostic)
+        thresholds, most = sorted({float(iou) for iou in more.iou or ()}), more.max_detections
+        matches = self._match(lambda _: None, MatchOptions(thresholds, most, more.class_agnostic))[0]
         precision = Reducer(matches).curves(max_detections=most).precision
         return {f"ap@{iou:g}": mean_defined(precision[i]) for i, iou in enumerate(thresholds)}
 
@@ -220,32 +219,37 @@ class Met:
             return pictures_of_dataset(self.truth, self.matches, self.store, self.dataset)
         return pictures_of_files(self.truth, self.matches, folder)
 
-    def _match(self, tell: Any, **options: Any) -> tuple[Matches, Any]:
+    def _match(self, tell: Callable[[str], None], options: MatchOptions) -> tuple[Matches, tuple[ConditionClause, ...]]:
         if self.dataset is None:
             assert self.truth is not None
             return match_files(
-                self.truth, self.detections, spec=self.spec, how=self.how, tell=tell, **self.tables, **options
+                self.truth,
+                self.detections,
+                spec=self.spec,
+                how=self.how,
+                tell=tell,
+                tables=self.tables,
+                options=options,
             )
         matches, clauses, self.truth = match_stored(
             self.dataset, self.detections, parts=self.parts, side=self.side, spec=self.spec, how=self.how, tell=tell,
-            **options,
+            options=options,
         )  # fmt: skip
         return matches, clauses
 
 
 def _check_options(
-    of_files: bool,
-    foreign: bool,
-    *,
-    split: Mapping[str, object],
-    tables: Mapping[str, object],
-    of_detections: Mapping[str, object],
+    of_files: bool, foreign: bool, *, judging: Judging, tables: Tables, files: DetectionFiles, more: MoreAp
 ) -> None:
     """InputError where an option would do nothing with what is judged."""
     if of_files:
-        refuse_given(split, of_files=True)
-    else:
-        refuse_given({**({} if foreign else of_detections), **tables}, of_files=False)
+        refuse_given({"--split": judging.split}, of_files=True)
+        return
+    of_detections = {
+        "--iou": more.iou, "--class-agnostic": more.class_agnostic, "--score-threshold": judging.score_threshold,
+        **files.by_option,
+    }  # fmt: skip
+    refuse_given({**({} if foreign else of_detections), **tables.by_option}, of_files=False)
 
 
 def refuse_given(options: Mapping[str, object], *, of_files: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,17 +13,17 @@ import typer
 from boxwright.artifacts import Comparison, Parts, Report, Verdict
 from boxwright.artifacts.codec import document_keys
 from boxwright.cli.documents import because, parted, read_spec
+from boxwright.cli.grouped import grouped
 from boxwright.cli.named import by_name
+from boxwright.cli.options import Output
 from boxwright.cli.progress import say
 from boxwright.cli.terminal import (
     STORE,
-    JsonOption,
     SpecOption,
     StoreOption,
     find,
     give,
     open_store,
-    save_artifact,
     write_page,
 )
 from boxwright.errors import InputError, StoreError
@@ -44,15 +44,39 @@ def add_to(app: typer.Typer) -> None:
     app.command("gate")(gate)
 
 
+@dataclass(frozen=True)
+class Compared:
+    """What the candidate is compared with."""
+
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", help="Report of what is in service, on the same pictures.")
+    ] = None
+    first_release: Annotated[bool, typer.Option("--first-release", help="Nothing is in service to compare with.")] = (
+        False
+    )
+    baseline_sets: Annotated[
+        list[str] | None, typer.Option("--baseline-set", help="NAME=REPORT of what is in service; repeatable.")
+    ] = None
+    comparisons: Annotated[
+        list[str] | None,
+        typer.Option("--comparison", help="Of baseline and candidate, for paired differences; repeatable."),
+    ] = None
+
+
+@dataclass(frozen=True)
+class VerdictOutput(Output):
+    """Where the verdict goes beside stdout."""
+
+    junit: JunitOption = None
+    markdown: MarkdownOption = None
+
+
+@grouped
 def gate(
     report: Annotated[str, typer.Argument(help="Report: folder, JSON of `evaluate --json`, name or digest.")],
     spec: SpecOption,
-    baseline: Annotated[
-        str | None, typer.Option("--baseline", help="Report of what is in service, on the same pictures.")
-    ] = None,
-    first_release: Annotated[
-        bool, typer.Option("--first-release", help="Nothing is in service to compare with.")
-    ] = False,
+    compared: Compared,
+    output: VerdictOutput,
     sets: Annotated[
         list[str] | None,
         typer.Option(
@@ -61,41 +85,35 @@ def gate(
             help="The report on a golden or challenge set, or a value of the spec for this command; repeatable.",
         ),
     ] = None,
-    baseline_sets: Annotated[
-        list[str] | None, typer.Option("--baseline-set", help="NAME=REPORT of what is in service; repeatable.")
-    ] = None,
-    comparisons: Annotated[
-        list[str] | None,
-        typer.Option("--comparison", help="Of baseline and candidate, for paired differences; repeatable."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Also save the verdict into this folder.")] = None,
-    page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page.")] = None,
-    junit: JunitOption = None,
-    markdown: MarkdownOption = None,
     store: StoreOption = STORE,
-    as_json: JsonOption = False,
 ) -> None:
     """Judge every requirement of the spec; exit code 1 unless all are met."""
     given = parted(spec, sets)
     promise = read_spec(spec, given.of_spec)
     judged = read_report(store, report)
-    before = read_report(store, baseline) if baseline else None
-    if first_release and store.is_dir() and open_store(store).history(ROLLOUT):
+    before = read_report(store, compared.baseline) if compared.baseline else None
+    if compared.first_release and store.is_dir() and open_store(store).history(ROLLOUT):
         raise InputError(f"--first-release, but a bundle is in service in '{store}'; give its report with --baseline.")
-    on_sets = _on_sets(store, promise, by_name(given.of_sets, "--set"), by_name(baseline_sets, "--baseline-set"))
-    pairs = pair([find(store, c, Comparison) for c in comparisons or ()], judged, baseline=before, sets=on_sets)
+    baselines = by_name(compared.baseline_sets, "--baseline-set")
+    on_sets = _on_sets(store, promise, by_name(given.of_sets, "--set"), baselines)
+    comparisons = [find(store, c, Comparison) for c in compared.comparisons or ()]
+    pairs = pair(comparisons, judged, baseline=before, sets=on_sets)
     verdict = decide(
-        judged, promise, baseline=before, first_release=first_release, differences=pairs.differences, sets=on_sets
+        judged,
+        promise,
+        baseline=before,
+        first_release=compared.first_release,
+        differences=pairs.differences,
+        sets=on_sets,
     )
     verdict = replace(verdict, made_from={**verdict.made_from, **pairs.made_from})
     if store.is_dir():
         open_store(store).put(verdict, name=f"verdict/{promise.name}", reason=because("gate", given.of_spec))
-    if out:
-        save_artifact(verdict, out)
-    if page:
-        write_page(page, verdict_page(verdict, report=judged))
-    write_forms(verdict, judged, junit=junit, markdown=markdown)
-    give(as_document(verdict), as_json=as_json, lines=[*as_lines(verdict), verdict.digest])
+    output.save(verdict)
+    if output.page:
+        write_page(output.page, verdict_page(verdict, report=judged))
+    write_forms(verdict, judged, junit=output.junit, markdown=output.markdown)
+    give(as_document(verdict), as_json=output.as_json, lines=[*as_lines(verdict), verdict.digest])
     raise typer.Exit(0 if verdict.verdict == "pass" else 1)
 
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import typer
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Dataset, Matches, Split
 from boxwright.cli.measured import in_thirds, measure_pictures
+from boxwright.cli.options import Tables
 from boxwright.cli.pictures import picture_reader
 from boxwright.cli.progress import Bars, say
 from boxwright.errors import InputError
@@ -29,7 +29,6 @@ from boxwright.ingestion import (
     How,
     ResultColumns,
     TruthColumns,
-    class_list,
     only_images,
     read_conditions,
     read_predictions,
@@ -43,18 +42,20 @@ from boxwright.spec.spec import OF_OBJECTS, ConditionClause
 _MANY_SILENT = 0.2  # of the images, before it is told that they have no detection
 _MOST_VALUES = 20  # of a condition that no spec describes
 
-MatchByOption = Annotated[
-    str,
-    typer.Option("--match-by", help="Files: which image a detection is of: auto, id, or name (file name)."),
-]
-CategoryIdsOption = Annotated[
-    str,
-    typer.Option("--category-ids", help="Files: how detections number classes: auto, as-given, from-0 or from-1."),
-]
-ClassesOption = Annotated[
-    Path | None,
-    typer.Option("--classes", help="Files: names of the detections' classes by number, one a line or a data.yaml."),
-]
+
+@dataclass(frozen=True)
+class MatchOptions:
+    """How detections meet ground truth; COCO's way unless said otherwise.
+
+    Attributes:
+        ious: thresholds, rising.
+        max_detections: of an image and class.
+        class_agnostic: all classes are taken for one.
+    """
+
+    ious: Sequence[float] = COCO_IOUS
+    max_detections: int = MAX_DETECTIONS
+    class_agnostic: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,22 +73,15 @@ class Known:
     clauses: tuple[ConditionClause, ...]
 
 
-def how_read(match_by: str, category_ids: str, classes: Path | None, pictures: Path | None) -> How:
-    """How predictions are read, from options."""
-    return How(match_by, category_ids, class_list(classes) if classes else None, pictures)
-
-
 def match_files(
     truth: TruthColumns,
     detections: Path,
     *,
     spec: Spec | None,
-    groups: Path | None,
-    conditions: Path | None,
-    pictures: Path | None = None,
+    tables: Tables,
     how: How | None = None,
     tell: Callable[[str], None] = say,
-    **options: Any,
+    options: MatchOptions | None = None,
 ) -> tuple[Matches, tuple[ConditionClause, ...]]:
     """Detections met with their ground truth, and the conditions they can be sliced by.
 
@@ -95,11 +89,10 @@ def match_files(
         truth: the ground truth.
         detections: a results file, or a folder of text files.
         spec: whose conditions are sliced by; without one every column of `conditions` is.
-        groups, conditions: CSV or Parquet keyed by file name.
-        pictures: folder of the pictures, to measure their light, contrast and sharpness; not measured when None.
+        tables: groups and conditions by file name, and the folder of the pictures, to measure light, contrast and sharpness.
         how: how the detections are to be read.
         tell: given each sentence about how they were read.
-        options: of `match_columns`.
+        options: of the match.
     """
     if not truth.file_names:
         raise InputError("The ground truth lists no image; there is nothing to judge.")
@@ -108,18 +101,18 @@ def match_files(
         tell(sentence)
     _check_scores(detections, found.columns, tell)
     _check_classes(spec, truth.class_names)
-    extra = read_conditions(conditions) if conditions else {}
-    measured = _measured(truth, pictures, spec)
+    extra = read_conditions(tables.conditions) if tables.conditions else {}
+    measured = _measured(truth, tables.pictures, spec)
     clauses = spec.conditions if spec else (*_clauses(extra), *in_thirds(measured))
-    of_group = read_conditions(groups) if groups else {}
-    for path, table in ((conditions, extra), (groups, of_group)):
+    of_group = read_conditions(tables.groups) if tables.groups else {}
+    for path, table in ((tables.conditions, extra), (tables.groups, of_group)):
         _check_names(path, table, truth.file_names)
     known = Known(
         [{**measured.get(name, {}), **_of(extra, name)} for name in truth.file_names],
         [_group_of(of_group, name) for name in truth.file_names],
         clauses,
     )
-    return match_columns(truth, found.columns, known, tell=tell, **options), clauses
+    return match_columns(truth, found.columns, known, tell=tell, options=options), clauses
 
 
 def match_stored(
@@ -131,7 +124,7 @@ def match_stored(
     spec: Spec | None,
     how: How,
     tell: Callable[[str], None] = say,
-    **options: Any,
+    options: MatchOptions | None = None,
 ) -> tuple[Matches, tuple[ConditionClause, ...], TruthColumns]:
     """Foreign detections met with one side of a stored dataset, all labelled images where there is no split."""
     whole = truth_of_dataset(dataset)
@@ -154,7 +147,7 @@ def match_stored(
     of_image = [dataset.conditions[row] for row in rows]
     clauses = spec.conditions if spec else _told_clauses(of_image)
     groups = parts.groups_of(ids) if parts else truth.file_names
-    matches = match_columns(truth, results, Known(of_image, groups, clauses), tell=tell, **options)
+    matches = match_columns(truth, results, Known(of_image, groups, clauses), tell=tell, options=options)
     return matches, clauses, truth
 
 
@@ -163,9 +156,7 @@ def match_columns(
     results: ResultColumns,
     known: Known,
     *,
-    ious: Sequence[float] = COCO_IOUS,
-    max_detections: int = MAX_DETECTIONS,
-    class_agnostic: bool = False,
+    options: MatchOptions | None = None,
     tell: Callable[[str], None] = say,
 ) -> Matches:
     """The match of columns, with what is known of their images.
@@ -173,10 +164,10 @@ def match_columns(
     Args:
         truth, results: the two sides.
         known: conditions and groups of the images.
-        ious, max_detections: of the match; COCO's unless said otherwise.
-        class_agnostic: all classes are taken for one.
+        options: of the match; COCO's unless said otherwise.
         tell: given a sentence where detections are beyond `max_detections`.
     """
+    how = options or MatchOptions()
     has_sizes = bool(np.isfinite(truth.sizes_hw).all() and len(truth.sizes_hw))
     sizes = {"height": truth.sizes_hw[:, 0], "width": truth.sizes_hw[:, 1]} if has_sizes else {}
     resolution = truth.sizes_hw.min(axis=1) if has_sizes else np.full(len(truth.file_names), np.nan)
@@ -193,7 +184,7 @@ def match_columns(
             **picture_labels(known.clauses, of_image),
         }
     )
-    one_class = (lambda ids: np.zeros_like(ids)) if class_agnostic else (lambda ids: ids)
+    one_class = (lambda ids: np.zeros_like(ids)) if how.class_agnostic else (lambda ids: ids)
     ignore: NDArray = truth.crowd if truth.ignore is None else truth.ignore
     sides = (
         GroundTruth(
@@ -202,16 +193,16 @@ def match_columns(
         ),
         Scored(results.image, one_class(results.class_id), results.boxes_xywh, results.score),
     )  # fmt: skip
-    names = ["object"] if class_agnostic else truth.class_names
+    names = ["object"] if how.class_agnostic else truth.class_names
     silent = len(np.setdiff1d(truth.image, results.image))
     if len(results.score) and silent >= _MANY_SILENT * len(truth.file_names):
         tell(
             f"{silent:,} of {len(truth.file_names):,} images have objects and no detection; if they were never predicted, judge the "
             f"others only"
         )
-    if over := told_over_limit(results.image, one_class(results.class_id), names, max_detections):
+    if over := told_over_limit(results.image, one_class(results.class_id), names, how.max_detections):
         tell(over)
-    return match(*sides, class_names=names, images=images, iou_thresholds=ious, max_detections=max_detections)
+    return match(*sides, class_names=names, images=images, iou_thresholds=how.ious, max_detections=how.max_detections)
 
 
 def _check_scores(path: Path, results: ResultColumns, tell: Callable[[str], None]) -> None:

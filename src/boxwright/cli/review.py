@@ -65,18 +65,19 @@ def select(
     opened = open_store(store)
     folder = journal or store / "journal"
     queue = select_for_review(opened, promise, folder, since=since)
-    if "journal" in queue.summary:
-        say(queue.summary["journal"]["sentence"])
-    left_out = queue.summary["left_out"]
+    summary = queue.parts().document["summary"]
+    if queue.summary.journal:
+        say(queue.summary.journal["sentence"])
+    left_out = queue.summary.left_out
     told = ", ".join(f"{count} {why}" for why, count in left_out.items())
     if not len(queue):
-        line = f"nothing to select among {queue.summary['pictures_at_hand']} images" + (f": {told}" if told else "")
-        give({"review_queue": None, "items": 0, **dict(queue.summary)}, as_json=as_json, lines=[line])
+        line = f"nothing to select among {queue.summary.pictures_at_hand} images" + (f": {told}" if told else "")
+        give({"review_queue": None, "items": 0, **summary}, as_json=as_json, lines=[line])
         raise typer.Exit(1)
     digest = opened.put(queue, name=f"review/{promise.name}", reason=because("select", values))
     if page:
         write_page(page, queue_page(queue, read_picture=_at_hand(store, folder)))
-    chosen = queue.summary["chosen"]
+    chosen = queue.summary.chosen
     lines = [f"{len(queue)} items: " + ", ".join(f"{count} {reason}" for reason, count in chosen.items())]
     if told:
         lines.append(f"left out: {told}")
@@ -84,7 +85,7 @@ def select(
     result = {
         "review_queue": digest,
         "items": len(queue),
-        **dict(queue.summary),
+        **summary,
         "least_scores": dict(queue.least_scores),
     }
     give(result, as_json=as_json, lines=lines)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from boxwright.artifacts import Dataset, Split
+from boxwright.artifacts.split import SetOrigin
 from boxwright.cli.documents import because, parted, read_spec
 from boxwright.cli.named import by_name
 from boxwright.cli.parts import WithParts
@@ -61,18 +62,18 @@ def split(
     opened = open_store(store)
     made = split_dataset(data, promise, from_source=from_source, keep=earlier, lists=lists, read=opened.pictures.read)
     digest = opened.put(made, name=f"split/{data.name}", reason=because("split", given.of_spec))
-    summary = dict(made.summary)
+    summary = made.summary
     lines = [
-        f"{side}: {summary['images'][side]} pictures in {summary['groups'][side]} groups, "
-        f"{sum(summary['objects'][side].values())} objects" for side in made.sides
+        f"{side}: {summary.images[side]} pictures in {summary.groups[side]} groups, "
+        f"{sum(summary.objects[side].values())} objects" for side in made.sides
     ]  # fmt: skip
-    lines += [line for name, told in summary.get("sets", {}).items() for line in _told(name, told)]
-    lines += [f"could not be satisfied: {sentence}" for sentence in summary.get("unmet", ())]
-    if alike := summary.get("near_duplicates"):
-        lines.append(f"near-duplicates: {alike['pairs']} pairs, {alike['on_two_sides']} of them on two sides")
-    if shared := summary.get("overlaps"):
-        lines.append(f"shared parts: {shared['pairs']} pairs, {shared['on_two_sides']} of them on two sides")
-    give({"split": digest, **summary}, as_json=as_json, lines=[*lines, digest])
+    lines += [line for name, told in summary.sets.items() for line in _told(name, told)]
+    lines += [f"could not be satisfied: {sentence}" for sentence in summary.unmet]
+    if alike := summary.near_duplicates:
+        lines.append(f"near-duplicates: {alike.pairs} pairs, {alike.on_two_sides} of them on two sides")
+    if shared := summary.overlaps:
+        lines.append(f"shared parts: {shared.pairs} pairs, {shared.on_two_sides} of them on two sides")
+    give({"split": digest, **made.parts().document["summary"]}, as_json=as_json, lines=[*lines, digest])
 
 
 def _lines_of(path: Path) -> list[str]:
@@ -84,11 +85,11 @@ def _lines_of(path: Path) -> list[str]:
     return [line for line in lines if line]
 
 
-def _told(name: str, told: dict[str, Any]) -> list[str]:
+def _told(name: str, told: SetOrigin) -> list[str]:
     """What a reader should know of how a set came about."""
     lines = []
-    if told["taken_along"]:
-        lines.append(f"set {name}: {told['taken_along']} pictures came along, because their groups are taken whole")
-    for side, count in told["moved_from"].items():
+    if told.taken_along:
+        lines.append(f"set {name}: {told.taken_along} pictures came along, because their groups are taken whole")
+    for side, count in told.moved_from.items():
         lines.append(f"set {name}: {count} pictures were on {side} before; bundles made with that split know them")
     return lines

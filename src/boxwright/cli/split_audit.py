@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,9 +12,11 @@ import numpy as np
 import typer
 
 from boxwright.cli.audited import Audited, audited_files, audited_store, conditions_of, times_of
+from boxwright.cli.grouped import grouped
 from boxwright.cli.judged import match_files
+from boxwright.cli.options import PageOutput, Tables
 from boxwright.cli.progress import Bars
-from boxwright.cli.terminal import STORE, JsonOption, StoreOption, give, open_store, write_page
+from boxwright.cli.terminal import STORE, StoreOption, give, open_store, write_page
 from boxwright.errors import InputError
 from boxwright.images import read_picture
 from boxwright.ingestion import read_truth
@@ -26,54 +28,117 @@ from boxwright.splitting import RADIUS, Audit, Sided, audit, group_from
 _MOST_LINES = 5  # leaks of a kind shown to people
 
 
+@dataclass(frozen=True)
+class Grouping:
+    """What must not lie on two sides beside equal pictures: groups, and moments of one camera."""
+
+    conditions: Annotated[
+        Path | None, typer.Option("--conditions", help="CSV or Parquet: file name, then conditions.")
+    ] = None
+    group_by: Annotated[
+        list[str] | None,
+        typer.Option("--group-by", help="Condition whose equal values must share a side; repeatable."),
+    ] = None
+    group_from_name: Annotated[
+        str | None, typer.Option("--group-from", metavar="REGEX", help="Group as the file name tells it.")
+    ] = None
+    within: Annotated[
+        str | None, typer.Option("--within", help="Window of time, such as 10s: no two sides within it.")
+    ] = None
+    time: Annotated[str | None, typer.Option("--time", help="Condition that holds the time; EXIF when not given.")] = (
+        None
+    )
+    camera: Annotated[
+        str | None, typer.Option("--camera", help="Condition that tells cameras apart, for --within.")
+    ] = None
+
+    def check(self) -> None:
+        """InputError where groups come from two places."""
+        if self.group_by and self.group_from_name:
+            raise InputError("Groups come from --group-by or from --group-from; give one of them.")
+
+    @property
+    def asked(self) -> list[str]:
+        """Conditions that are needed."""
+        return [*(self.group_by or []), *(c for c in (self.time, self.camera) if c)]
+
+
+@dataclass(frozen=True)
+class Resemblance:
+    """When two pictures are taken for one."""
+
+    radius: Annotated[
+        int, typer.Option("--radius", min=0, max=16, help="Bits of 64 that near-duplicates may differ in.")
+    ] = RADIUS
+    turned: Annotated[bool, typer.Option("--turned", help="Also find mirrored and turned copies.")] = False
+    overlap: Annotated[
+        bool | None,
+        typer.Option("--overlap/--no-overlap", help="Find pictures that share a part; by itself up to 20,000."),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Worth:
+    """Detections by which a leak's worth is measured."""
+
+    results: Annotated[
+        Path | None, typer.Option("--results", help="COCO results on the judging pictures: what is a leak worth?")
+    ] = None
+    truth: Annotated[Path | None, typer.Option("--truth", help="Their COCO ground truth, with --results.")] = None
+    score_threshold: Annotated[
+        float, typer.Option("--score-threshold", min=0, max=1, help="Operating point of F1, with --results.")
+    ] = 0.5
+
+    def check(self) -> None:
+        """InputError where one is given without the other."""
+        if (self.results is None) != (self.truth is None):
+            raise InputError(
+                "--results and --truth go together: COCO results, and the ground truth they are judged by."
+            )
+
+
+@grouped
 def audit_split(
     source: Annotated[str, typer.Argument(help="Folder of pictures, COCO JSON, or dataset of the store.")],
+    grouping: Grouping,
+    alike: Resemblance,
+    worth: Worth,
+    output: PageOutput,
     splits: Annotated[
         list[str] | None,
         typer.Option("--splits", help="Who is on which side: folder of lists, list, CSV, JSON, COCO, SIDE=FILE, or split of the store; repeatable."),
     ] = None,
-    conditions: Annotated[Path | None, typer.Option("--conditions", help="CSV or Parquet: file name, then conditions.")] = None,
-    group_by: Annotated[list[str] | None, typer.Option("--group-by", help="Condition whose equal values must share a side; repeatable.")] = None,
-    group_from_name: Annotated[str | None, typer.Option("--group-from", metavar="REGEX", help="Group as the file name tells it.")] = None,
-    within: Annotated[str | None, typer.Option("--within", help="Window of time, such as 10s: no two sides within it.")] = None,
-    time: Annotated[str | None, typer.Option("--time", help="Condition that holds the time; EXIF when not given.")] = None,
-    camera: Annotated[str | None, typer.Option("--camera", help="Condition that tells cameras apart, for --within.")] = None,
-    radius: Annotated[int, typer.Option("--radius", min=0, max=16, help="Bits of 64 that near-duplicates may differ in.")] = RADIUS,
-    turned: Annotated[bool, typer.Option("--turned", help="Also find mirrored and turned copies.")] = False,
-    overlap: Annotated[bool | None, typer.Option("--overlap/--no-overlap", help="Find pictures that share a part; by itself up to 20,000.")] = None,
-    results: Annotated[Path | None, typer.Option("--results", help="COCO results on the judging pictures: what is a leak worth?")] = None,
-    truth: Annotated[Path | None, typer.Option("--truth", help="Their COCO ground truth, with --results.")] = None,
-    score_threshold: Annotated[float, typer.Option("--score-threshold", min=0, max=1, help="Operating point of F1, with --results.")] = 0.5,
     pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder a COCO file's names are relative to.")] = None,
-    page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page with the pairs.")] = None,
     store: StoreOption = STORE,
-    as_json: JsonOption = False,
 ) -> int:  # fmt: skip
     """Tell every leak of a split: same bytes, near-duplicates, shared parts, groups, moments. Exit 1 where there is one."""
-    if (results is None) != (truth is None):
-        raise InputError("--results and --truth go together: COCO results, and the ground truth they are judged by.")
-    if group_by and group_from_name:
-        raise InputError("Groups come from --group-by or from --group-from; give one of them.")
-    within_s = _window(within)
+    worth.check()
+    grouping.check()
+    within_s = _window(grouping.within)
     path = Path(source)
     if path.exists() and not (path / "manifest.json").is_file():
         looked = audited_files(path, splits or [], pictures)
     else:
         looked = audited_store(open_store(store), store, source, splits or [])
-    told = conditions_of(looked, conditions, [*(group_by or []), *(c for c in (time, camera) if c)])
-    groups = group_from(looked.sided.file_names, group_from_name) if group_from_name else _groups(told, group_by)
-    times = None if within_s is None else times_of(looked.sided, told, time)
+    told = conditions_of(looked, grouping.conditions, grouping.asked)
+    names = looked.sided.file_names
+    groups = (
+        group_from(names, grouping.group_from_name) if grouping.group_from_name else _groups(told, grouping.group_by)
+    )
+    camera = grouping.camera
     with Bars().shown() as bars:
         found = audit(
-            looked.sided, groups=groups, times=times, cameras=[t.get(camera, "") for t in told] if camera else None,
-            within_s=within_s, radius=radius, turned=turned, overlap=overlap, progress=bars,
+            looked.sided, groups=groups,
+            times=None if within_s is None else times_of(looked.sided, told, grouping.time),
+            cameras=[t.get(camera, "") for t in told] if camera else None, within_s=within_s, radius=alike.radius,
+            turned=alike.turned, overlap=alike.overlap, progress=bars,
         )  # fmt: skip
     document = as_document(found, looked)
-    if results is not None and truth is not None:
-        document["effect"] = _effect(found, looked.sided, results, truth, groups, score_threshold)
-    if page:
-        write_page(page, leaks_page(document, read_picture=_reader(looked.sided)))
-    give(document, as_json=as_json, lines=as_lines(document))
+    if worth.results is not None and worth.truth is not None:
+        document["effect"] = _effect(found, looked.sided, worth.results, worth.truth, groups, worth.score_threshold)
+    if output.page:
+        write_page(output.page, leaks_page(document, read_picture=_reader(looked.sided)))
+    give(document, as_json=output.as_json, lines=as_lines(document))
     return 1 if found.leaks else 0
 
 
@@ -178,7 +243,7 @@ def _effect(
 ) -> dict[str, Any]:
     """Figures on leaky and clean pictures among those of the ground truth."""
     columns = read_truth(truth)
-    matches, _ = match_files(columns, results, spec=None, groups=None, conditions=None)
+    matches, _ = match_files(columns, results, spec=None, tables=Tables())
     leaking = {leak.b for leak in found.leaks}
     of_end = _by_end(sided)
     names = [next((of_end[end] for end in _ends(name) if end in of_end), None) for name in columns.file_names]

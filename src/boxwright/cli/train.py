@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -39,8 +40,8 @@ def train(
     opened.point(f"checkpoint/{promise.name}", made.digest, reason=because("train", values))
     history = made.history
     lines = [
-        f"{history['steps']} steps in {history['seconds']:.0f} s ({history['cpu_seconds']:.0f} CPU s), "
-        f"best val mAP {history['best_val_map']:.4f} at step {history['best_step']}",
+        f"{history.steps} steps in {history.seconds:.0f} s ({history.cpu_seconds:.0f} CPU s), "
+        f"best val mAP {history.best_val_map:.4f} at step {history.best_step}",
         made.digest,
     ]
-    give({"checkpoint": made.digest, **history}, as_json=as_json, lines=lines)
+    give({"checkpoint": made.digest, **asdict(history)}, as_json=as_json, lines=lines)

@@ -42,29 +42,34 @@ def watch(
     digest = opened.put(watched.drift, name=f"drift/{promise.name}", reason=because("watch", values))
     if page:
         write_page(page, drift_page(watched.drift, title=f"{promise.name}: traffic against the reference"))
-    summary = dict(watched.drift.summary)
+    summary = watched.drift.summary
     if not watched.reading.whole:
         say(watched.reading.sentence())
     due = round_due(opened, promise)
     lines = [*_lines(watched), *(f"a new round is due: {reason}" for reason in due), digest]
     give(
-        {"drift": digest, **summary, "journal": watched.reading.as_json(), "round_due": due},
+        {
+            "drift": digest,
+            **watched.drift.parts().document["summary"],
+            "journal": watched.reading.as_json(),
+            "round_due": due,
+        },
         as_json=as_json,
         lines=lines,
     )
-    raise typer.Exit(_EXIT[summary["outcome"]])
+    raise typer.Exit(_EXIT[summary.outcome])
 
 
 def _lines(watched: Watched) -> list[str]:
     summary, at = watched.drift.summary, watched.events.events.column("at").to_pylist()
     first, last = (f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M}" for moment in (min(at), max(at)))
     lines = [
-        *_shortened("alarm", summary["alarms"]),
-        *_shortened("cannot compare", summary["cannot_compare"]),
-        f"{_number(summary['events'], 'event')} in {_number(summary['windows'], 'window')}, {first} to {last} UTC, "
-        f"{_number(len(summary['alarms']), 'alarm')}",
+        *_shortened("alarm", summary.alarms),
+        *_shortened("cannot compare", summary.cannot_compare),
+        f"{_number(summary.events, 'event')} in {_number(summary.windows, 'window')}, {first} to {last} UTC, "
+        f"{_number(len(summary.alarms), 'alarm')}",
     ]
-    if summary["outcome"] == "too few to compare":
+    if summary.outcome == "too few to compare":
         lines.append(
             "too few to compare: nothing was judged, and this is no all-clear; wait for more events, or give an earlier --since"
         )

@@ -11,13 +11,14 @@ rounding cannot move a detection across. They apply to calibrated scores where a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Bundle, Matches, OperatingPoint
 from boxwright.artifacts.calibration import ClassCalibration
+from boxwright.artifacts.codec import Document
+from boxwright.artifacts.operating_point import Chosen
 from boxwright.evaluation.calibrate import calibrated_scores
 from boxwright.evaluation.certificate import most_answered
 from boxwright.evaluation.choose_by_condition import choose_by_condition
@@ -45,7 +46,7 @@ def choose(
     """
     scores = calibrated_scores(matches, calibration or {})
     thresholds: dict[str, float] = {}
-    observed: dict[str, dict[str, float | None]] = {}
+    observed: dict[str, Chosen] = {}
     for class_id, name in enumerate(matches.class_names):
         score, true, objects = _sorted_hits(matches, scores, class_id)
         thresholds[name], observed[name] = _choose_one(score, true, objects, rule)
@@ -63,7 +64,7 @@ def choose(
     )
 
 
-def _as_followed(rule: OperatingPointClause) -> dict[str, Any]:
+def _as_followed(rule: OperatingPointClause) -> Document:
     """The rule as a document, with the costs where they decided."""
     costs = {"cost": rule.cost.model_dump(mode="json")} if rule.choose == "least_cost" else {}
     return {**rule.model_dump(mode="json"), **costs}
@@ -82,21 +83,21 @@ def _sorted_hits(matches: Matches, scores: NDArray, class_id: int) -> tuple[NDAr
     return score[order], true[order], int((asked & (objects.column("class_id").to_numpy() == class_id)).sum())
 
 
-def _choose_one(
-    score: NDArray, true: NDArray, objects: int, rule: OperatingPointClause
-) -> tuple[float, dict[str, float | None]]:
+def _choose_one(score: NDArray, true: NDArray, objects: int, rule: OperatingPointClause) -> tuple[float, Chosen]:
     if not len(score) or not objects:
-        return _UNSEEN, {"precision": None, "recall": None, "f1": None, "objects": objects, "rule_kept": 0}
+        return _UNSEEN, Chosen(None, None, None, objects, rule_kept=False)
     ends = np.flatnonzero(np.append(score[1:] < score[:-1], True))  # ties pass or fail together
     hits, shown = np.cumsum(true)[ends].astype(np.float64), ends + 1.0
     chosen, kept = follow(rule, hits, shown, objects)
     best, hit = ends[chosen], hits[chosen]
     below = score[best + 1] if best + 1 < len(score) else max(0.0, score[best] - 0.02)
-    figures: dict[str, float | None] = {
-        "precision": float(hit / (best + 1)),
-        "recall": float(hit / objects),
-        "f1": float(2 * hit / (best + 1 + objects)),
-    }
-    if rule.choose == "least_cost":
-        figures["cost"] = float(rule.cost.false_alarm * (best + 1 - hit) + rule.cost.miss * (objects - hit))
-    return float((score[best] + below) / 2), {**figures, "objects": objects, "rule_kept": int(kept)}
+    cost = rule.cost.false_alarm * (best + 1 - hit) + rule.cost.miss * (objects - hit)
+    found = Chosen(
+        precision=float(hit / (best + 1)),
+        recall=float(hit / objects),
+        f1=float(2 * hit / (best + 1 + objects)),
+        objects=objects,
+        rule_kept=bool(kept),
+        cost=float(cost) if rule.choose == "least_cost" else None,
+    )
+    return float((score[best] + below) / 2), found

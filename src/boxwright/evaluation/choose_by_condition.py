@@ -11,14 +11,14 @@ confidence divided by the number of pairs tried; elsewhere the class's threshold
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
 from boxwright.artifacts.calibration import logit, sigmoid
+from boxwright.artifacts.operating_point import ConditionEvidence
 from boxwright.evaluation.follow_rule import follow, worth
 from boxwright.evaluation.operating import operating_bit
 from boxwright.spec.spec import OperatingPointClause
@@ -32,7 +32,7 @@ _REPLICATES = 100  # for the variance of a threshold
 _GAIN_REPLICATES = 4000  # for the interval of a gain
 
 Thresholds = dict[str, dict[str, dict[str, float]]]  # condition, value, class name
-Evidence = dict[str, dict[str, dict[str, dict[str, Any]]]]
+Evidence = dict[str, dict[str, dict[str, ConditionEvidence]]]
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,13 @@ def choose_by_condition(
     evidence: Evidence = {by: {}}
     for (class_id, of_value), lack in records.items():
         name = matches.class_names[class_id]
-        record: dict[str, Any] = {"accepted": False, "reason": lack, "class_threshold": thresholds[name]}
+        record = ConditionEvidence(False, lack, thresholds[name])
         if not lack:
             pair = (class_id, of_value)
             own = float(sigmoid(np.array(chosen[pair][1])))
             gain = _gain(cells[pair], [f[pair] for f in fitted], fold, rule, rng, tried=len(able))
-            record = {**record, "threshold": own, **gain}
-            if gain["accepted"]:
+            record = replace(gain, class_threshold=thresholds[name], threshold=own)
+            if record.accepted:
                 accepted.setdefault(by, {}).setdefault(str(of_value), {})[name] = own
         evidence[by].setdefault(str(of_value), {})[name] = record
     return accepted, evidence
@@ -200,7 +200,7 @@ def _gain(
     rng: np.random.Generator,
     *,
     tried: int,
-) -> dict[str, Any]:
+) -> ConditionEvidence:
     """What the own threshold is worth above the class's, on folds that chose neither, with its interval."""
     of_class, own = (sigmoid(np.array(side))[fold] for side in zip(*fitted, strict=True))
     before, after = cell.counts(of_class), cell.counts(own)
@@ -212,7 +212,7 @@ def _gain(
     tail = (1 - CONFIDENCE) / 2 / tried
     low, high = (float(v) for v in np.quantile(spread, [tail, 1 - tail]))
     reason = "" if low > 0 else f"the cross-validated gain {gain:.4f} has an interval from {low:.4f} to {high:.4f}"
-    return {"accepted": low > 0, "reason": reason, "gain": gain, "low": low, "high": high, "tried": tried}
+    return ConditionEvidence(low > 0, reason, 0.0, gain=gain, low=low, high=high, tried=tried)
 
 
 def _resampled(inside: NDArray, replicates: int, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -129,8 +129,8 @@ def _training(checkpoint: Checkpoint | None) -> str:
         return f"- Training: {_NOT_RECORDED}."
     history = checkpoint.history
     parts = {
-        "parameters": history.get("parameters"), "pictures": history.get("pictures"), "steps": history.get("steps"),
-        "seconds": history.get("seconds"), "best mAP on val": history.get("best_val_map"),
+        "parameters": history.parameters, "pictures": history.pictures, "steps": history.steps,
+        "seconds": history.seconds, "best mAP on val": history.best_val_map,
     }  # fmt: skip
     return f"- Training: {', '.join(f'{name} {_or_not(value)}' for name, value in parts.items())}."
 
@@ -191,10 +191,10 @@ def _data(dataset: Dataset | None, split: Split | None) -> list[str]:
     if split is None:
         return [*lines, f"- Split: {_NOT_RECORDED}."]
     summary = split.summary
-    by = _listed(summary.get("group_by") or ()) or "picture"
+    by = _listed(summary.group_by) or "picture"
     rows = [
-        (plain(side), *(number(summary.get(what, {}).get(side)) for what in ("images", "groups")),
-         number(sum(summary.get("objects", {}).get(side, {}).values())))
+        (plain(side), number(summary.images.get(side)), number(summary.groups.get(side)),
+         number(sum(summary.objects.get(side, {}).values())))
         for side in split.sides
     ]  # fmt: skip
     lines += [f"- Split {code(split.digest)} by {by}; a group is whole on one side.", ""]

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from boxwright.artifacts import Bundle, Checkpoint, Dataset, Predictions, Split
+from boxwright.artifacts.split import SplitSummary
 from boxwright.errors import InputError
 from boxwright.lifecycle.stages import Stages
 from boxwright.spec import Spec
@@ -65,6 +66,6 @@ def fold_of(dataset: Dataset, group_by: list[str], folds: int, fold: int) -> Spl
         image_ids=dataset.image_ids,
         side=tuple("test" if part_of[group] == fold else "train" for group in names),
         group=tuple(names),
-        summary={"why": f"part {fold + 1} of {folds} of an audit", "group_by": list(group_by)},
+        summary=SplitSummary(why=f"part {fold + 1} of {folds} of an audit", group_by=tuple(group_by)),
         made_from={"dataset": dataset.digest},
     )

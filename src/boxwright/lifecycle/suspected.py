@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from boxwright.artifacts import QUEUE_SCHEMA, Dataset, Predictions, ReviewQueue, Suspects
+from boxwright.artifacts.review_queue import Selection
 from boxwright.detections import DetectionColumns, offsets_from_counts, rows_of
 from boxwright.errors import InputError
 from boxwright.labels.audit import SURE_FROM, suspects
@@ -103,7 +104,7 @@ def suspect_queue(
     return ReviewQueue(
         class_names=dataset.class_names,
         items=pa.table(columns, schema=QUEUE_SCHEMA),
-        summary={"chosen": {"suspect": len(items)}, "suspects": len(records), "least_score": least_score},
+        summary=Selection(chosen={"suspect": len(items)}, suspects=len(records), least_score=least_score),
         made_from={"dataset": dataset.digest, "suspects": found.digest},
     )
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Bundle, Corrections, Dataset, Drift, Events, Matches, Predictions, ReviewQueue, Verdict
+from boxwright.artifacts.drift import OtherBundle
 from boxwright.errors import InputError, StoreError
 from boxwright.lifecycle.review_log import asked_pictures, counting_corrections
 from boxwright.lifecycle.stages import ROLLOUT, current_rollout
@@ -67,7 +68,7 @@ def watch_traffic(store: Store, spec: Spec, journal: Path, *, since: float = 0.0
     features = features_of_events(events, thresholds, near=near)
     store.put(events)
     others = [
-        {"bundle": a.bundle, "events": a.events, "same_classes": a.class_names == bundle.contract.class_names}
+        OtherBundle(a.bundle, a.events, a.class_names == bundle.contract.class_names)
         for a in answering
         if a.bundle != bundle.digest
     ]
@@ -102,11 +103,9 @@ def select_for_review(
         asked={} if again else asked_pictures(store),
         drift=watched.drift,
     )
-    others = watched.drift.summary["other_bundles"]
-    beside = {"other_bundles": others} if others else {}
-    if not watched.reading.whole:
-        beside["journal"] = watched.reading.as_json()
-    return replace(queue, summary={**queue.summary, **beside}) if beside else queue
+    lacking = None if watched.reading.whole else watched.reading.as_json()
+    summary = replace(queue.summary, other_bundles=watched.drift.summary.other_bundles, journal=lacking)
+    return replace(queue, summary=summary)
 
 
 def _lowest(by_condition: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, float]:

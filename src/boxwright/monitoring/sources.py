@@ -17,11 +17,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from boxwright.artifacts.drift import SilentSource, UnknownSource
 from boxwright.spec import Spec
 
 LEAST = 20  # images that a slice needs on both sides, and events without a camera before it is called silent
@@ -34,32 +34,32 @@ class Sources:
     """What is to be told of the monitored condition's values.
 
     Attributes:
-        unknown: of traffic and neither in the reference nor in the spec; each `slice`, `events`, `first_at`, `last_at`, `near`.
-        silent: of the reference and no more in traffic; each `slice`, `events`, `last_at` (None: never), `events_since`.
+        unknown: of traffic and neither in the reference nor in the spec.
+        silent: of the reference and no more in traffic.
         unnamed: events that name no value although the reference does.
         named_in_vain: values in traffic while the reference names none at all.
     """
 
-    unknown: list[dict[str, Any]]
-    silent: list[dict[str, Any]]
-    unnamed: int
-    named_in_vain: int
+    unknown: tuple[UnknownSource, ...] = ()
+    silent: tuple[SilentSource, ...] = ()
+    unnamed: int = 0
+    named_in_vain: int = 0
 
     def sentences(self, by: str, events: int) -> list[str]:
         """All of it in words, the urgent first."""
         found = [
-            f"{one['slice']} is unknown: {one['events']} of {events} events, the first at {_moment(one['first_at'])}, and no "
+            f"{one.slice} is unknown: {one.events} of {events} events, the first at {_moment(one.first_at)}, and no "
             "reference image to compare them with; they count in 'all' only."
-            + (f" Did you mean '{one['near']}'?" if one["near"] else "")
+            + (f" Did you mean '{one.near}'?" if one.near else "")
             for one in self.unknown
         ]
         for one in self.silent:
             since = (
-                f"no event since {_moment(one['last_at'])}, and {one['events_since']} from others"
-                if one["events"]
-                else f"none of {one['events_since']} events is from it, although the reference has images of it"
+                f"no event since {_moment(one.last_at)}, and {one.events_since} from others"
+                if one.last_at is not None
+                else f"none of {one.events_since} events is from it, although the reference has images of it"
             )
-            found.append(f"{one['slice']} is silent: {since}; there is nothing to compare.")
+            found.append(f"{one.slice} is silent: {since}; there is nothing to compare.")
         if self.unnamed:
             found.append(
                 f"{self.unnamed} of {events} events name no {by}; they count in 'all' only (header X-{by.capitalize()})."
@@ -83,10 +83,10 @@ def sources(values: Sequence[str], at: NDArray, reference: Sequence[str], spec: 
     by = spec.monitoring.by
     known = Counter(value for value in reference if value)
     if by is None:
-        return Sources([], [], 0, 0)
+        return Sources()
     named = np.flatnonzero(np.array([bool(value) for value in values], np.bool_))
     if not known:
-        return Sources([], [], 0, len({values[int(i)] for i in named}))
+        return Sources(named_in_vain=len({values[int(i)] for i in named}))
     rows: dict[str, list[int]] = {}
     for place, i in enumerate(named):
         rows.setdefault(values[int(i)], []).append(place)
@@ -95,13 +95,12 @@ def sources(values: Sequence[str], at: NDArray, reference: Sequence[str], spec: 
     near = {
         value: _near(value, known) for value in sorted(strange, key=lambda value: -len(strange[value]))[:_MOST_NEAR]
     }
-    unknown = [
-        {
-            "slice": f"{by}={value}", "events": len(places), "first_at": float(at[named[places[0]]]),
-            "last_at": float(at[named[places[-1]]]), "near": near.get(value, ""),
-        }
+    unknown = tuple(
+        UnknownSource(
+            f"{by}={value}", len(places), float(at[named[places[0]]]), float(at[named[places[-1]]]), near.get(value, "")
+        )
         for value, places in strange.items()
-    ]  # fmt: skip
+    )
     level = spec.monitoring.false_alarm / len(known)
     silent = []
     for value, images in sorted(known.items()):
@@ -109,8 +108,8 @@ def sources(values: Sequence[str], at: NDArray, reference: Sequence[str], spec: 
         since = len(named) - (int(places[-1]) + 1 if len(places) else 0)
         if _is_silent(places, since, share=images / known.total(), level=level):
             last = float(at[named[places[-1]]]) if len(places) else None
-            silent.append({"slice": f"{by}={value}", "events": len(places), "last_at": last, "events_since": since})
-    return Sources(unknown, silent, len(values) - len(named), 0)
+            silent.append(SilentSource(f"{by}={value}", len(places), last, since))
+    return Sources(unknown, tuple(silent), len(values) - len(named))
 
 
 def declared_values(spec: Spec) -> set[str]:

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from boxwright.artifacts import DRIFT_SCHEMA, Drift, Events
+from boxwright.artifacts.drift import DriftSummary, NotCompared, OtherBundle
 from boxwright.monitoring.features import Features, rows_by_value
 from boxwright.monitoring.sources import LEAST, declared_values, sources
 from boxwright.monitoring.statistics import effect, holm, ks_p_value, ks_statistic
@@ -39,7 +40,7 @@ class _TooFew:
 
     slice: str
     feature: str
-    side: str
+    side: Literal["events", "reference"]
     found: int
     needed: int
 
@@ -51,7 +52,7 @@ def watch(
     spec: Spec,
     *,
     reference_digest: str = "",
-    other_bundles: Sequence[Mapping[str, Any]] = (),
+    other_bundles: Sequence[OtherBundle] = (),
 ) -> Drift:
     """How far each window of events is from the reference.
 
@@ -61,7 +62,7 @@ def watch(
         reference: of the data the bundle was judged on.
         spec: its monitoring clause.
         reference_digest: for lineage.
-        other_bundles: whose events of the stretch were left out; each `bundle`, `events`, `same_classes`.
+        other_bundles: whose events of the stretch were left out.
     """
     at = events.events.column("at").to_numpy()
     size = spec.monitoring.window
@@ -83,28 +84,28 @@ def watch(
     alarms = [row for row in rows if row["alarm"]]
     compared = sum(row["feature"] in features.values for row in rows)
     urgent = alarms or who.unknown or who.silent
-    summary = {
-        "outcome": "alarm" if urgent else "quiet" if compared else "too few to compare",
-        "events": len(features),
-        "reference_pictures": len(reference),
-        "windows": len(starts),
-        "comparisons": compared,
-        "settings": spec.monitoring.model_dump(mode="json"),
-        "alarms": _sentences(alarms),
-        "first_alarm_window": min((row["window"] for row in alarms), default=None),
-        "cannot_compare": [
+    summary = DriftSummary(
+        outcome="alarm" if urgent else "quiet" if compared else "too few to compare",
+        events=len(features),
+        reference_pictures=len(reference),
+        windows=len(starts),
+        comparisons=compared,
+        settings=spec.monitoring,
+        alarms=tuple(_sentences(alarms)),
+        first_alarm_window=min((row["window"] for row in alarms), default=None),
+        cannot_compare=(
             *who.sentences(spec.monitoring.by or "", len(features)),
             *_of_one_side(features, reference),
             *(_told(one, len(starts)) for one in not_compared),
             *(_told_of_bundle(other) for other in other_bundles),
-        ],
-        "not_compared": _hardly_known(features, reference),
-        "unknown": who.unknown,
-        "silent": who.silent,
-        "unnamed": who.unnamed,
-        "too_few": not_compared,
-        "other_bundles": [dict(other) for other in other_bundles],
-    }
+        ),
+        not_compared=tuple(_hardly_known(features, reference)),
+        unknown=who.unknown,
+        silent=who.silent,
+        unnamed=who.unnamed,
+        too_few=not_compared,
+        other_bundles=tuple(other_bundles),
+    )
     return Drift(rows=drift_rows, summary=summary, made_from=made_from)
 
 
@@ -118,7 +119,7 @@ def _compare(
     for name, inside, against in slices:
         for feature in (name for name in window.values if name in reference.values):
             value, base = _known(window.values[feature][inside]), _known(reference.values[feature][against])
-            short = [
+            short: list[tuple[Literal["events", "reference"], int]] = [
                 (side, len(of)) for side, of in (("events", value), ("reference", base)) if len(of) < _LEAST_VALUES
             ]
             if short:
@@ -204,34 +205,34 @@ def _hardly_known(features: Features, reference: Features) -> list[str]:
     return sorted(value for value in set(features.slices) if value and known[value] < LEAST)
 
 
-def _grouped(too_few: Sequence[tuple[int, _TooFew]]) -> list[dict[str, Any]]:
+def _grouped(too_few: Sequence[tuple[int, _TooFew]]) -> tuple[NotCompared, ...]:
     """One entry per slice, feature and side, over all windows it concerns; whole slices first."""
-    groups: dict[tuple[str, str, str], list[tuple[int, _TooFew]]] = {}
+    groups: dict[tuple[str, str, Literal["events", "reference"]], list[tuple[int, _TooFew]]] = {}
     for window, one in too_few:
         groups.setdefault((one.slice, one.feature, one.side), []).append((window, one))
-    return [
-        {
-            "slice": name, "feature": feature or None, "side": side, "windows": [window for window, _ in found],
-            "most": max(one.found for _, one in found), "needed": found[0][1].needed,
-        }
+    return tuple(
+        NotCompared(
+            slice=name, feature=feature or None, side=side, windows=tuple(window for window, _ in found),
+            most=max(one.found for _, one in found), needed=found[0][1].needed,
+        )
         for (name, feature, side), found in sorted(groups.items(), key=lambda g: (g[0][1] != "", g[0][0] != "all", g[0]))
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
-def _told(one: Mapping[str, Any], windows: int) -> str:
-    what = f"{one['feature']} of {one['slice']}" if one["feature"] else one["slice"]
-    most, needed = one["most"], one["needed"]
-    if one["side"] == "reference":
+def _told(one: NotCompared, windows: int) -> str:
+    what = f"{one.feature} of {one.slice}" if one.feature else one.slice
+    most, needed = one.most, one.needed
+    if one.side == "reference":
         return f"{what}: too few to compare, the reference has {most} image{'' if most == 1 else 's'} with a value and {needed} are needed; judge the bundle on more images."
-    where = "" if windows == 1 else f" in {len(one['windows'])} of {windows} windows"
-    several = "at most " if len(one["windows"]) > 1 else ""
+    where = "" if windows == 1 else f" in {len(one.windows)} of {windows} windows"
+    several = "at most " if len(one.windows) > 1 else ""
     return f"{what}: too few to compare{where}, {several}{most} event{'' if most == 1 else 's'} and {needed} are needed; fewer cannot tell a shift from chance."
 
 
-def _told_of_bundle(other: Mapping[str, Any]) -> str:
-    classes = "" if other["same_classes"] else ", which has other classes or another order of them"
-    events = "1 event was" if other["events"] == 1 else f"{other['events']} events were"
-    return f"{events} answered by bundle {other['bundle'][:12]}{classes}; left out here."
+def _told_of_bundle(other: OtherBundle) -> str:
+    classes = "" if other.same_classes else ", which has other classes or another order of them"
+    events = "1 event was" if other.events == 1 else f"{other.events} events were"
+    return f"{events} answered by bundle {other.bundle[:12]}{classes}; left out here."
 
 
 def _sentences(alarms: Sequence[Mapping[str, Any]]) -> list[str]:

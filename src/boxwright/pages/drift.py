@@ -15,6 +15,7 @@ from typing import Any
 from markupsafe import Markup
 
 from boxwright.artifacts import Drift
+from boxwright.artifacts.drift import DriftSummary
 from boxwright.pages import svg
 from boxwright.pages.axes import Axis, Frame, value_axis, whole_axis
 from boxwright.pages.figures import DASH, amount, limit, moment
@@ -25,17 +26,6 @@ _MOST_ROWS = 300
 _MOST_DOTS = 40
 _AGREE = 1e-6
 _WIDTH, _HEIGHT = 340.0, 190.0
-_TOLD = (
-    "alarms",
-    "outcome",
-    "cannot_compare",
-    "unknown",
-    "silent",
-    "unnamed",
-    "too_few",
-    "other_bundles",
-    "not_compared",
-)
 Row = Mapping[str, Any]
 Side = Callable[[Row], tuple[float, float]]
 
@@ -88,8 +78,8 @@ def drift_page(drift: Drift, *, title: str) -> str:
         ringing=sum(row["alarm"] for row in rows),
         windows=len({row["window"] for row in rows}),
         stretch=(min(begins, default=None), max(ends, default=None)),
-        outcome=drift.summary.get("outcome", ""),
-        cannot_compare=drift.summary.get("cannot_compare", []),
+        outcome=drift.summary.outcome,
+        cannot_compare=drift.summary.cannot_compare,
         settings=_settings(drift.summary),
     )
 
@@ -122,20 +112,11 @@ def _sentence(run: Sequence[Row]) -> str:
     )
 
 
-def _settings(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the summary says beside the alarms and what cannot be compared, which the page tells in full; one line each."""
-    shown: list[tuple[str, str]] = []
-    for key, value in summary.items():
-        if key not in _TOLD:
-            pairs = value.items() if isinstance(value, Mapping) else [(key, value)]
-            shown += [(str(name).replace("_", " "), _words(inner)) for name, inner in pairs]
-    return shown
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(_words(inner) for inner in value)
-    return DASH if value is None else str(value)
+def _settings(summary: DriftSummary) -> list[tuple[str, str]]:
+    """How much was looked at, and by which settings of the spec; one line each."""
+    counted = ("events", "reference_pictures", "windows", "comparisons", "first_alarm_window")
+    pairs = [*((name, getattr(summary, name)) for name in counted), *summary.settings]
+    return [(name.replace("_", " "), DASH if value is None else str(value)) for name, value in pairs]
 
 
 def _feature(name: str, rows: list[dict[str, Any]]) -> Feature:

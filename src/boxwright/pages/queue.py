@@ -63,7 +63,11 @@ def queue_page(queue: ReviewQueue, *, read_picture: Callable[[str], NDArray[np.u
     items = [_item(row, queue, read_picture) for row in rows[:_MOST_PICTURED]]
     priorities = sorted({row["priority"] for row in rows})
     tally = [(p, sum(row["priority"] == p for row in rows)) for p in priorities]
-    summary = [(str(key).replace("_", " "), _words(value) or "nothing") for key, value in queue.summary.items()]
+    summary = [
+        (key.replace("_", " "), _words(value) or "nothing")
+        for key, value in queue.parts().document["summary"].items()
+        if value not in (None, (), {})
+    ]
     earliest = min((row["due_at"] for row in rows), default=None)
     return render(
         "queue.html",

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from boxwright.artifacts import SUSPECT_KINDS, Suspects
+from boxwright.artifacts.suspects import SuspectGroup
 from boxwright.pages.page import render
 from boxwright.pages.surroundings import name_of
 from boxwright.pages.views import Box, around, view
@@ -97,9 +98,9 @@ def suspects_page(
         "suspects.html",
         suspects=found,
         chapters=[chapter for chapter in chapters if chapter.galleries],
-        systematic=[record for record in found.groups if record["systematic"]],
-        others=[record for record in found.groups if not record["systematic"]],
-        tally=[(kind, found.summary["sure"].get(kind, 0)) for kind in SUSPECT_KINDS],
+        systematic=[group for group in found.groups if group.systematic],
+        others=[group for group in found.groups if not group.systematic],
+        tally=[(kind, found.summary.sure.get(kind, 0)) for kind in SUSPECT_KINDS],
         titles=_TITLES,
         listed=[(row, _what(row, found.class_names)) for row in rows[:_MOST_LISTED]],
         counted=len(rows),
@@ -109,7 +110,7 @@ def suspects_page(
 
 def _counted(found: Suspects) -> Any:
     """Rows at or above the score from which suspects are counted; the first few where none is."""
-    sure = found.once.filter(pc.greater_equal(found.once.column("score"), found.summary["sure_from"]))  # pyright: ignore
+    sure = found.once.filter(pc.greater_equal(found.once.column("score"), found.summary.sure_from))  # pyright: ignore
     return sure if len(sure) else found.once.slice(0, 12)
 
 
@@ -130,7 +131,7 @@ def _chapter(kind: str, pairs: Mapping, found: Suspects, read: Callable, each: i
         Gallery(
             what,
             len(rows),
-            [r["sentence"] for r in found.groups if r["systematic"] and r["kind"] == kind and _named(r) == what],
+            [g.sentence for g in found.groups if g.systematic and g.kind == kind and _named(g) == what],
             [_card(row, what, found.class_names, read) for row in rows[:each]],
         )
         for what, rows in mine
@@ -138,9 +139,9 @@ def _chapter(kind: str, pairs: Mapping, found: Suspects, read: Callable, each: i
     return Chapter(kind, *_TITLES[kind], sum(len(rows) for _, rows in mine), galleries)
 
 
-def _named(record: Mapping[str, Any]) -> str:
-    other = record["proposed_class_name"]
-    return f"{record['class_name']} → {other}" if other else record["class_name"]
+def _named(group: SuspectGroup) -> str:
+    other = group.proposed_class_name
+    return f"{group.class_name} → {other}" if other else group.class_name
 
 
 def _card(row: Mapping[str, Any], what: str, names: Sequence[str], read: Callable) -> Card:

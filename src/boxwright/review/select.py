@@ -19,6 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from boxwright.artifacts import QUEUE_SCHEMA, Drift, Events, ReviewQueue
+from boxwright.artifacts.review_queue import Selection
 from boxwright.errors import InputError
 from boxwright.spec import Spec
 from boxwright.spec.spec import seconds_from
@@ -93,10 +94,10 @@ def select(
     return ReviewQueue(
         class_names=events.class_names,
         items=pa.Table.from_pylist(items, schema=QUEUE_SCHEMA),
-        summary={
-            "events": len(events), "pictures_at_hand": len(kept), "left_out": dict(sorted(left_out.items())),
-            "chosen": counts, "margin": spec.failure_modes.low_score_margin, "seed": seed,
-        },
+        summary=Selection(
+            events=len(events), pictures_at_hand=len(kept), left_out=dict(sorted(left_out.items())), chosen=counts,
+            margin=spec.failure_modes.low_score_margin, seed=seed,
+        ),
         least_scores=_least_scores(by_camera, lowest or {}, spec.failure_modes.low_score_margin),
         made_from={"events": events.digest, **({"drift": drift.digest} if drift else {})},
     )  # fmt: skip

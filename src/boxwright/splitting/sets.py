@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import Any
 
 from boxwright.artifacts import SIDES, Dataset, Split
+from boxwright.artifacts.split import SetOrigin
 from boxwright.errors import SplitError
 from boxwright.spec import Spec
 from boxwright.spec.sets import SetClause
@@ -25,11 +25,11 @@ class Taken:
 
     Attributes:
         set_of: group to the set it is in.
-        told: set to its kind, how its pictures were picked, and what came along or from where, for the summary.
+        told: set to how it came about, for the summary.
     """
 
     set_of: Mapping[str, str] = field(default_factory=dict)
-    told: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    told: Mapping[str, SetOrigin] = field(default_factory=dict)
 
 
 def take_sets(
@@ -51,7 +51,7 @@ def take_sets(
         raise SplitError(f"'{min(unknown)}' is no set of the spec; declare it under `sets` in spec.yaml.")
     before = _sides_before(dataset, groups, keep)
     set_of = {group: side for group, side in before.items() if side not in SIDES}
-    told = {name: dict(record) for name, record in _sets_of(keep).items() if name in set_of.values()}
+    told = {name: origin for name, origin in _sets_of(keep).items() if name in set_of.values()}
     for clause in spec.sets:
         wanted = _wanted(clause, dataset, groups, lists.get(clause.name), set_of)
         for group in wanted:
@@ -60,8 +60,8 @@ def take_sets(
                     f"Group '{group}' is asked for by the set '{clause.name}' and is in the set '{set_of[group]}'; "
                     f"a group is in one set."
                 )
-        listed = len(lists[clause.name]) if clause.name in lists else told.get(clause.name, {}).get("listed", 0)
-        told[clause.name] = {**_told(clause, groups, wanted, before), "listed": listed}
+        listed = len(lists[clause.name]) if clause.name in lists else told.get(clause.name, SetOrigin()).listed
+        told[clause.name] = replace(_told(clause, groups, wanted, before), listed=listed)
     return Taken(set_of, told)
 
 
@@ -143,13 +143,11 @@ def _sides_before(dataset: Dataset, groups: Sequence[str], keep: Split | None) -
     return sides
 
 
-def _sets_of(keep: Split | None) -> Mapping[str, Mapping[str, Any]]:
-    return keep.summary.get("sets", {}) if keep is not None else {}
+def _sets_of(keep: Split | None) -> Mapping[str, SetOrigin]:
+    return keep.summary.sets if keep is not None else {}
 
 
-def _told(
-    clause: SetClause, groups: Sequence[str], wanted: Mapping[str, int], before: Mapping[str, str]
-) -> dict[str, Any]:
+def _told(clause: SetClause, groups: Sequence[str], wanted: Mapping[str, int], before: Mapping[str, str]) -> SetOrigin:
     """What the summary says of a set."""
     size = Counter(groups)
     new = [group for group in wanted if before.get(group) != clause.name]
@@ -157,9 +155,6 @@ def _told(
     for group in new:
         if group in before:
             moved[before[group]] += size[group]
-    return {
-        "kind": clause.kind,
-        "where": dict(clause.where),
-        "taken_along": sum(size[group] - wanted[group] for group in new),
-        "moved_from": dict(sorted(moved.items())),
-    }
+    return SetOrigin(
+        clause.kind, dict(clause.where), sum(size[group] - wanted[group] for group in new), dict(sorted(moved.items()))
+    )

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from boxwright.artifacts import SIDES, Dataset, Split
+from boxwright.artifacts.split import ApartPair, Resembling, SplitSummary
 from boxwright.errors import SplitError
 from boxwright.spec import Spec
 from boxwright.splitting.deal import balanced, largest_first
@@ -82,18 +83,14 @@ def split(
         image_ids=dataset.image_ids,
         side=sides,
         group=tuple(groups),
-        summary={
-            **_summary(dataset, groups, sides, spec, from_source),
-            "straddling": straddling,
-            **({"sets": dict(taken.told)} if taken.told else {}),
-            **({"unmet": told} if told else {}),
-            **(
-                {"near_duplicates": _alike_summary(dataset, alike, sides)}
-                if spec.split.near_duplicates != "off"
-                else {}
-            ),
-            **({"overlaps": _alike_summary(dataset, shared, sides)} if spec.split.overlaps != "off" else {}),
-        },
+        summary=replace(
+            _summary(dataset, groups, sides, spec, from_source),
+            straddling=straddling,
+            sets=taken.told,
+            unmet=tuple(told),
+            near_duplicates=_resembling(dataset, alike, sides) if spec.split.near_duplicates != "off" else None,
+            overlaps=_resembling(dataset, shared, sides) if spec.split.overlaps != "off" else None,
+        ),
         made_from={"dataset": dataset.digest},
     )
 
@@ -134,12 +131,12 @@ def _at_hand(
     return here, [partial(read, digests[row]) for row in here]
 
 
-def _alike_summary(dataset: Dataset, alike: list[tuple[int, int]], sides: Sequence[str]) -> dict[str, Any]:
-    """How many near-duplicates there are, and which of them lie on two sides."""
+def _resembling(dataset: Dataset, alike: list[tuple[int, int]], sides: Sequence[str]) -> Resembling:
+    """How many pairs there are, and which of them lie on two sides."""
     apart = [(a, b) for a, b in alike if sides[a] != sides[b]]
     names = dataset.file_names
-    first = [{"a": names[a], "b": names[b], "side_a": sides[a], "side_b": sides[b]} for a, b in apart[:_MOST_NAMED]]
-    return {"pairs": len(alike), "on_two_sides": len(apart), "first": first}
+    first = tuple(ApartPair(names[a], names[b], sides[a], sides[b]) for a, b in apart[:_MOST_NAMED])
+    return Resembling(len(alike), len(apart), first)
 
 
 def _parted(dataset: Dataset, groups: list[str]) -> tuple[list[str], dict[str, dict[str, int]]]:
@@ -198,9 +195,7 @@ def _deal(
     return {**fixed, **{name: SIDES[s] for name, s in zip(names, side.tolist(), strict=True)}}, told
 
 
-def _summary(
-    dataset: Dataset, groups: list[str], sides: Sequence[str], spec: Spec, from_source: bool
-) -> dict[str, Any]:
+def _summary(dataset: Dataset, groups: list[str], sides: Sequence[str], spec: Spec, from_source: bool) -> SplitSummary:
     all_sides = (*SIDES, *sorted(set(sides) - set(SIDES)))
     per_class = np.zeros((len(all_sides), len(dataset.class_names)), np.int64)
     columns = dataset.annotations
@@ -210,14 +205,14 @@ def _summary(
     for group, side in zip(groups, sides, strict=True):
         groups_on[side].add(group)
     images = Counter(sides)
-    return {
-        "group_by": list(spec.split.group_by),
-        "from_source": from_source,
-        "seed": spec.split.seed,
-        "images": {side: images.get(side, 0) for side in all_sides},
-        "groups": {side: len(groups_on[side]) for side in all_sides},
-        "objects": {
+    return SplitSummary(
+        group_by=tuple(spec.split.group_by),
+        from_source=from_source,
+        seed=spec.split.seed,
+        images={side: images.get(side, 0) for side in all_sides},
+        groups={side: len(groups_on[side]) for side in all_sides},
+        objects={
             side: {name: int(per_class[s, c]) for c, name in enumerate(dataset.class_names)}
             for s, side in enumerate(all_sides)
         },
-    }
+    )

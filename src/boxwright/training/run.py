@@ -17,6 +17,8 @@ import torch
 from safetensors.torch import save_file
 
 from boxwright.artifacts import Checkpoint, Dataset, Split
+from boxwright.artifacts.checkpoint import TrainingHistory, ValLook
+from boxwright.artifacts.codec import typed
 from boxwright.errors import InputError, TrainingError
 from boxwright.images import read_picture
 from boxwright.spec import Spec
@@ -98,17 +100,17 @@ def train(
         weights=weights,
         class_names=dataset.class_names,
         recipe=recipe.model_dump(mode="json"),
-        history={
-            "looks": state.history,
-            "best_step": state.best_step,
-            "best_val_map": state.best_map,
-            "seconds": round(state.seconds, 1),
-            "cpu_seconds": round(time.process_time() - begin, 1),
-            "steps": state.step,
-            "handful_loss_fall": fall,
-            "parameters": sum(p.numel() for p in network.parameters()),
-            "pictures": len(rows),
-        },
+        history=TrainingHistory(
+            looks=typed(state.history, tuple[ValLook, ...]),
+            best_step=state.best_step,
+            best_val_map=state.best_map,
+            seconds=round(state.seconds, 1),
+            cpu_seconds=round(time.process_time() - begin, 1),
+            steps=state.step,
+            handful_loss_fall=fall,
+            parameters=sum(p.numel() for p in network.parameters()),
+            pictures=len(rows),
+        ),
         made_from={"dataset": dataset.digest, "split": split.digest},
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from boxwright.artifacts.suspects import SUSPECT_KINDS, SUSPECT_SCHEMA, Suspects
+from boxwright.artifacts.suspects import SUSPECT_KINDS, SUSPECT_SCHEMA, Suspects, SuspectTally
 from boxwright.detections import AnnotationColumns, DetectionColumns
 from boxwright.errors import InputError
 from boxwright.labels.audit.score import ENOUGH_LABELS, Found, audit, too_few
@@ -60,16 +60,16 @@ def suspects(
         class_names=tuple(class_names),
         rows=table,
         groups=tuple(groups(_tally(found, sure, annotations, detections), class_names, conditions or {})),
-        summary={
-            "pictures": len(annotations),
-            "annotations": len(annotations.class_id),
-            "detections": len(detections.score),
-            "suspected": len(np.unique(found.annotation[found.annotation >= 0])) + int((found.annotation < 0).sum()),
-            "sure_from": SURE_FROM,
-            "sure": counts,
-            "seed": seed,
-            **({"too_few_below": ENOUGH_LABELS} if too_few(annotations) else {}),
-        },
+        summary=SuspectTally(
+            pictures=len(annotations),
+            annotations=len(annotations.class_id),
+            detections=len(detections.score),
+            suspected=len(np.unique(found.annotation[found.annotation >= 0])) + int((found.annotation < 0).sum()),
+            sure_from=SURE_FROM,
+            sure=counts,
+            seed=seed,
+            too_few_below=ENOUGH_LABELS if too_few(annotations) else None,
+        ),
         made_from=made_from or {},
     )
 

@@ -10,11 +10,12 @@ a guideline that is read in two ways, a tool, a person, a site.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from boxwright.artifacts.suspects import SuspectGroup
 
 RATE = 0.1
 LEAST = 5  # suspects in a group that is looked at
@@ -41,8 +42,8 @@ class Tally:
     label_image: NDArray
 
 
-def groups(tally: Tally, class_names: Sequence[str], conditions: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    """Records of the groups, systematic ones first, then the larger; see Suspects.groups.
+def groups(tally: Tally, class_names: Sequence[str], conditions: Mapping[str, Sequence[str]]) -> list[SuspectGroup]:
+    """The groups, systematic ones first, then the larger.
 
     Args:
         tally: what is counted.
@@ -74,10 +75,9 @@ def groups(tally: Tally, class_names: Sequence[str], conditions: Mapping[str, Se
                     if inside >= LEAST and held:
                         part = held / max(int(labels.sum()), 1)
                         records.append(_record(kind, c, k, name, value, inside, count, part, held, class_names))
-    for record, found in zip(records, _discoveries(np.array([r["p"] for r in records])), strict=True):
-        record["systematic"] = bool(found)
-        record["sentence"] = _sentence(record)
-    return sorted(records, key=lambda r: (not r["systematic"], -(r["suspects"] - r["expected"]), -r["suspects"]))
+    kept = _discoveries(np.array([r.p for r in records]))
+    judged = [replace(r, systematic=bool(k), sentence=_sentence(r)) for r, k in zip(records, kept, strict=True)]
+    return sorted(judged, key=lambda r: (not r.systematic, -(r.suspects - r.expected), -r.suspects))
 
 
 def _share_among_others(class_share: NDArray, c: int, k: int) -> float:
@@ -90,35 +90,33 @@ def _share_among_others(class_share: NDArray, c: int, k: int) -> float:
 def _record(
     kind: str, c: int, k: int, condition: str, value: str, count: int, of: int, share: float, labels: int,
     class_names: Sequence[str],
-) -> dict[str, Any]:  # fmt: skip
-    return {
-        "kind": kind,
-        "class_name": class_names[c],
-        "proposed_class_name": class_names[k] if k >= 0 else None,
-        "condition": condition or None,
-        "value": str(value) if condition else None,
-        "suspects": count,
-        "labels": labels,
-        "expected": round(of * share, 2),
-        "p": _upper_tail(count, of, min(share, 1.0)),
-        "systematic": False,
-        "sentence": "",
-    }
+) -> SuspectGroup:  # fmt: skip
+    return SuspectGroup(
+        kind=kind,
+        class_name=class_names[c],
+        proposed_class_name=class_names[k] if k >= 0 else None,
+        condition=condition or None,
+        value=str(value) if condition else None,
+        suspects=count,
+        labels=labels,
+        expected=round(of * share, 2),
+        p=_upper_tail(count, of, min(share, 1.0)),
+    )
 
 
-def _sentence(record: Mapping[str, Any]) -> str:
+def _sentence(group: SuspectGroup) -> str:
     what = {
-        "missing": f"{record['class_name']} left out",
-        "spurious": f"{record['class_name']} on nothing",
-        "class": f"{record['proposed_class_name']} labelled as {record['class_name']}",
-        "location": f"{record['class_name']} in a wrong place",
-    }[record["kind"]]
-    where = f" where {record['condition']} is {record['value']}" if record["condition"] else ""
-    share = record["suspects"] / max(record["labels"], 1)
-    of = f"{share:.1%} as many as" if record["kind"] == "missing" else f"{share:.1%} of"
+        "missing": f"{group.class_name} left out",
+        "spurious": f"{group.class_name} on nothing",
+        "class": f"{group.proposed_class_name} labelled as {group.class_name}",
+        "location": f"{group.class_name} in a wrong place",
+    }[group.kind]
+    where = f" where {group.condition} is {group.value}" if group.condition else ""
+    share = group.suspects / max(group.labels, 1)
+    of = f"{share:.1%} as many as" if group.kind == "missing" else f"{share:.1%} of"
     return (
-        f"{what}{where}: {record['suspects']} suspects, {of} the {record['labels']} labels of "
-        f"{record['class_name']} there, {record['expected']:.1f} expected"
+        f"{what}{where}: {group.suspects} suspects, {of} the {group.labels} labels of "
+        f"{group.class_name} there, {group.expected:.1f} expected"
     )
 
 
