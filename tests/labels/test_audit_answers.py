@@ -14,7 +14,7 @@ import pytest
 from boxwright.artifacts import Suspects
 from boxwright.errors import BoxwrightError, InputError
 from boxwright.labels.audit.answers import answer_sheet, apply_answers, read_sheet, sheet_text
-from boxwright.labels.audit.suspects import suspects
+from boxwright.labels.audit.suspects import AuditedImages, suspects
 from boxwright.labels.audit.systematic import Tally, _upper_tail, groups
 from tests.labels.audit_worlds import world
 
@@ -25,9 +25,9 @@ NAMES = ("carton", "pouch", "tube")
 def found() -> Suspects:
     n = len(MADE.annotations)
     return suspects(
-        MADE.annotations, MADE.detections, class_names=NAMES, image_ids=np.arange(n) + 100,
-        file_names=[f"a/{i}.jpg" for i in range(n)], sizes_hw=MADE.sizes_hw,
-        conditions={"site": ["north", "south"] * (n // 2)},
+        MADE.annotations, MADE.detections, class_names=NAMES,
+        images=AuditedImages(np.arange(n) + 100, [f"a/{i}.jpg" for i in range(n)], MADE.sizes_hw,
+                             {"site": ["north", "south"] * (n // 2)}),
     )  # fmt: skip
 
 

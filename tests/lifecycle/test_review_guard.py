@@ -16,7 +16,7 @@ from boxwright.artifacts import Corrections, Dataset, ReviewQueue
 from boxwright.cli.main import run
 from boxwright.detections import Detections
 from boxwright.lifecycle.review_log import asked_pictures, counting_corrections, entries
-from boxwright.review import select
+from boxwright.review import Answering, AtHand, Known, select
 from boxwright.store import Store, digest_of_bytes
 from tests.review.label_studio_server import LEGACY, fake_label_studio
 from tests.worlds import dataset, encoded, events, picture, row, spec
@@ -65,8 +65,8 @@ def world(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> World:
         (tmp_path / "journal" / "pictures" / digests[k]).write_bytes(data)
     seen = events([detections(k) for k in range(COUNT)], pictures=digests)
     queue = select(
-        seen, np.zeros((COUNT, 3)), np.zeros((0, 3)), spec(review={"random_share": 1.0}),
-        thresholds=THRESHOLDS, at_hand=set(digests),
+        seen, Known(np.zeros((COUNT, 3)), np.zeros((0, 3))), spec(review={"random_share": 1.0}),
+        answering=Answering(THRESHOLDS), at_hand=AtHand(set(digests)),
     )  # fmt: skip
     assert len(queue) == COUNT
     store.put(seen)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from boxwright.artifacts import Drift, Events, ReviewQueue
 from boxwright.errors import InputError
-from boxwright.review import select
+from boxwright.review import Answering, AtHand, Known, select
 from boxwright.review.select import _in_turn
 from boxwright.spec.spec import seconds_from
 from tests.worlds import DAY, digest_of, events, one_of_each_kind, seen, spec
@@ -38,11 +38,10 @@ def asked(
     pictures = set(some.events.column("picture").to_pylist())
     return select(
         some,
-        np.zeros((len(some), 3)) if features is None else features,
-        REFERENCE,
+        Known(np.zeros((len(some), 3)) if features is None else features, REFERENCE),
         spec(review={"due": DUE, **review}, failure_modes=failure_modes or {}),
-        thresholds={"carton": 0.5, "pouch": 0.5},
-        at_hand=pictures if at_hand is None else at_hand,
+        answering=Answering({"carton": 0.5, "pouch": 0.5}),
+        at_hand=AtHand(pictures if at_hand is None else at_hand),
         drift=drift,
         now=NOW,
         seed=seed,
@@ -168,8 +167,8 @@ def test_the_proposal_is_what_the_bundle_answered() -> None:
 def test_a_reference_too_small_to_tell_calls_nothing_novel() -> None:
     some = events([seen(0.9)] * 3)
     queue = select(
-        some, far(3, 1), REFERENCE[:4], spec(review={"random_share": 0}), thresholds={},
-        at_hand=set(some.events.column("picture").to_pylist()), now=NOW,
+        some, Known(far(3, 1), REFERENCE[:4]), spec(review={"random_share": 0}), answering=Answering({}),
+        at_hand=AtHand(set(some.events.column("picture").to_pylist())), now=NOW,
     )  # fmt: skip
     assert len(queue) == 0
 

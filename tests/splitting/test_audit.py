@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from boxwright.images import read_picture, write_jpeg
-from boxwright.splitting import Sided, audit, time_from_exif, time_from_text
+from boxwright.splitting import Sided, Window, audit, time_from_exif, time_from_text
 from boxwright.splitting.when import nearest_in_time
 from tests.worlds import encoded
 
@@ -78,12 +78,12 @@ def test_a_is_on_the_earlier_side_whatever_the_order_of_the_pictures(shared) -> 
 def test_groups_and_times_are_told_once_a_picture() -> None:
     names = [f"{k}.jpg" for k in range(6)]
     world = Sided(names, ["train", "train", "train", "test", "test", "val"], [None] * 6)
-    found = audit(world, groups=["a", "a", "b", "a", None, "b"], times=np.array([0.0, 5, 100, 7, np.nan, 300]),
-                  cameras=["k", "k", "k", "k", "k", "l"], within_s=10)  # fmt: skip
+    found = audit(world, groups=["a", "a", "b", "a", None, "b"],
+                  window=Window(np.array([0.0, 5, 100, 7, np.nan, 300]), 10, ["k", "k", "k", "k", "k", "l"]))  # fmt: skip
     assert [(k.kind, k.a, k.b, k.distance) for k in found.leaks] == [
         ("group", "2.jpg", "5.jpg", 0.0), ("group", "0.jpg", "3.jpg", 0.0), ("time", "1.jpg", "3.jpg", 2.0),
     ]  # fmt: skip
-    other = audit(world, times=np.array([0.0, 5, 100, 7, 8, 300]), cameras=["k", "k", "k", "l", "l", "l"], within_s=10)
+    other = audit(world, window=Window(np.array([0.0, 5, 100, 7, 8, 300]), 10, ["k", "k", "k", "l", "l", "l"]))
     assert other.leaks == ()
 
 

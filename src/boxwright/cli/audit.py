@@ -26,7 +26,15 @@ from boxwright.errors import InputError
 from boxwright.images import read_picture
 from boxwright.ingestion import How, TruthColumns, read_conditions, read_predictions, read_truth
 from boxwright.ingestion.json_text import load_json
-from boxwright.labels.audit import SURE_FROM, answer_sheet, apply_answers, read_sheet, sheet_text, suspects
+from boxwright.labels.audit import (
+    SURE_FROM,
+    AuditedImages,
+    answer_sheet,
+    apply_answers,
+    read_sheet,
+    sheet_text,
+    suspects,
+)
 from boxwright.lifecycle import Stages, predict_dataset
 from boxwright.lifecycle.out_of_fold import out_of_fold
 from boxwright.lifecycle.suspected import axes_of, suspect_queue, suspects_of
@@ -271,8 +279,8 @@ def _of_files(truth: TruthColumns, results: Path, conditions: Path | None, seed:
         class_id=found.class_id[rows],
     )  # fmt: skip
     return suspects(
-        annotations, detections, class_names=truth.class_names, image_ids=truth.image_ids, file_names=truth.file_names,
-        sizes_hw=truth.sizes_hw, conditions=axes_of(truth.file_names, told), detection_rows=rows, seed=seed,
+        annotations, detections, class_names=truth.class_names, detection_rows=rows, seed=seed,
+        images=AuditedImages(truth.image_ids, truth.file_names, truth.sizes_hw, axes_of(truth.file_names, told)),
     )  # fmt: skip
 
 

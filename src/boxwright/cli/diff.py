@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,8 +12,10 @@ import typer
 
 from boxwright.artifacts import Dataset
 from boxwright.cli.diff_lines import diff_lines
+from boxwright.cli.grouped import grouped
+from boxwright.cli.options import PageOutput
 from boxwright.cli.progress import say
-from boxwright.cli.terminal import STORE, JsonOption, StoreOption, give, write_page
+from boxwright.cli.terminal import STORE, StoreOption, give, write_page
 from boxwright.cli.versions import MatchByOption, Version, picture_finder, version_at, with_content
 from boxwright.errors import InputError
 from boxwright.images.measure import MEASURES
@@ -31,40 +33,52 @@ def add_to(app: typer.Typer) -> None:
     app.command("diff")(diff)
 
 
+@dataclass(frozen=True)
+class Recognition:
+    """How a box, and an image, of one side is found on the other."""
+
+    by: Annotated[str, typer.Option("--by", help="How boxes are recognised: auto, ids or place.")] = "auto"
+    least_iou: Annotated[
+        float, typer.Option("--iou", help="Least overlap of a box that is recognised by its place.")
+    ] = 0.5
+    match_by: MatchByOption = "auto"
+
+    def check(self) -> None:
+        """InputError for what is no way to recognise."""
+        if self.by not in ("auto", "ids", "place"):
+            raise InputError(f"--by takes auto, ids or place; found '{self.by}'.")
+        if not 0 < self.least_iou <= 1:
+            raise InputError(f"--iou must be above 0 and at most 1; found {self.least_iou:g}.")
+
+
+@grouped
 def diff(
     before: Annotated[str, typer.Argument(help="Dataset (name, NAME@2, NAME~1, digest, folder) or annotation files.")],
     after: Annotated[str, typer.Argument(help="The same, for the later side.")],
-    by: Annotated[str, typer.Option("--by", help="How boxes are recognised: auto, ids or place.")] = "auto",
-    least_iou: Annotated[
-        float, typer.Option("--iou", help="Least overlap of a box that is recognised by its place.")
-    ] = 0.5,
+    alike: Recognition,
+    output: PageOutput,
     pictures: Annotated[
         Path | None, typer.Option("--pictures", help="Folder of the pictures of annotation files.")
     ] = None,
-    match_by: MatchByOption = "auto",
     limit: Annotated[int, typer.Option("--limit", min=0, help="Single changes to print.")] = 20,
-    page: Annotated[Path | None, typer.Option("--page", help="Also write the HTML page, with pictures.")] = None,
     store: StoreOption = STORE,
-    as_json: JsonOption = False,
 ) -> None:
     """Say what the second version has that the first has not, to the box."""
-    if by not in ("auto", "ids", "place"):
-        raise InputError(f"--by takes auto, ids or place; found '{by}'.")
-    if not 0 < least_iou <= 1:
-        raise InputError(f"--iou must be above 0 and at most 1; found {least_iou:g}.")
+    alike.check()
     sides = [version_at(store, reference, pictures=pictures) for reference in (before, after)]
     _warn(sides)
-    compared = _comparable(with_content(sides, match_by=match_by))
-    if by == "auto" and not all(side.has_ids for side in sides):
-        by = "place"
-    found = diff_datasets(*compared, by=by, least_iou=least_iou, loose=match_by == "path-end")  # type: ignore[arg-type]
-    _refuse_strangers(found, sides, loose=match_by == "path-end")
-    if page:
+    compared = _comparable(with_content(sides, match_by=alike.match_by))
+    by = "place" if alike.by == "auto" and not all(side.has_ids for side in sides) else alike.by
+    loose = alike.match_by == "path-end"
+    found = diff_datasets(*compared, by=by, least_iou=alike.least_iou, loose=loose)  # type: ignore[arg-type]
+    _refuse_strangers(found, sides, loose=loose)
+    if output.page:
         digests = {d.file_names[i]: d.picture_digests[i] for d in (s.dataset for s in sides) for i in _of(found, d)}
         read = picture_finder(store, sides, pictures)
         titles = (sides[0].title, sides[1].title)
-        write_page(page, diff_page(found, titles=titles, read_picture=lambda name: read(name, digests.get(name, ""))))  # pyright: ignore
-    give(_document(found, sides), as_json=as_json, lines=diff_lines(found, sides, limit=limit))
+        page = diff_page(found, titles=titles, read_picture=lambda name: read(name, digests.get(name, "")))  # pyright: ignore
+        write_page(output.page, page)
+    give(_document(found, sides), as_json=output.as_json, lines=diff_lines(found, sides, limit=limit))
 
 
 def _comparable(sides: list[Version]) -> list[Dataset]:

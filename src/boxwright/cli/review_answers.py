@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from boxwright.artifacts import Corrections, Dataset, ReviewQueue
+from boxwright.cli.grouped import grouped
 from boxwright.cli.progress import say
 from boxwright.cli.review_tools import JOURNAL, QUEUE
 from boxwright.cli.terminal import STORE, JsonOption, StoreOption, find, give, open_store, say_next
@@ -33,20 +35,28 @@ _WORDS = {
 }
 
 
-def accept(
-    queue: QUEUE,
-    answers: Annotated[Path, typer.Argument(help="COCO, CVAT or Label Studio file (or folder) with the answers.")],
-    reviewer: Annotated[str, typer.Option("--reviewer", help="Who answered, where the file does not say.")] = "",
+@dataclass(frozen=True)
+class Confirmed:
+    """Who answered, and what counts as an answer though nothing was changed."""
+
+    reviewer: Annotated[str, typer.Option("--reviewer", help="Who answered, where the file does not say.")] = ""
     unchanged: Annotated[
         bool,
         typer.Option(
             "--unchanged-is-confirmed",
             help="Somebody looked at every image of the file; unchanged proposals are right.",
         ),
-    ] = False,
+    ] = False
     emptied: Annotated[
         bool, typer.Option("--emptied-is-confirmed", help="A file without any box means that every box was wrong.")
-    ] = False,
+    ] = False
+
+
+@grouped
+def accept(
+    queue: QUEUE,
+    answers: Annotated[Path, typer.Argument(help="COCO, CVAT or Label Studio file (or folder) with the answers.")],
+    confirmed: Confirmed,
     limit: Annotated[int, typer.Option("--limit", min=0, help="Changed images to list; --json lists all.")] = 20,
     journal: JOURNAL = None,
     store: StoreOption = STORE,
@@ -59,8 +69,8 @@ def accept(
     if not read.answers:
         raise InputError(f"'{answers}' answers none of the {len(items)} items of the queue; nothing was taken in.")
     taken = accept_answers(
-        opened, items, read.answers, folder, reviewer=reviewer, unchanged_is_confirmed=unchanged,
-        emptied_is_confirmed=emptied,
+        opened, items, read.answers, folder, reviewer=confirmed.reviewer, unchanged_is_confirmed=confirmed.unchanged,
+        emptied_is_confirmed=confirmed.emptied,
     )  # fmt: skip
     if taken.weighed.told:
         met = ", ".join(f"{count} by {rule}" for rule, count in taken.weighed.told.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ from typing import Annotated
 import typer
 
 from boxwright.artifacts import ReviewQueue
+from boxwright.cli.grouped import grouped
 from boxwright.cli.progress import Bars, say
 from boxwright.cli.terminal import STORE, JsonOption, StoreOption, find, give, open_store, say_next
 from boxwright.errors import InputError
@@ -42,12 +44,28 @@ _LEAST = Annotated[
         help="Hand out proposals from this score on; default: what would be answered, and the spec's low_score_margin below.",
     ),
 ]  # fmt: skip
-_URL = Annotated[str, typer.Option("--url", help="Address of the tool, such as https://labels.example.org.")]
-_PROJECT = Annotated[str, typer.Option("--project", help="Title of the project.")]
-_TOKEN = Annotated[str, typer.Option("--token-env", help="Environment variable that holds the token.")]
-_INSECURE = Annotated[bool, typer.Option("--insecure", help="Send the token unencrypted to another machine.")]
-_TIMEOUT = Annotated[float, typer.Option("--timeout", min=1, help="Seconds to wait for an answer to begin.")]
-_TOKEN_ENV = "LABEL_STUDIO_API_KEY"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A labelling service, and how it is reached."""
+
+    url: Annotated[str, typer.Option("--url", help="Address of the tool, such as https://labels.example.org.")]
+    project: Annotated[str, typer.Option("--project", help="Title of the project.")]
+    token_env: Annotated[str, typer.Option("--token-env", help="Environment variable that holds the token.")] = (
+        "LABEL_STUDIO_API_KEY"
+    )
+    insecure: Annotated[bool, typer.Option("--insecure", help="Send the token unencrypted to another machine.")] = False
+    timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds to wait for an answer to begin.")] = 60.0
+
+    def connection(self) -> Connection:
+        """The connection; InputError without a token."""
+        token = os.environ.get(self.token_env, "")
+        if not token:
+            raise InputError(
+                f"The environment variable {self.token_env} holds no token; take one from the tool's account page."
+            )
+        return Connection(self.url, token, insecure=self.insecure, timeout_s=self.timeout)
 
 
 def export(
@@ -92,29 +110,26 @@ def handed_line(proposed: int, held_back: int) -> str:
     return f"{boxes}; {held_back:,} fainter held back, `--least-score 0` hands out all" if held_back else boxes
 
 
+@grouped
 def push(
     queue: QUEUE,
-    url: _URL,
-    project: _PROJECT,
+    service: Service,
     to: Annotated[Tool, typer.Option("--to", help="The tool.")] = Tool.labelstudio,
-    token_env: _TOKEN = _TOKEN_ENV,
     least_score: _LEAST = None,
-    insecure: _INSECURE = False,
-    timeout: _TIMEOUT = 60.0,
     journal: JOURNAL = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Ask the queue's questions in a Label Studio project; what is there already is not sent again."""
     items = find(store, queue, ReviewQueue)
-    connection = _connection(url, token_env, insecure=insecure, timeout=timeout)
+    connection = service.connection()
     with Bars().shown() as bars:
         done = push_queue(
             open_store(store, must_exist=False),
             items,
             journal or store / "journal",
             connection,
-            title=project,
+            title=service.project,
             least_score=least_score,
             progress=lambda k, of: bars("pushed", k, of),
         )
@@ -125,24 +140,21 @@ def push(
     give(result, as_json=as_json, lines=[line, handed_line(proposed, held_back)])
 
 
+@grouped
 def pull(
     queue: QUEUE,
     out: Annotated[Path, typer.Argument(help="File to write; `review accept` takes it.")],
-    url: _URL,
-    project: _PROJECT,
+    service: Service,
     from_: Annotated[Tool, typer.Option("--from", help="The tool.")] = Tool.labelstudio,
-    token_env: _TOKEN = _TOKEN_ENV,
-    insecure: _INSECURE = False,
-    timeout: _TIMEOUT = 60.0,
     journal: JOURNAL = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Fetch what people answered in a Label Studio project, as a file for `review accept`."""
     items = find(store, queue, ReviewQueue)
-    connection = _connection(url, token_env, insecure=insecure, timeout=timeout)
+    connection = service.connection()
     opened = open_store(store, must_exist=False)
-    found = pull_answers(opened, items, journal or store / "journal", connection, out, title=project)
+    found = pull_answers(opened, items, journal or store / "journal", connection, out, title=service.project)
     for item, why in found.refused[:_SHOWN]:
         say(f"item {item} stays open: {why}")
     if len(found.refused) > _SHOWN:
@@ -166,10 +178,3 @@ def pull(
         f"{len(found.refused)} refused, {len(found.missing)} without a task"
     )
     give(result, as_json=as_json, lines=[line, str(out)])
-
-
-def _connection(url: str, token_env: str, *, insecure: bool, timeout: float) -> Connection:
-    token = os.environ.get(token_env, "")
-    if not token:
-        raise InputError(f"The environment variable {token_env} holds no token; take one from the tool's account page.")
-    return Connection(url, token, insecure=insecure, timeout_s=timeout)

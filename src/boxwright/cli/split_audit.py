@@ -23,7 +23,7 @@ from boxwright.ingestion import read_truth
 from boxwright.lifecycle.leak_effect import leak_effect
 from boxwright.pages import leaks_page
 from boxwright.spec.spec import seconds_from
-from boxwright.splitting import RADIUS, Audit, Sided, audit, group_from
+from boxwright.splitting import RADIUS, Alike, Audit, Sided, Window, audit, group_from
 
 _MOST_LINES = 5  # leaks of a kind shown to people
 
@@ -53,9 +53,18 @@ class Grouping:
     ] = None
 
     def check(self) -> None:
-        """InputError where groups come from two places."""
+        """InputError where groups come from two places, or the window is no time."""
+        _ = self.within_s
         if self.group_by and self.group_from_name:
             raise InputError("Groups come from --group-by or from --group-from; give one of them.")
+
+    @property
+    def within_s(self) -> float | None:
+        """The window in seconds."""
+        try:
+            return None if self.within is None else seconds_from(self.within)
+        except ValueError as error:
+            raise InputError(f"--within: {error}.") from error
 
     @property
     def asked(self) -> list[str]:
@@ -114,7 +123,6 @@ def audit_split(
     """Tell every leak of a split: same bytes, near-duplicates, shared parts, groups, moments. Exit 1 where there is one."""
     worth.check()
     grouping.check()
-    within_s = _window(grouping.within)
     path = Path(source)
     if path.exists() and not (path / "manifest.json").is_file():
         looked = audited_files(path, splits or [], pictures)
@@ -125,13 +133,10 @@ def audit_split(
     groups = (
         group_from(names, grouping.group_from_name) if grouping.group_from_name else _groups(told, grouping.group_by)
     )
-    camera = grouping.camera
     with Bars().shown() as bars:
         found = audit(
-            looked.sided, groups=groups,
-            times=None if within_s is None else times_of(looked.sided, told, grouping.time),
-            cameras=[t.get(camera, "") for t in told] if camera else None, within_s=within_s, radius=alike.radius,
-            turned=alike.turned, overlap=alike.overlap, progress=bars,
+            looked.sided, groups=groups, window=_window(grouping, looked, told),
+            alike=Alike(alike.radius, alike.turned, alike.overlap), progress=bars,
         )  # fmt: skip
     document = as_document(found, looked)
     if worth.results is not None and worth.truth is not None:
@@ -211,11 +216,12 @@ def _effect_lines(effect: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _window(within: str | None) -> float | None:
-    try:
-        return None if within is None else seconds_from(within)
-    except ValueError as error:
-        raise InputError(f"--within: {error}.") from error
+def _window(grouping: Grouping, looked: Audited, told: list[dict[str, str]]) -> Window | None:
+    if grouping.within_s is None:
+        return None
+    camera = grouping.camera
+    cameras = [t.get(camera, "") for t in told] if camera else None
+    return Window(times_of(looked.sided, told, grouping.time), grouping.within_s, cameras)
 
 
 def _groups(told: list[dict[str, str]], group_by: list[str] | None) -> list[str | None] | None:

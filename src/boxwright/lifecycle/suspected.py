@@ -16,7 +16,7 @@ from boxwright.artifacts import QUEUE_SCHEMA, Dataset, Predictions, ReviewQueue,
 from boxwright.artifacts.review_queue import Selection
 from boxwright.detections import DetectionColumns, offsets_from_counts, rows_of
 from boxwright.errors import InputError
-from boxwright.labels.audit import SURE_FROM, suspects
+from boxwright.labels.audit import SURE_FROM, AuditedImages, suspects
 
 _PRIORITY = "P2"
 _CORNERS = ("x1", "y1", "x2", "y2")
@@ -47,10 +47,12 @@ def suspects_of(dataset: Dataset, predictions: Sequence[Predictions], *, seed: i
         dataset.annotations.take(positions),
         columns.take(order),
         class_names=dataset.class_names,
-        image_ids=ids[order],
-        file_names=names,
-        sizes_hw=dataset.sizes_hw[positions].astype(np.float64),
-        conditions=axes_of(names, [dataset.conditions[i] for i in positions]),
+        images=AuditedImages(
+            ids[order],
+            names,
+            dataset.sizes_hw[positions].astype(np.float64),
+            axes_of(names, [dataset.conditions[i] for i in positions]),
+        ),  # fmt: skip
         detection_rows=rows[at],
         seed=seed,
         made_from={"dataset": dataset.digest, **_roles(predictions)},

@@ -19,7 +19,7 @@ from boxwright.errors import InputError, StoreError
 from boxwright.lifecycle.review_log import asked_pictures, counting_corrections
 from boxwright.lifecycle.stages import ROLLOUT, current_rollout
 from boxwright.monitoring import Features, features_of_events, features_of_predictions, watch
-from boxwright.review import select
+from boxwright.review import Answering, AtHand, Known, select
 from boxwright.serving import Reading, kept_digests, read_stretch
 from boxwright.spec import Spec
 from boxwright.spec.spec import seconds_from
@@ -93,14 +93,14 @@ def select_for_review(
     contract = watched.bundle.contract
     queue = select(
         watched.events,
-        _table(watched.features),
-        _table(watched.reference),
+        Known(_table(watched.features), _table(watched.reference)),
         spec,
-        thresholds=contract.score_thresholds or {},
-        camera_thresholds=contract.condition_thresholds.get("camera"),
-        lowest=_lowest(contract.condition_thresholds),
-        at_hand=kept_digests(journal),
-        asked={} if again else asked_pictures(store),
+        answering=Answering(
+            contract.score_thresholds or {},
+            of_camera=contract.condition_thresholds.get("camera", {}),
+            lowest=_lowest(contract.condition_thresholds),
+        ),
+        at_hand=AtHand(kept_digests(journal), {} if again else asked_pictures(store)),
         drift=watched.drift,
     )
     lacking = None if watched.reading.whole else watched.reading.as_json()

@@ -15,7 +15,7 @@ from boxwright.review.hand_out import REVIEWED, Form, HandedOut, hand_out
 from boxwright.review.label_studio import Pulled, answers_of_tasks, tasks_of_export
 from boxwright.review.project import Pushed, pull_tasks, push
 from boxwright.review.question import Look, questions
-from boxwright.review.select import select
+from boxwright.review.select import Answering, AtHand, Known, select
 
 __all__ = [
     "COUNTS",
@@ -38,6 +38,9 @@ __all__ = [
     "push",
     "questions",
     "reviewed_pictures",
+    "Answering",
+    "AtHand",
+    "Known",
     "select",
     "tasks_of_export",
     "weigh",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,42 +75,23 @@ def accept(
         InputError: an answer belongs to no item, names an unknown class, or nobody gave it; nothing is accepted then.
     """
     now = time.time() if now is None else now
-    rows: list[dict[str, Any]] = []
+    rows = []
     for answer, item in zip(answers, items_of(queue, [a.file_name for a in answers]).rows, strict=True):
-        given = np.asarray(answer.boxes_xyxy, np.float64).reshape(-1, 4)
-        if not np.isfinite(given).all() or (given[:, 2:] <= given[:, :2]).any():
-            raise InputError(f"The answer for '{answer.file_name}' has a box without size; nothing was accepted.")
-        unknown = [c for c in answer.class_names if c not in queue.class_names]
-        if unknown:
-            raise InputError(
-                f"The answer for '{answer.file_name}' has the class '{unknown[0]}'; known: {', '.join(queue.class_names)}."
-            )
+        _check(answer, queue.class_names)
         who = answer.reviewer or reviewer
         if not who:
             raise InputError(
                 f"The answer for '{answer.file_name}' does not say who gave it; name them with --reviewer."
             )
-        at = now if answer.answered_at is None else min(now, answer.answered_at)
-        (height, width), measured = look(item["picture"])
-        if answer.size_hw is not None and max(abs(answer.size_hw[0] - height), abs(answer.size_hw[1] - width)) > 1:
-            raise InputError(
-                f"The answer for '{answer.file_name}' was drawn on {answer.size_hw[1]:g} x {answer.size_hw[0]:g} pixels, but the "
-                f"picture has {width} x {height}; nothing was accepted. Export in the picture's own size."
-            )
-        boxes = clip(given, size_hw=(height, width))
-        if (boxes[:, 2:] <= boxes[:, :2]).any():
-            raise InputError(
-                f"The answer for '{answer.file_name}' has a box outside its picture ({width} x {height}); nothing was accepted."
-            )
+        size_hw, measured = look(item["picture"])
         class_id = [queue.class_names.index(c) for c in answer.class_names]
-        boxes = _as_proposed(boxes, np.array(class_id, np.int32), Proposal.read(item["proposal"]))
+        boxes = _as_proposed(_placed(answer, size_hw), np.array(class_id, np.int32), Proposal.read(item["proposal"]))
+        at = now if answer.answered_at is None else min(now, answer.answered_at)
         rows.append(
             {
-                "item": item["item"],
-                "picture": item["picture"],
-                "file_name": item["file_name"],
-                "width": width,
-                "height": height,
+                **{name: item[name] for name in ("item", "picture", "file_name")},
+                "width": size_hw[1],
+                "height": size_hw[0],
                 "conditions": json.dumps({"camera": item["camera"], **answer.conditions, **measured}, sort_keys=True),
                 "reviewer": who,
                 "answered_at": at,
@@ -126,6 +107,34 @@ def accept(
         answers=pa.Table.from_pylist(rows, schema=CORRECTION_SCHEMA),
         made_from={"review_queue": queue.digest},
     )
+
+
+def _check(answer: Answer, class_names: Sequence[str]) -> None:
+    """InputError for boxes without size and classes that the queue does not have."""
+    given = np.asarray(answer.boxes_xyxy, np.float64).reshape(-1, 4)
+    if not np.isfinite(given).all() or (given[:, 2:] <= given[:, :2]).any():
+        raise InputError(f"The answer for '{answer.file_name}' has a box without size; nothing was accepted.")
+    unknown = [c for c in answer.class_names if c not in class_names]
+    if unknown:
+        raise InputError(
+            f"The answer for '{answer.file_name}' has the class '{unknown[0]}'; known: {', '.join(class_names)}."
+        )
+
+
+def _placed(answer: Answer, size_hw: tuple[int, int]) -> NDArray[np.float64]:
+    """(n, 4) the boxes inside their picture; InputError where they were drawn on another size, or lie outside."""
+    height, width = size_hw
+    if answer.size_hw is not None and max(abs(answer.size_hw[0] - height), abs(answer.size_hw[1] - width)) > 1:
+        raise InputError(
+            f"The answer for '{answer.file_name}' was drawn on {answer.size_hw[1]:g} x {answer.size_hw[0]:g} pixels, but the "
+            f"picture has {width} x {height}; nothing was accepted. Export in the picture's own size."
+        )
+    boxes = clip(np.asarray(answer.boxes_xyxy, np.float64).reshape(-1, 4), size_hw=size_hw)
+    if (boxes[:, 2:] <= boxes[:, :2]).any():
+        raise InputError(
+            f"The answer for '{answer.file_name}' has a box outside its picture ({width} x {height}); nothing was accepted."
+        )
+    return boxes
 
 
 def _as_proposed(boxes: NDArray, class_id: NDArray, proposal: Proposal | None) -> NDArray[np.float64]:

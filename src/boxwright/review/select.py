@@ -12,6 +12,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,17 +31,51 @@ _FAR = 10.0
 _UNSAID = 0.5  # threshold of a class for which none was chosen
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known of the pictures by numbers: (n, f) of the events and (m, f) of the pictures the bundle was judged on; NaN for nothing."""
+
+    events: NDArray[np.float64]
+    reference: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Answering:
+    """From which score on detections are answered.
+
+    Attributes:
+        thresholds: class name to score threshold.
+        of_camera: camera to class name to the score threshold that replaces the class's there.
+        lowest: class name to the lowest threshold under a condition that events do not keep; handed out is from there.
+    """
+
+    thresholds: Mapping[str, float]
+    of_camera: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    lowest: Mapping[str, float] = field(default_factory=dict)
+
+    def by_camera(self, class_names: Sequence[str]) -> dict[str, dict[str, float]]:
+        """Camera to class name to threshold; the empty name stands for every camera without its own."""
+        found = {"": {name: self.thresholds.get(name, _UNSAID) for name in class_names}}
+        for camera, of_class in self.of_camera.items():
+            found[camera] = found[""] | {n: s for n, s in of_class.items() if n in found[""]}
+        return found
+
+
+@dataclass(frozen=True)
+class AtHand:
+    """Digests of the pictures that were kept, and of those that are left out: to why, such as "answered"."""
+
+    kept: Collection[str]
+    asked: Mapping[str, str] = field(default_factory=dict)
+
+
 def select(
     events: Events,
-    features: NDArray,
-    reference: NDArray,
+    known: Known,
     spec: Spec,
     *,
-    thresholds: Mapping[str, float],
-    at_hand: Collection[str],
-    camera_thresholds: Mapping[str, Mapping[str, float]] | None = None,
-    lowest: Mapping[str, float] | None = None,
-    asked: Mapping[str, str] | None = None,
+    answering: Answering,
+    at_hand: AtHand,
     drift: Drift | None = None,
     now: float | None = None,
     seed: int = 0,
@@ -49,14 +84,10 @@ def select(
 
     Args:
         events: what was answered.
-        features: (n, f) of the events, NaN where there is none.
-        reference: (m, f) of the pictures the bundle was judged on.
+        known: of their pictures.
         spec: its review and failure_modes clauses.
-        thresholds: class name to score threshold.
-        at_hand: digests of the pictures that were kept.
-        camera_thresholds: camera to class name to the score threshold that replaces the class's there.
-        lowest: class name to the lowest threshold under a condition that events do not keep; handed out is from there.
-        asked: digest of a picture that is left out to why, such as "answered"; the summary counts them.
+        answering: from which score on.
+        at_hand: pictures; the summary counts those that are left out.
         drift: the monitor's last look; its alarms make novel pictures urgent.
         now: seconds since 1970.
         seed: of the random share.
@@ -64,29 +95,19 @@ def select(
     Raises:
         InputError: no picture was kept.
     """
-    pictures, cameras = (events.events.column(name).to_pylist() for name in ("picture", "camera"))
-    kept = _first_of_each_picture(pictures, at_hand)
+    pictures = events.events.column("picture").to_pylist()
+    kept = _first_of_each_picture(pictures, at_hand.kept)
     if not kept:
         raise InputError(f"None of the {len(events)} events has a kept picture; serve with a larger --keep-pictures.")
-    asked = asked or {}
-    able = [i for i in kept if pictures[i] not in asked]
-    left_out = Counter(asked[pictures[i]] for i in kept if pictures[i] in asked)
+    able = [i for i in kept if pictures[i] not in at_hand.asked]
+    left_out = Counter(at_hand.asked[pictures[i]] for i in kept if pictures[i] in at_hand.asked)
+    by_camera = answering.by_camera(events.class_names)
+    wanted = (
+        [("novel", _novelty(known.events, known.reference))] if spec.failure_modes.unknown_object == "review" else []
+    )
+    wanted += [("uncertain", _uncertainty(events, spec, by_camera))] if spec.failure_modes.low_score == "review" else []
+    chosen = _chosen(events, able, wanted, spec, np.random.default_rng(seed))
     now = time.time() if now is None else now
-    by_camera = {"": {name: thresholds.get(name, _UNSAID) for name in events.class_names}}
-    for camera, of_class in (camera_thresholds or {}).items():
-        by_camera[camera] = by_camera[""] | {n: s for n, s in of_class.items() if n in by_camera[""]}
-    uncertain = _uncertainty(events, spec, by_camera)
-    novel = _novelty(features, reference)
-    rng = np.random.default_rng(seed)
-    budget = min(spec.review.budget, len(able))
-    drawn = int(round(budget * spec.review.random_share))
-    chosen: dict[int, tuple[str, float]] = {int(i): ("random", 0.0) for i in rng.permutation(able)[:drawn]}
-    wanted = [("novel", novel)] if spec.failure_modes.unknown_object == "review" else []
-    wanted += [("uncertain", uncertain)] if spec.failure_modes.low_score == "review" else []
-    for share, (reason, value) in enumerate(wanted, start=1):
-        room = (budget - len(chosen)) // (len(wanted) - share + 1)
-        for i in _in_turn([i for i in able if i not in chosen and value[i] > 0], value, cameras)[:room]:
-            chosen[i] = (reason, float(value[i]))
     ringing = drift is not None and bool(drift.alarms)
     items = [_item(events, i, reason, value, spec, now, ringing=ringing) for i, (reason, value) in chosen.items()]
     items.sort(key=lambda item: (item["due_at"], -item["value"], item["item"]))
@@ -98,9 +119,24 @@ def select(
             events=len(events), pictures_at_hand=len(kept), left_out=dict(sorted(left_out.items())), chosen=counts,
             margin=spec.failure_modes.low_score_margin, seed=seed,
         ),
-        least_scores=_least_scores(by_camera, lowest or {}, spec.failure_modes.low_score_margin),
+        least_scores=_least_scores(by_camera, answering.lowest, spec.failure_modes.low_score_margin),
         made_from={"events": events.digest, **({"drift": drift.digest} if drift else {})},
     )  # fmt: skip
+
+
+def _chosen(
+    events: Events, able: list[int], wanted: list[tuple[str, NDArray]], spec: Spec, rng: np.random.Generator
+) -> dict[int, tuple[str, float]]:
+    """Event to the reason it is chosen for, and how much that weighs: first a random share, then each reason its part."""
+    budget = min(spec.review.budget, len(able))
+    drawn = int(round(budget * spec.review.random_share))
+    chosen: dict[int, tuple[str, float]] = {int(i): ("random", 0.0) for i in rng.permutation(able)[:drawn]}
+    cameras = events.events.column("camera").to_pylist()
+    for share, (reason, value) in enumerate(wanted, start=1):
+        room = (budget - len(chosen)) // (len(wanted) - share + 1)
+        for i in _in_turn([i for i in able if i not in chosen and value[i] > 0], value, cameras)[:room]:
+            chosen[i] = (reason, float(value[i]))
+    return chosen
 
 
 def _first_of_each_picture(pictures: Sequence[str], at_hand: Collection[str]) -> list[int]:

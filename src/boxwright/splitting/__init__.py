@@ -5,7 +5,7 @@ seed give the same split, and that the summary says what was done. `audit` takes
 with every leak it finds: same bytes, near-duplicates, shared parts, groups, moments. `folds` deals groups to k parts.
 """
 
-from boxwright.splitting.audit import KINDS, Audit, Leak, Sided, audit
+from boxwright.splitting.audit import KINDS, Alike, Audit, Leak, Sided, Window, audit
 from boxwright.splitting.fingerprint import Fingerprints, fingerprints
 from boxwright.splitting.folds import folds
 from boxwright.splitting.names import Guess, group_from, guesses
@@ -26,7 +26,9 @@ __all__ = [
     "NearPairs",
     "Overlaps",
     "SideLists",
+    "Alike",
     "Sided",
+    "Window",
     "audit",
     "fingerprints",
     "folds",

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from boxwright.errors import InputError
 from boxwright.splitting.confirmed import agreeing, confirmed_by
-from boxwright.splitting.fingerprint import fingerprints
+from boxwright.splitting.fingerprint import Fingerprints, fingerprints
 from boxwright.splitting.names import Guess, guesses
 from boxwright.splitting.near import RADIUS, near_pairs
 from boxwright.splitting.overlap import overlaps
@@ -103,16 +103,46 @@ class Audit:
     looked: tuple[str, ...] = field(default=())
 
 
+@dataclass(frozen=True)
+class Window:
+    """Moments that must not be on two sides.
+
+    Attributes:
+        times: (n,) seconds, NaN where unknown.
+        within_s: closer than this, inclusive.
+        cameras: (n,) camera of each; pictures of two cameras are not held near in time. None: all are of one.
+    """
+
+    times: NDArray[np.float64]
+    within_s: float
+    cameras: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
+class Alike:
+    """When two pictures are taken for one.
+
+    Attributes:
+        radius: bits of 64 that near-duplicates may differ in.
+        turned: also find mirrored and turned copies.
+        overlap: look for shared parts; None: up to OVERLAP_UP_TO pictures.
+    """
+
+    radius: int = RADIUS
+    turned: bool = False
+    overlap: bool | None = None
+
+    def looks_for_parts(self, pictures: int) -> bool:
+        """Whether shared parts are looked for among so many."""
+        return pictures <= OVERLAP_UP_TO if self.overlap is None else self.overlap
+
+
 def audit(
     sided: Sided,
     *,
     groups: Sequence[str | None] | None = None,
-    times: NDArray | None = None,
-    cameras: Sequence[str] | None = None,
-    within_s: float | None = None,
-    radius: int = RADIUS,
-    turned: bool = False,
-    overlap: bool | None = None,
+    window: Window | None = None,
+    alike: Alike = Alike(),
     threads: int = 2,
     progress: Progress = lambda *_: None,
 ) -> Audit:
@@ -121,12 +151,8 @@ def audit(
     Args:
         sided: the pictures.
         groups: (n,) group of each, None where it has none.
-        times: (n,) seconds, NaN where unknown.
-        cameras: (n,) camera of each; pictures of two cameras are not held near in time.
-        within_s: window of time; None: times are not looked at.
-        radius: bits of 64 that near-duplicates may differ in.
-        turned: also find mirrored and turned copies.
-        overlap: look for shared parts; None: up to OVERLAP_UP_TO pictures.
+        window: of time; None: times are not looked at.
+        alike: when two pictures are taken for one.
         threads: that decode.
         progress: told what is done, how many, of how many.
 
@@ -140,40 +166,19 @@ def audit(
             f"All {n} pictures are on the side '{order[0] if order else ''}'; a leak is between two sides. Name the others with --splits."
         )
     side = np.array([order.index(s) for s in sided.side], np.int64)
-    here = np.array([k for k, read in enumerate(sided.read) if read is not None], np.int64)
-    read = [one for one in sided.read if one is not None]
     tell = _Teller(names, [order[s] for s in side], side)
     for name, one, other in sided.twice:
         tell.leaks.append(Leak("exact", name, name, one, other, 0.0, "listed on both sides"))
-
-    def on_two_sides(a: NDArray, b: NDArray) -> NDArray[np.bool_]:
-        return side[here[a]] != side[here[b]]
-
-    _exact(tell, here, read, threads, progress)
-    prints = fingerprints(read, turned=turned, threads=threads, progress=lambda d: progress("hashing", d, len(read)))
-    near = near_pairs(prints, read, radius=radius, wanted=on_two_sides)
-    for a, b, bits in zip(here[near.a], here[near.b], near.bits, strict=True):
-        tell("near", a, b, float(bits), f"{bits} of 64 bits differ")
-    looks = len(here) <= OVERLAP_UP_TO if overlap is None else overlap
-    if looks:
-        found = overlaps(read, wanted=on_two_sides, threads=threads, progress=lambda d: progress("parts", d, len(read)))
-        for k, (a, b) in enumerate(zip(here[found.a], here[found.b], strict=True)):
-            tell(
-                "overlap",
-                a,
-                b,
-                round(1 - float(found.correlation[k]), 4),
-                f"{found.share[k]:.0%} of the smaller is shared",
-                found.shift_xy[k],
-            )
-    pixels = tell.pairs()
-    suggestions, believed = _guessed(names, side, order, pixels, groups)
+    prints, here = _pictures(tell, sided, side, alike, threads, progress)
+    suggestions, believed = _guessed(names, side, order, tell.pairs(), groups)
     if groups is not None:
         _groups(tell, groups, side, "group")
     elif believed is not None:
         _groups(tell, believed.groups, side, "group by the file name")
-    if within_s is not None and times is not None:
-        _times(tell, times, cameras or [""] * n, side, within_s)
+    if window is not None:
+        _times(tell, window.times, window.cameras or [""] * n, side, window.within_s)
+    looked = ["exact", "near"] + ["overlap"] * alike.looks_for_parts(len(here))
+    looked += ["group"] * bool(groups is not None or believed) + ["time"] * (window is not None)
     return Audit(
         leaks=tuple(sorted(tell.leaks, key=lambda l: (KINDS.index(l.kind), order.index(l.side_a), order.index(l.side_b), l.distance, l.b, l.a))),  # noqa: E741
         pictures={name: int((side == k).sum()) for k, name in enumerate(order)},
@@ -181,8 +186,33 @@ def audit(
         suggestions=tuple(suggestions),
         problems=tuple((names[here[k]], why) for k, why in sorted(prints.problems.items())),
         flat=int(prints.flat.sum()),
-        looked=("exact", "near") + (("overlap",) if looks else ()) + (("group",) if groups is not None or believed else ()) + (("time",) if within_s is not None else ()),
+        looked=tuple(looked),
     )  # fmt: skip
+
+
+def _pictures(
+    tell: _Teller, sided: Sided, side: NDArray, alike: Alike, threads: int, progress: Progress
+) -> tuple[Fingerprints, NDArray[np.int64]]:
+    """Leaks that the pictures themselves show; their fingerprints, and the positions of those at hand."""
+    here = np.array([k for k, read in enumerate(sided.read) if read is not None], np.int64)
+    read = [one for one in sided.read if one is not None]
+
+    def on_two_sides(a: NDArray, b: NDArray) -> NDArray[np.bool_]:
+        return side[here[a]] != side[here[b]]
+
+    _exact(tell, here, read, threads, progress)
+    prints = fingerprints(
+        read, turned=alike.turned, threads=threads, progress=lambda d: progress("hashing", d, len(read))
+    )
+    near = near_pairs(prints, read, radius=alike.radius, wanted=on_two_sides)
+    for a, b, bits in zip(here[near.a], here[near.b], near.bits, strict=True):
+        tell("near", a, b, float(bits), f"{bits} of 64 bits differ")
+    if alike.looks_for_parts(len(here)):
+        found = overlaps(read, wanted=on_two_sides, threads=threads, progress=lambda d: progress("parts", d, len(read)))
+        for k, (a, b) in enumerate(zip(here[found.a], here[found.b], strict=True)):
+            distance, why = round(1 - float(found.correlation[k]), 4), f"{found.share[k]:.0%} of the smaller is shared"
+            tell("overlap", a, b, distance, why, found.shift_xy[k])
+    return prints, here
 
 
 class _Teller:

@@ -5,6 +5,6 @@ that nothing is changed by it: `apply_answers` makes a corrected copy of only wh
 """
 
 from boxwright.labels.audit.answers import answer_sheet, apply_answers, read_sheet, sheet_text
-from boxwright.labels.audit.suspects import SURE_FROM, suspects
+from boxwright.labels.audit.suspects import SURE_FROM, AuditedImages, suspects
 
-__all__ = ["SURE_FROM", "answer_sheet", "apply_answers", "read_sheet", "sheet_text", "suspects"]
+__all__ = ["SURE_FROM", "AuditedImages", "answer_sheet", "apply_answers", "read_sheet", "sheet_text", "suspects"]

@@ -13,8 +13,9 @@ import csv
 import io
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -115,71 +116,122 @@ def apply_answers(tree: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) ->
     Raises:
         InputError: an answer cannot be understood, or speaks of a box that the file does not hold like that.
     """
-    made = copy.deepcopy(dict(tree))
-    annotations = made.setdefault("annotations", [])
-    names = {str(entry["name"]): entry["id"] for entry in made.get("categories", [])}
-    images = {_whole(entry["id"]): entry for entry in made.get("images", [])}
-    by_id = {int(entry.get("id", number)): entry for number, entry in enumerate(annotations)}
-    next_id = max(by_id, default=0) + 1
-    gone: set[int] = set()
-    answered: set[tuple[Any, ...]] = set()
-    there = {_key(_whole(entry["image_id"]), entry["category_id"], _corners(entry["bbox"])) for entry in annotations}
-    counts = dict.fromkeys(("added", "removed", "relabelled", "moved", "left"), 0)
+    sheet = _Sheet.of(tree)
     for number, row in enumerate(rows, start=1):
-        answer = _answer(row.get("answer"), names, number)
+        sheet.take(row, number)
+    return sheet.applied()
+
+
+@dataclass
+class _Sheet:
+    """A COCO tree into which answers are put one by one.
+
+    Attributes:
+        made: the tree, a copy.
+        names: class name to category id.
+        images: image id to its entry.
+        by_id: annotation id to its entry.
+        there: boxes that there are, see `_key`.
+        answered: boxes that an answer was about.
+        gone: identities of entries that were removed.
+        counts: what was done, by name.
+    """
+
+    made: dict[str, Any]
+    names: dict[str, Any]
+    images: dict[int, dict[str, Any]]
+    by_id: dict[int, dict[str, Any]]
+    there: set[Any]
+    answered: set[tuple[Any, ...]] = field(default_factory=set)
+    gone: set[int] = field(default_factory=set)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, tree: Mapping[str, Any]) -> _Sheet:
+        made = copy.deepcopy(dict(tree))
+        annotations = made.setdefault("annotations", [])
+        return cls(
+            made,
+            names={str(entry["name"]): entry["id"] for entry in made.get("categories", [])},
+            images={_whole(entry["id"]): entry for entry in made.get("images", [])},
+            by_id={int(entry.get("id", number)): entry for number, entry in enumerate(annotations)},
+            there={_key(_whole(e["image_id"]), e["category_id"], _corners(e["bbox"])) for e in annotations},
+        )
+
+    def take(self, row: Mapping[str, Any], number: int) -> None:
+        """One row of the answers; a row without one says nothing."""
+        answer = _answer(row.get("answer"), self.names, number)
         if answer is None:
-            continue
-        kind = str(row["kind"])
-        image = _whole(row["image"])
+            return
+        kind, image = str(row["kind"]), _whole(row["image"])
         if kind not in SUSPECT_KINDS:
             raise InputError(f"Answer {number}: the kind must be one of {', '.join(SUSPECT_KINDS)}; found '{kind}'.")
-        if image not in images:
+        if image not in self.images:
             raise InputError(f"Answer {number}: the ground truth has no image '{row['image']}'.")
         about = (image, str(row["annotation_id"]) if kind != "missing" else tuple(_box(row["box_xyxy"], number)))
-        if about in answered:
+        if about in self.answered:
             raise InputError(f"Answer {number} is about a box that has been answered before; keep one of the rows.")
-        answered.add(about)
+        self.answered.add(about)
         if answer == (False, None, None):
-            counts["left"] += 1
-            continue
+            self.counts["left"] += 1
+            return
         _, said_class, said_box = answer
         if said_box is not None:
-            _inside(said_box, images[image], number)
+            _inside(said_box, self.images[image], number)
         if kind == "missing":
-            category = said_class if said_class is not None else names.get(str(row.get("proposed_class_name")))
-            box = said_box or _box(row.get("proposed_box_xyxy") or row["box_xyxy"], number)
-            if category is None:
-                raise InputError(f"Answer {number}: the class of the missing box is not in the ground truth.")
-            if _key(image, category, box) in there:
-                raise InputError(
-                    f"Answer {number} adds a box that is there already; apply answers to the file that was audited."
-                )
-            annotations.append({"id": next_id, "image_id": images[image]["id"], "category_id": category, **_place(box)})
-            next_id += 1
-            counts["added"] += 1
-            continue
-        entry = _entry(row, by_id, names, number)
-        if kind == "spurious" and said_class is None and said_box is None:
-            gone.add(id(entry))
-            counts["removed"] += 1
-            continue
-        if kind == "class" and said_class is None and said_box is None:
-            said_class = names.get(str(row.get("proposed_class_name")))
+            self._add(row, number, image, said_class, said_box)
+        else:
+            self._change(row, number, kind, said_class, said_box)
+
+    def _add(
+        self, row: Mapping[str, Any], number: int, image: int, said_class: Any, said_box: list[float] | None
+    ) -> None:
+        category = said_class if said_class is not None else self.names.get(str(row.get("proposed_class_name")))
+        box = said_box or _box(row.get("proposed_box_xyxy") or row["box_xyxy"], number)
+        if category is None:
+            raise InputError(f"Answer {number}: the class of the missing box is not in the ground truth.")
+        if _key(image, category, box) in self.there:
+            raise InputError(
+                f"Answer {number} adds a box that is there already; apply answers to the file that was audited."
+            )
+        fresh = max(self.by_id, default=0) + 1 + self.counts["added"]
+        place = {"id": fresh, "image_id": self.images[image]["id"], "category_id": category, **_place(box)}
+        self.made["annotations"].append(place)
+        self.counts["added"] += 1
+
+    def _change(
+        self, row: Mapping[str, Any], number: int, kind: str, said_class: Any, said_box: list[float] | None
+    ) -> None:
+        entry = _entry(row, self.by_id, self.names, number)
+        as_proposed = said_class is None and said_box is None
+        if kind == "spurious" and as_proposed:
+            self.gone.add(id(entry))
+            self.counts["removed"] += 1
+            return
+        if kind == "class" and as_proposed:
+            said_class = self.names.get(str(row.get("proposed_class_name")))
             if said_class is None:
                 raise InputError(
                     f"Answer {number}: the proposed class '{row.get('proposed_class_name')}' is not known."
                 )
-        if kind == "location" and said_class is None and said_box is None:
+        if kind == "location" and as_proposed:
             said_box = _box(row.get("proposed_box_xyxy"), number)
         if said_class is not None:
             entry["category_id"] = said_class
-            counts["relabelled"] += 1
+            self.counts["relabelled"] += 1
         if said_box is not None:
             entry.update(_place(said_box))
             entry.pop("segmentation", None)
-            counts["moved"] += 1
-    made["annotations"] = [entry for entry in annotations if id(entry) not in gone]
-    return Applied(made, **counts)
+            self.counts["moved"] += 1
+
+    def applied(self) -> Applied:
+        """What came of it."""
+        kept = [entry for entry in self.made["annotations"] if id(entry) not in self.gone]
+        of = self.counts
+        return Applied(
+            {**self.made, "annotations": kept}, added=of["added"], removed=of["removed"], relabelled=of["relabelled"],
+            moved=of["moved"], left=of["left"],
+        )  # fmt: skip
 
 
 def _entry(row: Mapping[str, Any], by_id: Mapping[int, dict], names: Mapping[str, Any], number: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,28 @@ from boxwright.labels.audit.systematic import Tally, groups
 SURE_FROM = 0.5  # suspects counted in summaries and groups
 
 
+@dataclass(frozen=True)
+class AuditedImages:
+    """The pictures of an audit.
+
+    Attributes:
+        image_ids, file_names: (pictures,).
+        sizes_hw: (pictures, 2), NaN where not known.
+        conditions: name to the value of each picture, to group by.
+    """
+
+    image_ids: NDArray
+    file_names: Sequence[str]
+    sizes_hw: NDArray
+    conditions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
 def suspects(
     annotations: AnnotationColumns,
     detections: DetectionColumns,
     *,
     class_names: Sequence[str],
-    image_ids: NDArray,
-    file_names: Sequence[str],
-    sizes_hw: NDArray,
-    conditions: Mapping[str, Sequence[str]] | None = None,
+    images: AuditedImages,
     detection_rows: NDArray | None = None,
     seed: int = 0,
     made_from: Mapping[str, str] | None = None,
@@ -36,9 +50,7 @@ def suspects(
     Args:
         annotations, detections: of the same pictures in the same order; classes numbered alike.
         class_names: by class_id.
-        image_ids, file_names: (pictures,).
-        sizes_hw: (pictures, 2), NaN where not known.
-        conditions: name to the value of each picture, to group by.
+        images: the pictures.
         detection_rows: (m,) what the detections are called elsewhere, such as their place in a file; their row when None.
         seed: of the planted errors that the audit learns from.
         made_from: digests of what the two sides came from.
@@ -51,15 +63,15 @@ def suspects(
             f"An audit needs both sides of the same pictures; found annotations of {len(annotations)} and detections of "
             f"{len(detections)}."
         )
-    found = audit(annotations, detections, sizes_hw=sizes_hw, classes=len(class_names), seed=seed)
+    found = audit(annotations, detections, sizes_hw=images.sizes_hw, classes=len(class_names), seed=seed)
     rows = np.arange(len(detections.score)) if detection_rows is None else detection_rows
-    table = _table(found, annotations, detections, image_ids, file_names, rows)
+    table = _table(found, annotations, detections, images, rows)
     sure = found.score >= SURE_FROM
     counts = {kind: int((found.kind[sure] == i).sum()) for i, kind in enumerate(SUSPECT_KINDS)}
     return Suspects(
         class_names=tuple(class_names),
         rows=table,
-        groups=tuple(groups(_tally(found, sure, annotations, detections), class_names, conditions or {})),
+        groups=tuple(groups(_tally(found, sure, annotations, detections), class_names, images.conditions)),
         summary=SuspectTally(
             pictures=len(annotations),
             annotations=len(annotations.class_id),
@@ -98,8 +110,7 @@ def _table(
     found: Found,
     a: AnnotationColumns,
     d: DetectionColumns,
-    image_ids: NDArray,
-    file_names: Sequence[str],
+    images: AuditedImages,
     rows: NDArray,
 ) -> pa.Table:
     of_label, speaks = found.annotation >= 0, found.detection >= 0
@@ -109,8 +120,8 @@ def _table(
     other_class = speaks & np.isin(kind, [SUSPECT_KINDS.index("missing"), SUSPECT_KINDS.index("class")])
     other_place = speaks & np.isin(kind, [SUSPECT_KINDS.index("missing"), SUSPECT_KINDS.index("location")])
     columns: dict[str, Any] = {
-        "image_id": np.asarray(image_ids, np.int64)[image],
-        "file_name": pa.array(np.array(list(file_names), dtype=object)[image].tolist(), pa.string()),
+        "image_id": np.asarray(images.image_ids, np.int64)[image],
+        "file_name": pa.array(np.array(list(images.file_names), dtype=object)[image].tolist(), pa.string()),
         "annotation_id": _nullable(a.annotation_id, found.annotation, of_label),
         "detection": _nullable(rows, found.detection, speaks),
         "kind": pa.array([SUSPECT_KINDS[k] for k in kind.tolist()], pa.string()),

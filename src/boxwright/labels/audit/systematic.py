@@ -65,16 +65,16 @@ def groups(tally: Tally, class_names: Sequence[str], conditions: Mapping[str, Se
             share = float(class_share[c]) * (_share_among_others(class_share, c, k) if k >= 0 else 1.0)
             mine = of_kind & (tally.class_id == c) & (tally.proposed == k)
             labels = tally.label_class == c
-            records.append(
-                _record(kind, c, k, "", "", count, int(of_kind.sum()), share, int(labels.sum()), class_names)
-            )
+            whose = _Whose(kind, class_names[c], class_names[k] if k >= 0 else None)
+            records.append(_group(whose, count, int(of_kind.sum()), share, int(labels.sum())))
             for name, values in axes.items():
                 for value in np.unique(values[tally.image[mine]]):
                     inside = int((values[tally.image[mine]] == value).sum())
                     held = int((values[tally.label_image[labels]] == value).sum())
                     if inside >= LEAST and held:
                         part = held / max(int(labels.sum()), 1)
-                        records.append(_record(kind, c, k, name, value, inside, count, part, held, class_names))
+                        there = replace(whose, condition=name, value=str(value))
+                        records.append(_group(there, inside, count, part, held))
     kept = _discoveries(np.array([r.p for r in records]))
     judged = [replace(r, systematic=bool(k), sentence=_sentence(r)) for r, k in zip(records, kept, strict=True)]
     return sorted(judged, key=lambda r: (not r.systematic, -(r.suspects - r.expected), -r.suspects))
@@ -87,16 +87,21 @@ def _share_among_others(class_share: NDArray, c: int, k: int) -> float:
     return float(0.5 / others + 0.5 * (class_share[k] / rest if rest > 0 else 1 / others))
 
 
-def _record(
-    kind: str, c: int, k: int, condition: str, value: str, count: int, of: int, share: float, labels: int,
-    class_names: Sequence[str],
-) -> SuspectGroup:  # fmt: skip
+@dataclass(frozen=True)
+class _Whose:
+    """What a group is of, and where; see SuspectGroup."""
+
+    kind: str
+    class_name: str
+    proposed_class_name: str | None
+    condition: str | None = None
+    value: str | None = None
+
+
+def _group(whose: _Whose, count: int, of: int, share: float, labels: int) -> SuspectGroup:
+    """A group of `count` suspects of the `of` that there are, where its share of them was to be expected."""
     return SuspectGroup(
-        kind=kind,
-        class_name=class_names[c],
-        proposed_class_name=class_names[k] if k >= 0 else None,
-        condition=condition or None,
-        value=str(value) if condition else None,
+        **vars(whose),
         suspects=count,
         labels=labels,
         expected=round(of * share, 2),
