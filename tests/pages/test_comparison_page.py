@@ -29,8 +29,8 @@ def test_the_headline_counts(comparison: Comparison, shown_comparison: Callable[
     [("better", "B is better than A"), ("worse", "B is worse than A"), ("not told apart", "cannot be told apart")],
 )
 def test_the_headline_of_one_verdict(told: str, words: str, comparison: Comparison) -> None:
-    alike = tuple({**record, "verdict": told} for record in comparison.figures)
-    assert words in headline(replace(comparison, figures=alike))
+    alike = tuple(replace(record, verdict=told) for record in comparison.metrics)
+    assert words in headline(replace(comparison, metrics=alike))
 
 
 def test_every_section_is_there(comparison: Comparison, shown_comparison: Callable[..., str]) -> None:
@@ -72,9 +72,9 @@ def test_galleries_show_what_changed(comparison: Comparison, shown_comparison: C
 
 def test_many_classes_fit(comparison: Comparison, shown_comparison: Callable[..., str]) -> None:
     names = tuple(f"class {i}" for i in range(80))
-    pattern = [record for record in comparison.figures if record["class_name"] == "open"]
-    figures = tuple({**record, "class_name": name} for record in pattern for name in names)
-    page = shown_comparison(replace(comparison, class_names=names, figures=figures))
+    pattern = [record for record in comparison.metrics if record.class_name == "open"]
+    figures = tuple(replace(record, class_name=name) for record in pattern for name in names)
+    page = shown_comparison(replace(comparison, class_names=names, metrics=figures))
     assert_sound(page)
     assert len(page) < 1_000_000 and 'class="scroll long"' in section(page, "classes")
 
