@@ -167,7 +167,7 @@ def test_a_false_alarm_is_still_there_only_over_one_of_its_class(seed: int) -> N
     ]
     comparison = compared(a, b)
     totals = comparison.false_alarms["all"]
-    assert totals["new"] + totals["still_there"] == len(false[1])
+    assert totals.new + totals.still_there == len(false[1])
     assert totals.gone + totals.still_there == len(false[0])
     alone = [
         t for t in false[1]

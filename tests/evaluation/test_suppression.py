@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from boxwright.artifacts.report import MissedBy
+from boxwright.artifacts.report import MissedBy, OverlapBin
 from boxwright.boxes import suppress
 from boxwright.evaluation.diagnose import diagnose
 from boxwright.evaluation.operating import answered, least_scores
@@ -36,9 +36,9 @@ def test_a_neighbour_over_the_threshold_is_put_down_to_suppression() -> None:
     assert found.missed == MissedBy(threshold=0, suppression=1, model=0)
     assert found.lost_by_rule == 2
     by = {(r.low, r.high): r for r in found.by_overlap}
-    assert by[0.5, 0.7] == {
-        "from": 0.5, "to": 0.7, "objects": 2, "found": 1, "threshold": 0, "suppression": 1, "model": 0,
-    }  # fmt: skip
+    assert by[0.5, 0.7] == OverlapBin(
+        low=0.5, high=0.7, objects=2, found=1, threshold=0, suppression=1, model=0,
+    )  # fmt: skip
 
 
 def test_objects_not_asked_for_shift_no_rows() -> None:
@@ -74,7 +74,7 @@ def test_everything_else_is_put_down_to_the_model(what: str) -> None:
     }[what]
     objects = [hidden] if what == "false alarm" else [near, hidden]
     found = causes(World(objects, said, ["c"]), iou_threshold=0.4).missed
-    assert found == {"threshold": 0, "suppression": 0, "model": len(objects)}
+    assert found == MissedBy(threshold=0, suppression=0, model=len(objects))
 
 
 def test_an_unknown_threshold_blames_no_suppression() -> None:

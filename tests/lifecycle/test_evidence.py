@@ -39,7 +39,7 @@ from boxwright.inference import Detector, Thresholds
 from boxwright.lifecycle import ROLLOUT, Stages, check_verdict, following, promoted, release
 from boxwright.lifecycle.evidence import answer_again, gather, measure_again
 from boxwright.serving import promote
-from boxwright.spec import Spec
+from boxwright.spec import Observed, Spec
 from boxwright.store import Store
 from boxwright.store.digest import digest_of_columns
 from tests.tiny_bundles import BOXES_XYXY, NAMES, jpeg, keep_verdict, tiny_bundle
@@ -574,7 +574,7 @@ def test_a_baseline_with_thresholds_that_its_bundle_does_not_have_is_refused(
 
 def test_a_figure_that_is_not_made_again_is_refused(honest: Honest, capsys: pytest.CaptureFixture[str]) -> None:
     report = honest.piece(Report)
-    figure = {"value": 1.0, "low": 0.99, "high": 1.0, "support": 5000, "note": ""}
+    figure = Observed(1.0, 0.99, 1.0, 5000)
     forged = replace(report, observed={**report.observed, "recall[ghost]": figure})
     refused(
         honest, honest.decided(forged), "'observed.recall[ghost]' is stored, and not there", capsys, served_too=False
