@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from boxwright.artifacts import Bundle, Checkpoint, Dataset, Matches, Split
+from boxwright.artifacts.codec import plain
 from boxwright.evaluation import Reducer, choose, coco_metrics, match_dataset
 from boxwright.evaluation.bootstrap import group_weights
 from boxwright.evaluation.calibrate import calibrated_scores, fit_calibration
@@ -60,7 +61,9 @@ def measured(store: Store, name: str) -> dict[str, Any]:
     passes = calibrated_scores(test, maps) >= least_scores(test, chosen.score_thresholds)
     weights = group_weights(test.images.column("group").to_pylist())
     figures = {
-        f"{what}, {which}": {m: calibration_figures(part, weights, confidence=CONFIDENCE)[m] for m in METRICS}
+        f"{what}, {which}": {
+            m: plain(calibration_figures(part, weights, confidence=CONFIDENCE).of_metric(m)) for m in METRICS
+        }
         for what, side in (("raw", test), ("calibrated", calibrated))
         for which, part in (("all", side), ("answered", only(side, passes)))
     }
@@ -72,7 +75,7 @@ def measured(store: Store, name: str) -> dict[str, Any]:
         "figures": figures,
         "ap": {what: coco_metrics(Reducer(m))["ap"] for what, m in (("raw", test), ("calibrated", calibrated))},
         "certificates": {
-            unit: certificates(calibrated, passes, of, confidence=CONFIDENCE, caps=chosen.most_answered)[0]
+            unit: plain(certificates(calibrated, passes, of, confidence=CONFIDENCE, caps=chosen.most_answered)[0])
             for unit, of in (("group", groups), ("picture", [str(i) for i in range(len(groups))]))
         },
     }

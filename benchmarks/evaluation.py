@@ -145,8 +145,8 @@ def our_error_types(matches: Any) -> dict[str, float]:
     from boxwright.evaluation import error_types
 
     found = error_types(matches)
-    gains = {kind: of["dap"] for kind, of in found["types"].items()}
-    return {"AP50": found["ap50"], **gains, "FP": found["false_positives"], "FN": found["false_negatives"]}
+    gains = {code: cost.dap for code, cost in found.kinds.items()}
+    return {"AP50": found.ap50, **gains, "FP": found.false_positives, "FN": found.false_negatives}
 
 
 def our_confusion(matches: Any) -> dict[str, int]:

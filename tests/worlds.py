@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,51 @@ from boxwright.artifacts import (
     Verdict,
     detection_table,
 )
+from boxwright.artifacts.agreement import (
+    AgreementFinding,
+    AnnotatorFigures,
+    AtIou,
+    ClassAgreement,
+    EdgeHabit,
+    PairAgreement,
+    RequiredAgreement,
+    Resemblance,
+    Separated,
+    SliceAgreement,
+    Tally,
+)
+from boxwright.artifacts.calibration import ClassCalibration
+from boxwright.artifacts.comparison import AlarmChanges, ComparedMetric, ComparedSlice, CostPair, ObjectChanges
+from boxwright.artifacts.report import (
+    AtThreshold,
+    CalibrationError,
+    CertifiedPrecision,
+    Claim,
+    ClassMetrics,
+    ClassScores,
+    Confusion,
+    Crowding,
+    Curves,
+    ErrorCost,
+    ErrorCosts,
+    LrpError,
+    MissedBy,
+    OperatingMetrics,
+    OptimalLrp,
+    OverlapBin,
+    ReliabilityBin,
+    ScoreCalibration,
+    SliceResult,
+    Support,
+    Thinned,
+    VocClass,
+    VocMetrics,
+    WeakSlice,
+    WeakSlices,
+)
+from boxwright.artifacts.resampling import Resampling
 from boxwright.detections import DetectionColumns, Detections
-from boxwright.spec import Spec
+from boxwright.spec import Observed, Spec
 from boxwright.spec.spec import OutputClause
 from boxwright.store import digest_of_bytes
 
@@ -178,15 +222,29 @@ def queue(items: list[dict[str, Any]]) -> ReviewQueue:
     return ReviewQueue(class_names=NAMES, items=pa.Table.from_pylist(items, schema=QUEUE_SCHEMA), summary={"seed": 0})
 
 
-def _agreement() -> Artifact:
-    figure = {"value": 0.9, "low": 0.8, "high": None, "support": 3}
+def _agreement() -> Agreement:
+    found = Observed(0.9, 0.8, None, 3)
+    edges = {"left": EdgeHabit(share=0.01, px=0.5)}
+    of_pair = dict.fromkeys(("alpha", "f1", "f1_class", "mean_iou", "kappa"), found)
     return Agreement(
         title="a, b", annotators=("a", "b"), class_names=("carton", "pouch"), iou_threshold=0.5,
-        figures={"alpha": figure, "f1": figure}, tally={"pictures": 2, "pictures_of_several": 2, "objects": 3},
-        over_iou=({"iou_threshold": 0.5, "alpha": figure},), per_class={"carton": {"f1": figure, "boxes": {"a": 2, "b": 1}}},
-        slices=({"condition": "size", "value": "8+ px", "objects": 3},), people={"a": {"boxes": 2}, "b": {"boxes": 1}},
-        pairs=({"a": "a", "b": "b", "both": 1},), separation={"found": False, "ks": None}, required={"status": "no evidence"},
-        findings=({"kind": "rule", "sentence": "say it"},), resampling={"unit": "picture", "groups": 2},
+        figures={"alpha": found, "f1": found},
+        tally=Tally(pictures=2, pictures_of_several=2, boxes={"a": 2, "b": 1}, objects=3, drawn_by_all=1, too_far_off=0,
+                    of_one_class=1),
+        over_iou=(AtIou(iou_threshold=0.5, alpha=found, f1=found, f1_class=found),),
+        per_class={"carton": ClassAgreement(alpha=found, f1=found, mean_iou=found, boxes={"a": 2, "b": 1})},
+        slices=(SliceAgreement(condition="size", value="8+ px", objects=3, alpha=found, f1=found, f1_class=found,
+                               mean_iou=found),),
+        people={"a": AnnotatorFigures(pictures=2, boxes=2, alone=1, lacks=0, edges=edges, vitality=found),
+                "b": AnnotatorFigures(pictures=2, boxes=1, alone=0, lacks=1)},
+        pairs=(PairAgreement(a="a", b="b", both=1, only_a=1, only_b=0, same_class=1, **of_pair),),
+        separation=Separated(iou_threshold=0.5, found=False, ks=None, observed=(1.0, 0.0), expected=(0.5, 0.5)),
+        required=RequiredAgreement(figure="alpha", least=0.8, judged_on="bound", found=found, status="no evidence", note=""),
+        findings=(AgreementFinding(kind="rule", axis="class", value="carton", sentence="say it", support=3,
+                                   measured={"rate": 0.5}),),
+        resampling=Resampling(unit="picture", groups=2, replicates=1000, confidence=0.95),
+        resemblance=Resemblance(correlation=0.2, too_narrow=False),
+        facts={"sources": {"a": "a.json"}},
         differences=pa.table({"image": [0, 1], "boxes": pa.array([[1.0, None], []], pa.list_(pa.float64())), "iou": [0.4, None]}),
         made_from={"annotations[a]": digest_of("a")},
     )  # fmt: skip
@@ -210,6 +268,10 @@ def one_of_each_kind(folder: Path) -> dict[str, Artifact]:
             score_thresholds={"carton": 0.3, "pouch": 0.45},
             rule={"choose": "best_f1"},
             observed={"carton": {"precision": 0.9, "recall": None}},
+            calibration={"carton": ClassCalibration(method="isotonic", x=(0.1, 0.9), y=(0.0, 1.0), detections=20, true=7)},
+            condition_thresholds={"camera": {"cam-1": {"carton": 0.2}}},
+            condition_evidence={"camera": {"cam-1": {"carton": {"accepted": True, "gain": 0.1, "reason": ""}}}},
+            most_answered={"*": 9, "carton": 5},
             made_from={"bundle": digest_of("bundle")},
         ),
         _predictions(),
@@ -223,6 +285,7 @@ def one_of_each_kind(folder: Path) -> dict[str, Artifact]:
                 Check("ap50 >= 0.7", 0.7, 0.8, 0.75, 0.85, "met"),
                 Check("recall >= 0.9", 0.9, None, None, None, "no evidence", "no objects"),
             ),
+            looks={"gold": (digest_of("bundle"),)},
             made_from={"report": digest_of("report")},
         ),
         Rollout(
@@ -321,51 +384,95 @@ def _matches() -> Matches:
 
 
 def _report() -> Report:
-    figure = {"value": 0.8, "low": 0.7, "high": None, "support": 40, "note": ""}
+    found = Observed(0.8, 0.7, None, 40)
+    error = CalibrationError(value=0.05, low=0.01, high=0.09, null=0.02)
+    point = AtThreshold(
+        precision=0.9, recall=0.8, f1=None, false_alarms_per_image=0.5, true=9, false=1, objects=12, score_threshold=0.3
+    )
     return Report(
         title="candidate on test",
         class_names=NAMES,
         metrics={"ap": 0.5, "ap_small": -1.0},
-        per_class={"carton": {"ap": 0.5}, "pouch": {"ap": -1.0}},
-        operating={"all": {"precision": 0.9}},
-        confusion={"labels": [*NAMES, "background"], "counts": [[1, 0, 0], [0, 2, 0], [0, 0, 0]]},
-        slices=({"condition": "camera", "value": "a", "ap50": figure}, {"condition": "camera", "value": "b"}),
-        observed={"ap50": figure},
-        curves={"recall": [0.0, 1.0], "precision": {"carton": [1.0, 0.5]}},
+        per_class={
+            "carton": ClassMetrics(ap=0.5, ap50=0.8, ap75=0.4, ar100=0.6, objects=40),
+            "pouch": ClassMetrics(ap=-1.0, ap50=-1.0, ap75=-1.0, ar100=-1.0, objects=0),
+        },
+        operating=OperatingMetrics(
+            all=replace(point, score_threshold=None), per_class={"carton": point},
+            condition_thresholds={"camera": {"a": {"carton": 0.2}}},
+        ),
+        confusion=Confusion(labels=(*NAMES, "background"), counts=((1, 0, 0), (0, 2, 0), (0, 0, 0)), rule="greedy"),
+        slices=tuple(
+            SliceResult(condition="camera", value=value, images=2, objects=n, ap50=of, precision=of, recall=of, errors={"Cls": n})
+            for value, n, of in (("a", 40, found), ("b", 0, Observed(None)))
+        ),
+        observed={"ap50": found},
+        curves=Curves(recall=(0.0, 1.0), precision={"carton": (1.0, 0.5)}),
         measured={"latency_p95_ms": 12.0},
-        support={"images": 3},
-        intervals={"ap50": {"value": 0.8, "low": 0.7, "high": None, "support": 40}},
-        resampling={"unit": "group", "groups": 3, "replicates": 1000, "confidence": 0.95},
-        error_types={"Cls": {"dap": 1.0, "low": None, "high": None, "share": 2.0, "count": 3}},
-        error_summary={"ap50": 80.0, "per_class": {"carton": {"Cls": 2.0}}, "rule": "TIDE"},
-        calibration={"d_ece": {"value": 0.05, "low": 0.01, "high": 0.09, "null": 0.02}},
-        olrp={"all": {"olrp": 0.4}, "per_class": {"carton": {"olrp": 0.4}, "pouch": None}},
-        voc={"ap_11_points": 0.7, "ap_all_points": 0.71, "per_class": {}},
-        weak_slices={"found": [], "searched": 12, "rate": 0.1},
-        suppression={"by_overlap": [], "missed": {"threshold": 1}, "iou_threshold": None},
-        certificates=({"class_name": None, "certified_precision": 0.8},),
+        support=Support(images=3, objects=40, detections=50, groups=3),
+        intervals={"ap50": found},
+        resampling=Resampling(unit="group", groups=3, replicates=1000, confidence=0.95),
+        errors=ErrorCosts(
+            kinds={"Cls": ErrorCost(name="wrong class", dap=1.0, low=None, high=None, share=2.0, count=3)},
+            ap50=80.0, per_class={"carton": {"Cls": 2.0}}, rule="TIDE",
+        ),
+        calibration=ScoreCalibration(
+            d_ece=error,
+            per_class={"carton": ClassScores(d_ece=error, laece0=error, laace0=CalibrationError(), detections=50)},
+            reliability=(ReliabilityBin(class_name=None, low=0.0, high=0.1, count=5, mean_score=0.05, precision=0.1),),
+        ),
+        olrp=OptimalLrp(all=LrpError(olrp=0.4), per_class={"carton": LrpError(olrp=0.4), "pouch": LrpError()}),
+        voc=VocMetrics(
+            ap_11_points=0.7, ap_all_points=0.71,
+            per_class={"carton": VocClass(ap_11_points=0.7, ap_all_points=0.71), "pouch": VocClass()},
+        ),
+        weak_slices=WeakSlices(
+            found=(WeakSlice(what="missed", slice={"camera": "a"}, support=40, groups=3, rate=0.4, elsewhere=0.1,
+                             excess=12.0, p=0.01),),
+            searched=12, rate=0.1,
+        ),
+        crowding=Crowding(
+            by_overlap=(OverlapBin(low=0.0, high=0.1, objects=12, found=11, threshold=1, suppression=0, model=0),),
+            missed=MissedBy(threshold=1),
+            sweep=(Thinned(iou_threshold=0.3, duplicates_removed=1, other_false_removed=0, true_removed=0),),
+            iou_threshold=0.6,
+        ),
+        certificates=(
+            CertifiedPrecision(
+                class_name=None, certified_precision=0.8, observed=0.9, confidence=0.95, units=3, images=3, detections=10,
+                cap=100, beyond_cap=0, if_independent=0.85,
+                claims=(Claim(precision=0.8, certified=True, e_value=30.0, more_units=0, more_images=0, note=""),),
+            ),
+        ),
         failures=pa.table({"kind": ["miss", "false alarm"], "severity": [0.9, 0.1], "image_id": [1, 2]}),
         made_from={"matches": digest_of("matches")},
-    )
+    )  # fmt: skip
 
 
 def _comparison() -> Comparison:
-    figure = {"key": "ap50", "metric": "ap50", "class_name": None, "conditions": {}, "a": 0.7, "b": 0.8, "difference": 0.1,
-              "low": 0.02, "high": None, "support": 40, "verdict": "not told apart"}  # fmt: skip
+    found = ComparedMetric(
+        key="ap50", metric="ap50", class_name=None, conditions={}, a=0.7, b=0.8, difference=0.1, low=0.02, high=None,
+        support=40, verdict="not told apart",
+    )  # fmt: skip
     return Comparison(
         title_a="in service",
         title_b="candidate",
         class_names=NAMES,
-        figures=(figure,),
-        objects={"all": {"fixed": 1, "broken": 0, "still_missed": 2, "both_found": 3}},
-        false_alarms={"all": {"gone": 1, "new": 0, "still": 2}},
-        slices=({"condition": "camera", "value": "a", "objects": 3, "ap50": figure, "fixed": 1, "broken": 0},),
-        error_types={"Cls": {"a": 1.5, "b": 0.5}},
-        resampling={"unit": "group", "groups": 8, "replicates": 1000, "confidence": 0.95},
+        metrics=(found,),
+        objects={"all": ObjectChanges(fixed=1, broken=0, still_missed=2, both_found=3)},
+        false_alarms={"all": AlarmChanges(gone=1, new=0, still_there=2)},
+        slices=(
+            ComparedSlice(
+                condition="camera", value="a", objects=3, ap50=found, precision=found, recall=found, fixed=1, broken=0,
+                gone=1, new=0,
+            ),
+        ),
+        error_types={"Cls": CostPair(a=1.5, b=0.5)},
+        resampling=Resampling(unit="group", groups=8, replicates=1000, confidence=0.95),
         judged_on=digest_of("pictures"),
         changed=pa.table({"what": ["object"], "change": ["fixed"], "image_id": [1]}),
         made_from={"matches_a": digest_of("a"), "matches_b": digest_of("b")},
-    )
+    )  # fmt: skip
 
 
 def _drift() -> Drift:

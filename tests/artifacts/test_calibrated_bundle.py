@@ -1,4 +1,4 @@
-"""Bundles and operating points grew keys: what was saved before keeps its digest, and new keys go there and back."""
+"""What calibration adds to bundles and operating points goes there and back; a contract says only what it has."""
 
 from __future__ import annotations
 
@@ -53,11 +53,6 @@ def test_a_contract_without_new_keys_is_the_document_it_was(bundle: Bundle) -> N
     document = replace(bundle, contract=contract).parts().document
     assert document == BEFORE
     assert digest_of_bytes(canonical_json(document).encode()) == digest_of_bytes(canonical_json(BEFORE).encode())
-
-
-def test_an_operating_point_without_new_keys_is_the_document_it_was() -> None:
-    point = OperatingPoint(score_thresholds={"carton": 0.3}, rule={"choose": "best_f1"}, observed={"carton": {}})
-    assert set(point.parts().document) == {"score_thresholds", "rule", "observed"}
 
 
 def test_a_calibrated_candidate_goes_there_and_back(bundle: Bundle, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,8 @@ def altered(value: Any) -> Any:
         return digest_of("something")
     if isinstance(value, str):
         return value + "x"
+    if isinstance(value, bool):
+        return not value
     if isinstance(value, int | float):
         return value + 1
     if isinstance(value, np.ndarray):
@@ -99,10 +101,11 @@ def altered(value: Any) -> Any:
         return tuple(altered(v) for v in value) if isinstance(value[0], str | float) else value[:-1]
     if isinstance(value, Contract):
         return value.model_copy(update={"pad_value": value.pad_value + 1})
+    if is_dataclass(value) and not isinstance(value, type):
+        last = fields(value)[-1].name
+        return replace(value, **{last: altered(getattr(value, last))})
     assert isinstance(value, Mapping)
-    if value and all(isinstance(v, Path) for v in value.values()):
-        return dict(list(value.items())[1:])
-    return {**value, "more": {}}
+    return dict(list(value.items())[1:]) if value else {"more": {}}
 
 
 @EACH_KIND

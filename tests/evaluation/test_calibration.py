@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from boxwright.artifacts import Matches
 from boxwright.artifacts.calibration import ClassCalibration, logit, sigmoid
+from boxwright.artifacts.codec import plain
+from boxwright.artifacts.report import CalibrationError
 from boxwright.evaluation import Reducer
 from boxwright.evaluation.bootstrap import group_weights
 from boxwright.evaluation.calibrate import (
@@ -113,12 +115,12 @@ def test_ignored_detections_take_part_in_nothing() -> None:
 
 def test_scores_that_are_right_show_what_the_null_says_and_others_more() -> None:
     weights = group_weights([str(i) for i in range(200)], replicates=200)
-    right = [calibration_figures(scored_world(s), weights, confidence=CONFIDENCE)["d_ece"] for s in range(10, 30)]
-    assert np.mean([f["value"] for f in right]) == pytest.approx(np.mean([f["null"] for f in right]), rel=0.15)
-    assert sum(f["value"] <= f["null_high"] for f in right) >= 17
-    assert sum(f["low"] == 0 for f in right) >= 17
-    wrong = calibration_figures(scored_world(3, slope=2.5), weights, confidence=CONFIDENCE)["d_ece"]
-    assert wrong["null_high"] < wrong["low"] < wrong["value"] < wrong["high"]
+    right = [calibration_figures(scored_world(s), weights, confidence=CONFIDENCE).d_ece for s in range(10, 30)]
+    assert np.mean([f.value for f in right]) == pytest.approx(np.mean([f.null for f in right]), rel=0.15)
+    assert sum(f.value <= f.null_high for f in right) >= 17
+    assert sum(f.low == 0 for f in right) >= 17
+    wrong = calibration_figures(scored_world(3, slope=2.5), weights, confidence=CONFIDENCE).d_ece
+    assert wrong.null_high < wrong.low < wrong.value < wrong.high
 
 
 def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
@@ -129,8 +131,8 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     for seed in range(60):
         figure = calibration_figures(
             scored_world(100 + seed, images=150, slope=1.6), weights, confidence=CONFIDENCE
-        )["d_ece"]  # fmt: skip
-        held += figure["low"] <= truth <= figure["high"]
+        ).d_ece  # fmt: skip
+        held += figure.low <= truth <= figure.high
     assert held >= 52
 
 
@@ -138,16 +140,16 @@ def test_figures_are_json_and_complete() -> None:
     matches = scored_world(4)
     weights = group_weights(matches.images.column("group").to_pylist())
     found = calibration_figures(matches, weights, confidence=CONFIDENCE)
-    json.dumps(found, allow_nan=False)
-    assert set(found) == {"d_ece", "laece0", "laace0", "per_class", "reliability"}
-    assert set(found["per_class"]) == {"class 0", "class 1"}
-    for record in found["reliability"]:
-        assert record["low"] <= record["mean_score"] <= record["high"]
-        if record["precision_low"] is not None:
-            assert record["precision_low"] <= record["precision"] <= record["precision_high"]
-    pooled = [r for r in found["reliability"] if r["class_name"] is None]
-    assert sum(r["count"] for r in pooled) == len(matches.detections)
-    counts = {name: of_class["detections"] for name, of_class in found["per_class"].items()}
+    json.dumps(plain(found), allow_nan=False)
+    assert set(plain(found)) == {"d_ece", "laece0", "laace0", "per_class", "reliability"}
+    assert set(found.per_class) == {"class 0", "class 1"}
+    for record in found.reliability:
+        assert record.low <= record.mean_score <= record.high
+        if record.precision_low is not None:
+            assert record.precision_low <= record.precision <= record.precision_high
+    pooled = [r for r in found.reliability if r.class_name is None]
+    assert sum(r.count for r in pooled) == len(matches.detections)
+    counts = {name: of_class.detections for name, of_class in found.per_class.items()}
     assert sum(counts.values()) == len(matches.detections)
 
 
@@ -155,12 +157,12 @@ def test_without_detections_and_with_few_groups_nothing_is_claimed() -> None:
     none = made(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0), class_names=["a"], images=6, missed=[(0, 0)])
     weights = group_weights([str(i) for i in range(6)])
     found = calibration_figures(none, weights, confidence=CONFIDENCE)
-    assert found["d_ece"] == dict.fromkeys(("value", "low", "high", "null", "null_high"))
-    assert found["reliability"] == []
+    assert found.d_ece == CalibrationError(value=None, low=None, high=None, null=None, null_high=None)
+    assert found.reliability == ()
     assert fit_calibration(none) == {}
     few = calibration_figures(scored_world(0, images=4), None, confidence=CONFIDENCE)
-    assert few["d_ece"]["value"] is not None
-    assert few["d_ece"]["low"] is None
+    assert few.d_ece.value is not None
+    assert few.d_ece.low is None
 
 
 maps = st.one_of(
@@ -276,5 +278,5 @@ def test_what_is_fitted_on_val_is_nearer_to_the_truth_on_test(images: int) -> No
         fitted = fit_calibration(val)
         mapped = with_scores(test, calibrated_scores(test, fitted))
         before, after = (calibration_figures(m, None, confidence=0.9) for m in (test, mapped))
-        gains.append(after["d_ece"]["value"] / before["d_ece"]["value"])
+        gains.append(after.d_ece.value / before.d_ece.value)
     assert np.mean(gains) < 0.6

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from boxwright.artifacts.codec import plain
 from boxwright.artifacts.operating_point import ALL_CLASSES
 from boxwright.errors import InputError
 from boxwright.evaluation.certificate import (
@@ -125,16 +127,16 @@ def test_one_group_is_one_unit_however_many_pictures_it_has() -> None:
         certificates(matches, passes, groups, confidence=0.95, caps=caps)
         for groups in ([str(i) for i in range(300)], [str(i // 100) for i in range(300)])
     )
-    assert [r["class_name"] for r in alone] == [None, "a", "b"]
-    json.dumps(alone, allow_nan=False)
-    assert alone[0]["units"] == 300
-    assert alone[0]["cap"] == caps[ALL_CLASSES] == np.bincount(image).max()
-    assert alone[0]["certified_precision"] > 0.8
-    assert together[0]["units"] == 3
-    assert together[0]["certified_precision"] < 0.2
-    assert together[0]["if_independent"] == alone[0]["if_independent"]
-    claim = together[0]["claims"][0]
-    assert claim["more_images"] >= claim["more_units"] * 100
+    assert [r.class_name for r in alone] == [None, "a", "b"]
+    json.dumps(plain(alone), allow_nan=False)
+    assert alone[0].units == 300
+    assert alone[0].cap == caps[ALL_CLASSES] == np.bincount(image).max()
+    assert alone[0].certified_precision > 0.8
+    assert together[0].units == 3
+    assert together[0].certified_precision < 0.2
+    assert together[0].if_independent == alone[0].if_independent
+    claim = together[0].claims[0]
+    assert claim.more_images >= claim.more_units * 100
 
 
 def test_detections_beyond_the_cap_are_left_out_the_lowest_first_and_counted() -> None:
@@ -143,7 +145,7 @@ def test_detections_beyond_the_cap_are_left_out_the_lowest_first_and_counted() -
     (whole, _) = certificates(
         matches, np.array([True, True, True, True]), ["g"], confidence=0.95, caps={ALL_CLASSES: 2, "a": 3}
     )
-    assert (whole["detections"], whole["beyond_cap"], whole["observed"], whole["cap"]) == (2, 2, 1.0, 2)
+    assert (whole.detections, whole.beyond_cap, whole.observed, whole.cap) == (2, 2, 1.0, 2)
 
 
 def test_only_what_is_answered_and_not_ignored_counts() -> None:
@@ -152,9 +154,9 @@ def test_only_what_is_answered_and_not_ignored_counts() -> None:
         ignored=[False, True, False, False],
     )  # fmt: skip
     (whole, of_class) = certificates(matches, np.array([True, True, True, False]), ["x", "y"], confidence=0.95)
-    assert (whole["detections"], whole["observed"]) == (2, 1.0)
-    assert {**of_class, "class_name": None} == whole
-    assert whole["cap"] == 100  # nobody said a smaller one
+    assert (whole.detections, whole.observed) == (2, 1.0)
+    assert replace(of_class, class_name=None) == whole
+    assert whole.cap == 100  # nobody said a smaller one
 
 
 @pytest.mark.parametrize(("true", "of"), [(0, 5), (5, 5), (1, 3), (48, 50), (950, 1000)])

@@ -56,18 +56,16 @@ def test_a_planted_mix_is_counted_exactly(seed: int) -> None:
     plan = ["found"] * 20 + [kind for kind, n in counts.items() for _ in range(n)]
     matches = planted([plan[i] for i in rng.permutation(len(plan))]).matches()
     found = error_types(matches)
-    assert {kind: record["count"] for kind, record in found["types"].items()} == counts
+    assert {kind: record.count for kind, record in found.kinds.items()} == counts
     assert tally(diagnose(matches), matches) == counts
 
 
 def test_only_planted_kinds_cost_anything() -> None:
     for kind in KINDS:
-        types = error_types(planted(["found"] * 12 + [kind] * 6).matches())["types"]
-        assert {k for k, record in types.items() if record["dap"] > 1e-9} == {kind}
-        assert {k for k, record in types.items() if abs(record["share"]) > 1e-9} == {kind}
-        assert types[kind]["share"] == pytest.approx(
-            types[kind]["dap"], abs=1e-9
-        )  # alone it costs all there is to gain
+        types = error_types(planted(["found"] * 12 + [kind] * 6).matches()).kinds
+        assert {k for k, record in types.items() if record.dap > 1e-9} == {kind}
+        assert {k for k, record in types.items() if abs(record.share) > 1e-9} == {kind}
+        assert types[kind].share == pytest.approx(types[kind].dap, abs=1e-9)  # alone it costs all there is to gain
 
 
 @pytest.mark.parametrize(
@@ -85,9 +83,9 @@ def test_only_planted_kinds_cost_anything() -> None:
 def test_overlaps_exactly_on_an_edge(tenths: int, same: bool, kind: str) -> None:
     cat = Thing(0, 0, (0, 0, 100, 10))
     said = Thing(0, 0 if same else 1, (0, 0, 10 * tenths or 1, 10), score=0.9)  # IoU tenths / 10, or 0.01
-    types = error_types(World([cat], [said], ["c0"]).matches())["types"]
+    types = error_types(World([cat], [said], ["c0"]).matches()).kinds
     claimed = kind in ("Loc", "Cls")
-    assert {k for k, r in types.items() if r["count"]} == ({kind} if claimed else {kind, "Miss"})
+    assert {k for k, r in types.items() if r.count} == ({kind} if claimed else {kind, "Miss"})
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -97,17 +95,17 @@ def test_shares_and_ap50_make_100(seed: int) -> None:
     cameras = axis(matches, clauses[0])
     for part in (None, *(cameras.slice(label) for label in cameras.labels)):
         found = error_types(matches, part=part)
-        if found["ap50"] is None:
+        if found.ap50 is None:
             continue
-        assert sum(r["share"] for r in found["types"].values()) + found["ap50"] == pytest.approx(100, abs=1e-9)
+        assert sum(r.share for r in found.kinds.values()) + found.ap50 == pytest.approx(100, abs=1e-9)
         for kind in KINDS:
-            assert found["types"][kind]["share"] == pytest.approx(
-                np.mean([shares[kind] for shares in found["per_class"].values()]), abs=1e-9
+            assert found.kinds[kind].share == pytest.approx(
+                np.mean([shares[kind] for shares in found.per_class.values()]), abs=1e-9
             )
-    for name, shares in error_types(matches)["per_class"].items():
+    for name, shares in error_types(matches).per_class.items():
         ap50 = Reducer(matches).curves(ious=(0,)).precision[0, :, matches.class_names.index(name)].mean()
         assert sum(shares.values()) + 100 * ap50 == pytest.approx(100, abs=1e-9)
-    assert error_types(matches)["ap50"] in (None, pytest.approx(100 * coco_metrics(Reducer(matches))["ap50"], abs=1e-9))
+    assert error_types(matches).ap50 in (None, pytest.approx(100 * coco_metrics(Reducer(matches))["ap50"], abs=1e-9))
 
 
 def test_shares_and_ap50_make_100_in_slices_of_objects() -> None:
@@ -117,8 +115,8 @@ def test_shares_and_ap50_make_100_in_slices_of_objects() -> None:
             of_objects = axis(matches, clause)
             for label in of_objects.labels:
                 found = error_types(matches, part=of_objects.slice(label))
-                if found["ap50"] is not None:
-                    total = sum(r["share"] for r in found["types"].values()) + found["ap50"]
+                if found.ap50 is not None:
+                    total = sum(r.share for r in found.kinds.values()) + found.ap50
                     assert total == pytest.approx(100, abs=1e-9), f"seed {seed}, {clause.name}={label}"
 
 
@@ -131,17 +129,17 @@ def test_every_gain_equals_the_slow_loop(seed: int) -> None:
     before = mended_ap_loop(*sides, set(), errors_first=False)
     fates, states = tide_loop(*sides)
     if not before:
-        assert found["ap50"] is None and found["types"] == {}
+        assert found.ap50 is None and found.kinds == {}
         return
     base = np.mean(list(before.values()))
-    assert found["ap50"] == pytest.approx(100 * base, abs=1e-9)
-    for kind, record in found["types"].items():
+    assert found.ap50 == pytest.approx(100 * base, abs=1e-9)
+    for kind, record in found.kinds.items():
         mended = np.mean(list(mended_ap_loop(*sides, {kind}).values()))
-        assert record["dap"] == pytest.approx(100 * max(mended - base, 0), abs=1e-9), kind
+        assert record.dap == pytest.approx(100 * max(mended - base, 0), abs=1e-9), kind
         seen = sum(f.kind == kind and not f.ignored for f in fates) if kind != "Miss" else states.count("missed")
-        assert record["count"] == seen, kind
+        assert record.count == seen, kind
     everything = np.mean(list(mended_ap_loop(*sides, {"Miss"}, forgive={"missed", "claimed"}).values()))
-    assert found["false_negatives"] == pytest.approx(100 * max(everything - base, 0), abs=1e-9)
+    assert found.false_negatives == pytest.approx(100 * max(everything - base, 0), abs=1e-9)
     all_found = [
         sum(f.took >= 0 and not f.ignored and d.class_id == c for f, d in zip(fates, world.detections, strict=True))
         for c in before
@@ -153,14 +151,14 @@ def test_every_gain_equals_the_slow_loop(seed: int) -> None:
             for hits, n in zip(all_found, objects, strict=True)
         ]
     )
-    assert found["false_positives"] == pytest.approx(100 * max(alone - base, 0), abs=1e-9)
+    assert found.false_positives == pytest.approx(100 * max(alone - base, 0), abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_shares_are_shapley_values_by_their_definition(seed: int) -> None:
     world = random_world(seed, images=2)
     found = error_types(world.matches())
-    if not found["types"]:
+    if not found.kinds:
         return
 
     def worth(mended: frozenset[str]) -> float:
@@ -170,7 +168,7 @@ def test_shares_are_shapley_values_by_their_definition(seed: int) -> None:
         return 100 * float(np.mean(list(of_class.values())))
 
     expected = shapley_loop(KINDS, worth)
-    assert {k: r["share"] for k, r in found["types"].items()} == pytest.approx(expected, abs=1e-9)
+    assert {k: r.share for k, r in found.kinds.items()} == pytest.approx(expected, abs=1e-9)
 
 
 def test_tidecv_on_a_real_detector(shared) -> None:
@@ -183,34 +181,34 @@ def test_tidecv_on_a_real_detector(shared) -> None:
     truth = GroundTruth(t.image, t.class_id, t.boxes_xywh, t.area, t.crowd, t.crowd, t.annotation_id)
     scored = Scored(r.image, r.class_id, r.boxes_xywh, r.score)
     found = error_types(match(truth, scored, class_names=t.class_names, images=pa.table({"image_id": t.image_ids})))
-    assert found["ap50"] == pytest.approx(official["ap50"], abs=0.01)
-    assert {k: v["dap"] for k, v in found["types"].items()} == pytest.approx(official["main"], abs=0.01)
-    assert {k: v["count"] for k, v in found["types"].items()} == official["counts"]
-    assert found["false_positives"] == pytest.approx(official["special"]["FalsePos"], abs=0.01)
-    assert found["false_negatives"] == pytest.approx(official["special"]["FalseNeg"], abs=0.01)
+    assert found.ap50 == pytest.approx(official["ap50"], abs=0.01)
+    assert {k: v.dap for k, v in found.kinds.items()} == pytest.approx(official["main"], abs=0.01)
+    assert {k: v.count for k, v in found.kinds.items()} == official["counts"]
+    assert found.false_positives == pytest.approx(official["special"]["FalsePos"], abs=0.01)
+    assert found.false_negatives == pytest.approx(official["special"]["FalseNeg"], abs=0.01)
 
 
 def test_nothing_in_nothing_out() -> None:
     cat = Thing(0, 0, (0, 0, 10, 10), score=0.5)
     nothing = error_types(World([], [], ["c0"]).matches())
-    assert nothing["types"] == {} and nothing["ap50"] is None
-    assert error_types(World([], [cat], ["c0"]).matches())["ap50"] is None  # no class has objects
+    assert nothing.kinds == {} and nothing.ap50 is None
+    assert error_types(World([], [cat], ["c0"]).matches()).ap50 is None  # no class has objects
     missed = error_types(World([cat], [], ["c0"]).matches())
-    assert missed["ap50"] == 0
-    assert missed["types"]["Miss"]["count"] == 1 and missed["types"]["Miss"]["low"] is None
-    assert (missed["types"]["Miss"]["dap"], missed["types"]["Miss"]["share"]) == pytest.approx((100, 100), abs=1e-9)
-    assert all(record["dap"] == record["share"] == 0 for kind, record in missed["types"].items() if kind != "Miss")
+    assert missed.ap50 == 0
+    assert missed.kinds["Miss"].count == 1 and missed.kinds["Miss"].low is None
+    assert (missed.kinds["Miss"].dap, missed.kinds["Miss"].share) == pytest.approx((100, 100), abs=1e-9)
+    assert all(record.dap == record.share == 0 for kind, record in missed.kinds.items() if kind != "Miss")
     crowd = Thing(0, 0, (0, 0, 10, 10), ignore=True, crowd=True)
-    assert error_types(World([crowd], [cat], ["c0"]).matches())["ap50"] is None
+    assert error_types(World([crowd], [cat], ["c0"]).matches()).ap50 is None
 
 
 def test_classes_without_objects_are_left_out_of_the_mean() -> None:
     cat = Thing(0, 0, (0, 0, 10, 10), score=0.5)
     found = error_types(World([cat], [cat, Thing(0, 1, (50, 50, 60, 60), score=0.9)], ["c0"]).matches())
-    assert found["ap50"] == pytest.approx(100, abs=1e-9)
-    assert list(found["per_class"]) == ["cat"]
-    assert found["types"]["Bkg"]["count"] == 1  # counted all the same
-    assert found["types"]["Bkg"]["dap"] == 0
+    assert found.ap50 == pytest.approx(100, abs=1e-9)
+    assert list(found.per_class) == ["cat"]
+    assert found.kinds["Bkg"].count == 1  # counted all the same
+    assert found.kinds["Bkg"].dap == 0
 
 
 def test_intervals_do_not_move_the_gain() -> None:
@@ -218,10 +216,10 @@ def test_intervals_do_not_move_the_gain() -> None:
     weights = np.random.default_rng(0).multinomial(40, np.full(40, 1 / 40), size=200).astype(np.float32)
     plain, drawn = error_types(matches), error_types(matches, weights=weights, groups=40)
     for kind in KINDS:
-        a, b = plain["types"][kind], drawn["types"][kind]
-        assert (a["dap"], a["share"], a["count"]) == (b["dap"], b["share"], b["count"])
-        assert 0 <= b["low"] <= b["high"] and a["low"] is None
-        assert b["low"] <= b["dap"] <= b["high"]
+        a, b = plain.kinds[kind], drawn.kinds[kind]
+        assert (a.dap, a.share, a.count) == (b.dap, b.share, b.count)
+        assert 0 <= b.low <= b.high and a.low is None
+        assert b.low <= b.dap <= b.high
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -13,7 +13,7 @@ from boxwright.errors import InputError
 from boxwright.evaluation import evaluate
 from boxwright.evaluation.bootstrap import wilson
 from boxwright.gate import decide
-from boxwright.spec import parse_spec
+from boxwright.spec import Observed, parse_spec
 from tests.evaluation.test_reductions import NAMES, SPEC, world
 
 
@@ -26,14 +26,14 @@ def report_of(seed: int, clauses: list[str], images: int = 60):
 def test_a_slice_of_a_handful_gives_no_interval() -> None:
     report, spec = report_of(5, ["recall[light=dim] >= 0"], images=9)  # three dim pictures
     figure = report.observed["recall[light=dim]"]
-    assert figure["low"] is None
+    assert figure.low is None
     assert decide(report, spec).checks[0].status == "no evidence"
 
 
 def test_precision_without_an_answer_says_so_and_does_not_ask_for_more_images() -> None:
     spec = parse_spec(SPEC % ("bound", json.dumps(["precision >= 0.5", "recall >= 0.5"])))
     report = evaluate(world(60, 5), title="t", score_thresholds=dict.fromkeys(NAMES, 2.0), spec=spec)
-    assert "no detection reaches its score threshold" in report.observed["precision"]["note"]
+    assert "no detection reaches its score threshold" in report.observed["precision"].note
     precision, recall = decide(report, spec).checks
     assert (precision.status, recall.status) == ("no evidence", "not met")
     assert "no detection reaches its score threshold" in precision.note and "add" not in precision.note
@@ -53,13 +53,13 @@ def test_a_baseline_from_other_pictures_is_refused() -> None:
     with pytest.raises(InputError, match="other pictures"):
         decide(report, spec, baseline=other)
     assert decide(report, spec, baseline=report).checks[0].required == pytest.approx(
-        report.observed["ap50"]["value"] - 0.01
+        report.observed["ap50"].value - 0.01
     )
 
 
 def test_an_undefined_baseline_is_no_evidence() -> None:
     report, spec = report_of(5, ["ap50 >= baseline"])
-    blind = replace(report, observed={**report.observed, "ap50": {"value": None}})
+    blind = replace(report, observed={**report.observed, "ap50": Observed(None)})
     assert decide(report, spec, baseline=blind).checks[0].status == "no evidence"
 
 

@@ -228,7 +228,7 @@ def test_failures_in_a_weak_slice_are_gaps_in_the_data() -> None:
             said.append(replace(thing, score=float(rng.uniform(0.01, 0.1) if miss else rng.uniform(0.6, 1))))
     world = World(objects, said, [f"c{i % 4}" for i in range(120)], ("cat", "dog"))
     report = evaluate(world.matches(), title="t", score_thresholds={"cat": 0.4, "dog": 0.4}, conditions=(CAMERA,))
-    assert report.weak_slices["found"][0]["slice"] == {"camera": "c2"}
+    assert report.weak_slices.found[0].slice == {"camera": "c2"}
     rows = of_kind(report.failures.to_pylist(), "miss")
     assert len(rows) == sum(t.score < 0.4 for t in said)
     for row in rows:

@@ -168,13 +168,13 @@ def test_the_gate_says_met_not_met_and_no_evidence() -> None:
     )
     assert [c.status for c in verdict.checks] == ["met", "not met", "no evidence", "no evidence", "met", "met"]
     assert verdict.verdict == "fail"
-    assert verdict.checks[0].observed == report.observed["ap50"]["value"]
+    assert verdict.checks[0].observed == report.observed["ap50"].value
     assert verdict.checks[4].requirement == "precision[cat] > 0"
 
 
 def test_a_bound_is_harder_than_a_value_and_says_what_would_settle_it() -> None:
     _, report = judged(["ap50 >= 0"])
-    between = (report.observed["ap50"]["value"] + report.observed["ap50"]["low"]) / 2
+    between = (report.observed["ap50"].value + report.observed["ap50"].low) / 2
     by_value, _ = judged([f"ap50 >= {between}"])
     by_bound, _ = judged([f"ap50 >= {between}"], judge_on="bound")
     assert by_value.checks[0].status == "met"

@@ -95,8 +95,8 @@ def test_a_comparison_of_shards_is_that_of_the_whole() -> None:
             compare(*(Contender(t, m, np.full(len(m.detections), 0.4)) for t, m in zip("AB", sides, strict=True)))
         )
     one, other = found
-    assert (one.figures, one.objects, one.false_alarms, one.slices) == (
-        other.figures, other.objects, other.false_alarms, other.slices,
+    assert (one.metrics, one.objects, one.false_alarms, one.slices) == (
+        other.metrics, other.objects, other.false_alarms, other.slices,
     )  # fmt: skip
     assert one.changed.to_pylist() == other.changed.to_pylist()
     assert one.judged_on == other.judged_on

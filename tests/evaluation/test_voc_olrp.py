@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
+from boxwright.artifacts.report import LrpError, OptimalLrp, VocMetrics
 from boxwright.evaluation import Reducer, coco_metrics
 from boxwright.evaluation.average_precision import mean_defined
 from boxwright.evaluation.olrp import olrp
@@ -18,12 +19,12 @@ from tests.oracles import Thing, iou_of, lrp_loop, match_coco_loop, voc_loop
 CAT, FAR = (0.0, 0.0, 20.0, 20.0), (100.0, 100.0, 120.0, 120.0)
 
 
-def voc_of(world: World) -> dict:
+def voc_of(world: World) -> VocMetrics:
     matches = world.matches()
     return voc_ap(matches, Reducer(matches))
 
 
-def lrp_of(world: World) -> dict:
+def lrp_of(world: World) -> OptimalLrp:
     matches = world.matches()
     return olrp(matches, Reducer(matches))
 
@@ -45,8 +46,8 @@ def test_voc_by_hand() -> None:
     said = [replace(three[0], score=0.9), Thing(0, 0, FAR, score=0.8), replace(three[1], score=0.7)]
     found = voc_of(World(three, said, ["c"], ("cat",)))
     # precision 1, 1/2, 2/3 at recall 1/3, 1/3, 2/3: 1 at 0 to 0.3, 2/3 at 0.4 to 0.6
-    assert found["ap_11_points"] == pytest.approx((4 * 1 + 3 * 2 / 3) / 11, abs=1e-12)
-    assert found["ap_all_points"] == pytest.approx(1 / 3 + 1 / 3 * 2 / 3, abs=1e-12)
+    assert found.ap_11_points == pytest.approx((4 * 1 + 3 * 2 / 3) / 11, abs=1e-12)
+    assert found.ap_all_points == pytest.approx(1 / 3 + 1 / 3 * 2 / 3, abs=1e-12)
 
 
 @pytest.mark.parametrize("objects", [10, 20, 7])
@@ -56,8 +57,8 @@ def test_recall_exactly_on_a_point_counts(objects: int) -> None:
         said = [replace(t, score=0.9 - i / 100) for i, t in enumerate(truth[:found])]
         reached = sum(10 * found >= k * objects for k in range(11)) if found else 0
         of = voc_of(World(truth, said, ["c"], ("cat",)))
-        assert of["ap_11_points"] == pytest.approx(reached / 11, abs=1e-12)
-        assert of["ap_all_points"] == pytest.approx(found / objects, abs=1e-12)
+        assert of.ap_11_points == pytest.approx(reached / 11, abs=1e-12)
+        assert of.ap_all_points == pytest.approx(found / objects, abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -67,14 +68,16 @@ def test_voc_equals_its_definition(seed: int) -> None:
     expected = {}
     for class_id, name in enumerate(world.names):
         told, objects = voc_loop(world.objects, world.detections, class_id=class_id)
+        expected[name] = dict.fromkeys(("ap_11_points", "ap_all_points"))
         if objects:
-            expected[name] = dict(zip(("ap_11_points", "ap_all_points"), voc_by_definition(told, objects), strict=True))
-    assert found["per_class"].keys() == expected.keys()
+            expected[name] = dict(zip(expected[name], voc_by_definition(told, objects), strict=True))
+    assert found.per_class.keys() == expected.keys()
     for name, record in expected.items():
-        assert found["per_class"][name] == pytest.approx(record, abs=1e-12)
+        assert asdict(found.per_class[name]) == pytest.approx(record, abs=1e-12)
     for key in ("ap_11_points", "ap_all_points"):
-        mean = np.mean([r[key] for r in expected.values()]) if expected else None
-        assert found[key] == (None if mean is None else pytest.approx(mean, abs=1e-12))
+        defined = [r[key] for r in expected.values() if r[key] is not None]
+        mean = np.mean(defined) if defined else None
+        assert getattr(found, key) == (None if mean is None else pytest.approx(mean, abs=1e-12))
 
 
 def test_voc_looks_only_at_the_object_overlapped_most() -> None:
@@ -83,19 +86,19 @@ def test_voc_looks_only_at_the_object_overlapped_most() -> None:
     said = [Thing(0, 0, (0, 0, 100, 100), score=0.9), Thing(0, 0, (5, 0, 105, 100), score=0.8)]
     world = World(objects, said, ["c"], ("cat",))
     assert coco_metrics(Reducer(world.matches()))["ap50"] == pytest.approx(1)
-    assert voc_of(world)["ap_all_points"] == pytest.approx(0.5)
+    assert voc_of(world).ap_all_points == pytest.approx(0.5)
 
 
 def test_voc_asks_for_more_than_the_threshold() -> None:
     world = World([Thing(0, 0, (0, 0, 20, 10))], [Thing(0, 0, (0, 0, 10, 10), score=0.9)], ["c"], ("cat",))  # IoU 1/2
     assert coco_metrics(Reducer(world.matches()))["ap50"] == pytest.approx(1)
-    assert voc_of(world)["ap_all_points"] == 0
+    assert voc_of(world).ap_all_points == 0
 
 
 def test_difficult_objects_count_neither_way() -> None:
     objects = [Thing(0, 0, CAT), Thing(0, 0, FAR, ignore=True)]
     said = [replace(objects[0], score=0.5), Thing(0, 0, FAR, score=0.9), Thing(0, 0, FAR, score=0.8)]
-    assert voc_of(World(objects, said, ["c"], ("cat",)))["ap_all_points"] == 1  # twice on it, never false
+    assert voc_of(World(objects, said, ["c"], ("cat",))).ap_all_points == 1  # twice on it, never false
 
 
 def lrp_by_force(world: World, class_id: int) -> dict[str, float | None] | None:
@@ -134,27 +137,27 @@ def test_olrp_equals_brute_force(seed: int) -> None:
     found = lrp_of(world)
     expected = {name: lrp_by_force(world, c) for c, name in enumerate(world.names)}
     for name, record in expected.items():
-        mine = found["per_class"][name]
+        mine = found.per_class[name]
         if record is None:
-            assert mine is None
+            assert mine == LrpError()
             continue
-        assert mine["olrp"] == pytest.approx(record["olrp"], abs=1e-9)
-        if record["threshold"] == mine["threshold"]:  # else two thresholds are equally good
-            assert mine == pytest.approx(record, abs=1e-9)
-        elif mine["threshold"] is not None:
+        assert mine.olrp == pytest.approx(record["olrp"], abs=1e-9)
+        if record["threshold"] == mine.threshold:  # else two thresholds are equally good
+            assert asdict(mine) == pytest.approx(record, abs=1e-9)
+        elif mine.threshold is not None:
             at = lrp_at(
-                world, match_coco_loop(world.objects, world.detections), world.names.index(name), mine["threshold"]
+                world, match_coco_loop(world.objects, world.detections), world.names.index(name), mine.threshold
             )
-            assert mine == pytest.approx({"olrp": at[0], **at[1], "threshold": mine["threshold"]}, abs=1e-9)
+            assert asdict(mine) == pytest.approx({"olrp": at[0], **at[1], "threshold": mine.threshold}, abs=1e-9)
     defined = [r["olrp"] for r in expected.values() if r is not None]
-    assert found["all"]["olrp"] == (pytest.approx(np.mean(defined), abs=1e-9) if defined else None)
+    assert found.all.olrp == (pytest.approx(np.mean(defined), abs=1e-9) if defined else None)
 
 
 def test_olrp_by_hand() -> None:
     objects = [Thing(0, 0, CAT), Thing(0, 0, FAR)]
     said = [Thing(0, 0, (0, 0, 20, 16), score=0.9), Thing(0, 0, (200, 200, 220, 220), score=0.5)]  # IoU 0.8, and junk
-    found = lrp_of(World(objects, said, ["c"], ("cat",)))["per_class"]["cat"]
-    assert found == pytest.approx(
+    found = lrp_of(World(objects, said, ["c"], ("cat",))).per_class["cat"]
+    assert asdict(found) == pytest.approx(
         {
             "olrp": (0.2 / 0.5 + 0 + 1) / 2,
             "localisation": 0.2,
@@ -167,11 +170,11 @@ def test_olrp_by_hand() -> None:
 
 def test_perfect_is_0_and_nothing_right_is_1() -> None:
     cat = Thing(0, 0, CAT)
-    assert lrp_of(World([cat], [replace(cat, score=0.5)], ["c"], ("cat",)))["all"]["olrp"] == 0
+    assert lrp_of(World([cat], [replace(cat, score=0.5)], ["c"], ("cat",))).all.olrp == 0
     for said in ([], [Thing(0, 0, FAR, score=0.9)]):
-        found = lrp_of(World([cat], said, ["c"], ("cat",)))["per_class"]["cat"]
-        assert (found["olrp"], found["false_negative"], found["threshold"]) == (1, 1, None)
-    assert lrp_of(World([], [replace(cat, score=0.5)], ["c"], ("cat",)))["all"]["olrp"] is None
+        found = lrp_of(World([cat], said, ["c"], ("cat",))).per_class["cat"]
+        assert (found.olrp, found.false_negative, found.threshold) == (1, 1, None)
+    assert lrp_of(World([], [replace(cat, score=0.5)], ["c"], ("cat",))).all.olrp is None
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -195,6 +198,4 @@ def test_junk_under_every_score_moves_no_ap_but_precision_and_lrp(seed: int) -> 
         lrp.append(lrp_at(world, match_coco_loop(world.objects, world.detections), 0, 0.0)[0])
     assert precision[1] < precision[0] - 0.05
     assert lrp[1] > lrp[0] + 0.01 or lrp[0] == 1  # nothing right cannot get worse
-    assert lrp_of(noisy)["all"]["olrp"] == pytest.approx(
-        lrp_of(clean)["all"]["olrp"], abs=1e-12
-    )  # it chooses its threshold
+    assert lrp_of(noisy).all.olrp == pytest.approx(lrp_of(clean).all.olrp, abs=1e-12)  # it chooses its threshold

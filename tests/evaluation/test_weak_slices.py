@@ -65,7 +65,7 @@ class Site:
 
 
 def slices(found: dict) -> list[dict]:
-    return [record["slice"] for record in found["found"]]
+    return [record.slice for record in found.found]
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.7])
@@ -74,7 +74,7 @@ def test_where_nothing_is_planted_little_is_found(spread: float) -> None:
     alarms = 0
     for seed in range(worlds):
         site = Site(seed)
-        alarms += bool(site.searched(-1.5 + site.mood(spread))["found"])
+        alarms += bool(site.searched(-1.5 + site.mood(spread)).found)
     assert alarms <= 0.1 * worlds
 
 
@@ -89,12 +89,12 @@ def test_what_is_planted_is_found_first(seed: int, planted: dict[str, str]) -> N
         [of == labels.index(planted[n]) for n, (labels, of) in codes.items() if n in planted]
     )
     found = site.searched(-2.5 + 3 * inside + site.mood(0.3))
-    record = next(r for r in found["found"] if r["slice"] == planted)
-    assert record["support"] == inside.sum()
-    assert record["rate"] > record["elsewhere"] + 0.2
-    assert record["excess"] == pytest.approx(record["support"] * (record["rate"] - record["elsewhere"]))
-    assert record["groups"] == len(set(site.clip[inside].tolist()))
-    excess = [r["excess"] for r in found["found"]]
+    record = next(r for r in found.found if r.slice == planted)
+    assert record.support == inside.sum()
+    assert record.rate > record.elsewhere + 0.2
+    assert record.excess == pytest.approx(record.support * (record.rate - record.elsewhere))
+    assert record.groups == len(set(site.clip[inside].tolist()))
+    excess = [r.excess for r in found.found]
     assert excess == sorted(excess, reverse=True)
     if len(planted) == 1:
         assert slices(found)[0] == planted
@@ -112,12 +112,12 @@ def test_one_bad_clip_is_no_weak_condition(seed: int) -> None:
 def test_least_support_is_kept(least: int) -> None:
     site = Site(0, clips=12, a_clip=20)
     found = site.of(site.size == 0, least_support=least, false_discovery=0.999)
-    assert all(least <= record["support"] <= 240 - least for record in found["found"])
+    assert all(least <= record.support <= 240 - least for record in found.found)
     counts = []
     for of in (site.class_id, site.camera, site.light, site.size):
         counts += [of == code for code in range(of.max() + 1)]
     wide = [c for c in counts if least <= c.sum() <= 240 - least and len(set(site.clip[c])) >= 5]
-    assert found["searched"] >= len(wide)
+    assert found.searched >= len(wide)
     if least == 400:
         assert found == {"found": [], "searched": 0, "rate": 0.999}
 
@@ -131,17 +131,17 @@ def test_few_groups_are_not_looked_at() -> None:
 def test_numbers_follow_a_slow_loop() -> None:
     site = Site(7)
     missed = site.rng.random(len(site.clip)) < np.where(site.camera == 2, 0.5, 0.1)
-    record = next(r for r in site.of(missed)["found"] if r["slice"] == {"camera": "c2"})
+    record = next(r for r in site.of(missed).found if r.slice == {"camera": "c2"})
     inside = [m for m, c in zip(missed.tolist(), site.camera, strict=True) if c == 2]
     outside = [m for m, c in zip(missed.tolist(), site.camera, strict=True) if c != 2]
     rate, elsewhere = sum(inside) / len(inside), sum(outside) / len(outside)
-    assert (record["rate"], record["elsewhere"]) == pytest.approx((rate, elsewhere))
+    assert (record.rate, record.elsewhere) == pytest.approx((rate, elsewhere))
     residual = dict.fromkeys(range(40), 0.0)
     for clip, camera, m in zip(site.clip.tolist(), site.camera.tolist(), missed.tolist(), strict=True):
         residual[clip] += (m - rate) / len(inside) if camera == 2 else -(m - elsewhere) / len(outside)
     t = (rate - elsewhere) / math.sqrt(40 / 39 * sum(v * v for v in residual.values()))
-    assert record["groups"] == 10
-    assert record["p"] == pytest.approx(_upper_tail(t, 9), rel=0.25)  # so far out that only its size is right
+    assert record.groups == 10
+    assert record.p == pytest.approx(_upper_tail(t, 9), rel=0.25)  # so far out that only its size is right
 
 
 def _upper_tail(t: float, freedom: int) -> float:
@@ -165,5 +165,5 @@ def test_a_camera_that_misses_everything_is_found() -> None:
 
 def test_nothing_in_nothing_out() -> None:
     site = Site(0, clips=40)
-    assert site.of(np.zeros(1200, bool))["found"] == []
-    assert site.of(np.ones(1200, bool))["found"] == []
+    assert site.of(np.zeros(1200, bool)).found == ()
+    assert site.of(np.ones(1200, bool)).found == ()

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from boxwright.artifacts import Artifact, Bundle, Checkpoint, Dataset, Report, Split
+from boxwright.artifacts.report import SliceResult
 from boxwright.errors import InputError
 from boxwright.gate import OnSet, Origins, card, decide
-from tests.gate.reports import asking, figure, report
+from tests.gate.reports import asking, figure, report, slice_of
 from tests.worlds import digest_of, one_of_each_kind
 
 
@@ -35,15 +36,11 @@ def about(bundle: Bundle, **more: Any) -> Report:
         "latency_p99_ms": 30.75,
         "hardware": "a | quiet machine",
     }
-    dim = {"condition": "lighting", "value": "dim", "images": 9, "objects": 17, "ap50": figure(0.31, 0.2, 0.4),
-           "precision": figure(0.41), "recall": figure(0.21, 0.1, 0.3)}  # fmt: skip
-    blank = {
-        **dim,
-        "value": "bright",
-        "images": 0,
-        "objects": 0,
-        **{m: figure(None) for m in ("ap50", "precision", "recall")},
-    }
+    dim = SliceResult(
+        condition="lighting", value="dim", images=9, objects=17, ap50=figure(0.31, 0.2, 0.4), precision=figure(0.41),
+        recall=figure(0.21, 0.1, 0.3), errors={},
+    )  # fmt: skip
+    blank = slice_of("lighting", "bright", images=0, objects=0, found=figure(None))
     observed = {
         "ap50": figure(0.8123, 0.75, 0.86),
         "recall": figure(0.71, 0.6, 0.8),
@@ -95,13 +92,13 @@ def test_every_number_of_the_figures_is_in_the_report(parts: dict[str, Artifact]
     judged = about(bundle)
     text = card(Origins(bundle, judged))
     section = text[text.index("## Figures") : text.index("## Golden")]
-    held = {0.5, *judged.support.values()}
+    held = {0.5, *vars(judged.support).values()}
     for record in (
         *judged.observed.values(),
         *judged.slices,
-        *(r[m] for r in judged.slices for m in ("ap50", "precision", "recall")),
+        *(found for r in judged.slices for found in (r.ap50, r.precision, r.recall)),
     ):
-        held |= {v for v in record.values() if isinstance(v, int | float)}
+        held |= {v for v in vars(record).values() if isinstance(v, int | float)}
     for said in re.findall(r"(?<![\w.=])\d[\d,]*\.?\d*(?![\w.])", re.sub(r"\| (AP|AR|F1)[^|]*\|", "|", section)):
         assert any(f"{value:.4f}" == said or f"{value}" == said for value in held), said
 

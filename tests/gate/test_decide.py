@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxwright.artifacts import Check, Comparison, Predictions, Report, Verdict
+from boxwright.artifacts.comparison import ComparedMetric
+from boxwright.artifacts.resampling import Resampling
 from boxwright.artifacts.verdict import MANY_LOOKS
 from boxwright.errors import InputError
 from boxwright.gate import OnSet, as_junit, as_markdown, decide, pair
 from boxwright.pages import verdict_page
 from boxwright.spec import Observed, parse_requirement
-from tests.gate.reports import asking, figure, report
+from tests.gate.reports import asking, figure, report, slice_of
 from tests.worlds import digest_of, one_of_each_kind
 
 share = st.floats(0, 1)
@@ -43,9 +45,9 @@ def test_as_much_more_as_is_said_would_settle_it(
 ) -> None:
     required = value - reach * part  # within the interval
     spec = asking(f"recall[lighting=dim] >= {required!r}")
-    dim = ({"condition": "lighting", "value": "dim", "images": images, "objects": support},)
-    found = {"recall[lighting=dim]": figure(value, value - reach, value + reach, support)}
-    check = only(decide(report(found, slices=dim), spec))
+    found = figure(value, value - reach, value + reach, support)
+    dim = slice_of("lighting", "dim", images=images, objects=support, found=found)
+    check = only(decide(report({"recall[lighting=dim]": found}, slices=(dim,)), spec))
     lacking = check.lacking
     assert check.status == "no evidence" and lacking is not None and lacking.slice == "lighting=dim"
     assert lacking.objects is not None and lacking.images is not None
@@ -73,7 +75,7 @@ def test_images_are_not_guessed_where_a_slice_was_not_counted() -> None:
 
 
 @pytest.mark.parametrize("found", [figure(None, support=0), figure(1.0, support=3)])
-def test_where_nothing_was_seen_a_least_number_of_groups_is_said(found: dict[str, Any]) -> None:
+def test_where_nothing_was_seen_a_least_number_of_groups_is_said(found: Observed) -> None:
     check = only(decide(report({"recall[lighting=dim]": found}), asking("recall[lighting=dim] >= 0.9")))
     assert check.status == "no evidence" and check.lacking is not None
     groups = check.lacking.groups
@@ -124,7 +126,7 @@ def test_pairs_without_an_interval_are_no_evidence() -> None:
     assert check.status == "no evidence" and "paired difference" in check.note
 
 
-def on(name: str, observed: dict[str, Any], **more: Any) -> OnSet:
+def on(name: str, observed: dict[str, Observed], **more: Any) -> OnSet:
     kind = "golden" if name == "gold" else "challenge"
     looks = more.pop("looks", ())
     return OnSet(name, kind, report(observed, side=name, pictures=name, **more), looks=looks)
@@ -241,18 +243,6 @@ def test_the_verdict_names_what_it_rests_on() -> None:
     assert verdict.spec == spec.as_document
 
 
-def test_verdicts_of_earlier_versions_keep_their_digest(tmp_path) -> None:
-    checks = (
-        Check("ap50 >= 0.7", 0.7, 0.8, 0.75, 0.85, "met"),
-        Check("recall >= 0.9", 0.9, None, None, None, "no evidence", "no objects"),
-    )
-    verdict = Verdict(spec_name="line", bundle="b" * 64, checks=checks, made_from={"report": "d" * 64})
-    assert verdict.digest == "ef577d07ee17fb69b33e5db2675b0a5efd7a6b8796fbcd9d9111eb4f5450c405"  # saved by 03548b4
-    verdict.save(tmp_path)
-    assert '"support"' not in (tmp_path / "verdict.json").read_text()
-    assert Verdict.load(tmp_path) == verdict
-
-
 def test_everything_new_goes_there_and_back(tmp_path) -> None:
     spec = asking("recall[carton] >= 0.6", "recall[set=gold] >= 0.9")
     gold = on("gold", {"recall": figure(0.95, 0.94, 0.96)}, looks=(digest_of("a"), digest_of("b")))
@@ -263,25 +253,27 @@ def test_everything_new_goes_there_and_back(tmp_path) -> None:
     assert loaded.spec_digest == verdict.spec_digest
 
 
-def comparison(before: Report, after: Report, *records: dict[str, Any]) -> Comparison:
+def comparison(before: Report, after: Report, *found: ComparedMetric) -> Comparison:
     """What `compare` would store of two reports."""
     return Comparison(
-        title_a="a", title_b="b", class_names=(), figures=records, objects={}, false_alarms={}, slices=(), error_types={},
-        resampling={}, judged_on=after.measured["judged_on"],
+        title_a="a", title_b="b", class_names=(), metrics=found, objects={}, false_alarms={}, slices=(), error_types={},
+        resampling=Resampling(unit="group", groups=20, replicates=1000, confidence=0.95), judged_on=after.measured["judged_on"],
         made_from={"matches_a": before.made_from["matches"], "matches_b": after.made_from["matches"]},
     )  # fmt: skip
 
 
 def test_comparisons_are_laid_to_the_pictures_they_are_about() -> None:
     spec = asking("recall[carton, lighting=dim] >= baseline - 0.1", "ap50[set=gold] >= baseline")
-    record = {"metric": "recall", "class_name": "carton", "conditions": {"lighting": "dim"}, "difference": 0.0, "low": -0.05,
-              "high": 0.05, "support": 9}  # fmt: skip
-    better = {**record, "metric": "ap50", "class_name": None, "conditions": {}, "low": 0.01}
+    dim = ComparedMetric(
+        key="recall[carton, lighting=dim]", metric="recall", class_name="carton", conditions={"lighting": "dim"}, a=0.5, b=0.5,
+        difference=0.0, low=-0.05, high=0.05, support=9, verdict="not told apart",
+    )  # fmt: skip
+    better = replace(dim, key="ap50", metric="ap50", class_name=None, conditions={}, low=0.01)
     main, gold = (
         report({"recall[carton, lighting=dim]": figure(0.5, 0.1, 0.9)}),
         on("gold", {"ap50": figure(0.5, 0.1, 0.9)}),
     )
-    found = [comparison(main, main, record), comparison(gold.report, gold.report, better)]
+    found = [comparison(main, main, dim), comparison(gold.report, gold.report, better)]
     pairs = pair(found, main, sets=[gold])
     assert set(pairs.differences) == {"recall[carton, lighting=dim]", "ap50[set=gold]"}
     assert dict(pairs.made_from) == {"comparison": found[0].digest, "comparison[gold]": found[1].digest}

@@ -17,6 +17,7 @@ from boxwright.labels.agreement.localisation import separation
 from boxwright.labels.agreement.ratings import Ratings, units_of
 from boxwright.labels.agreement.required import Required
 from boxwright.lifecycle.annotators import sureness
+from boxwright.spec import Observed
 from tests.labels.people import Person, Truth, drawn, world
 
 
@@ -48,18 +49,25 @@ def test_a_planted_rule_is_found_and_no_other(name: str, people: int) -> None:
     odd, kind, axis = PLANTED[name]
     others = [Person() for _ in range(people - 1)]
     found = asked(drawn(world(people, pictures=150), [*others, odd], seed=people))
-    told = [(f["kind"], f["axis"]) for f in found.findings if f["kind"] not in ("hard", "person")]
+    told = [(f.kind, f.axis) for f in found.findings if f.kind not in ("hard", "person")]
     assert (kind, axis) in told
     assert {k for k, _ in told} == {kind}
-    sentence = next(f["sentence"] for f in found.findings if f["kind"] == kind)
+    sentence = next(f.sentence for f in found.findings if f.kind == kind)
     assert f"person-{people - 1}" in sentence
     if name == "size":
-        limit = next(f["limit_px"] for f in found.findings if f["kind"] == kind)
+        limit = _number(found, kind, "limit_px")
         assert 11 < limit < 15
     if name == "left edge":
-        edges = next(f["edges"] for f in found.findings if f["kind"] == kind)
-        assert abs(abs(edges["left"]["share"]) - 0.04) < 0.006
-        assert all(abs(edges[e]["share"]) < 0.006 for e in ("top", "right", "bottom"))
+        share = {e: _number(found, kind, f"{e}_share") for e in ("left", "top", "right", "bottom")}
+        assert abs(abs(share["left"]) - 0.04) < 0.006
+        assert all(abs(share[e]) < 0.006 for e in ("top", "right", "bottom"))
+
+
+def _number(found: Agreement, kind: str, name: str) -> float:
+    """A number behind the first finding of a kind."""
+    value = next(f.measured[name] for f in found.findings if f.kind == kind)
+    assert isinstance(value, float)
+    return value
 
 
 @pytest.mark.slow
@@ -69,7 +77,7 @@ def test_clean_worlds_have_no_gaps() -> None:
     for seed in range(60):
         people = [Person(recall=0.97 - 0.05 * (i == 1), right=0.97 - 0.04 * (i == 1), phantoms=0.05 + 0.1 * (i == 0)) for i in range(2 + seed % 3)]  # fmt: skip
         found = asked(drawn(world(seed, pictures=150), people, seed=seed))
-        told.update({f["kind"] for f in found.findings})
+        told.update({f.kind for f in found.findings})
     assert told["rule"] + told["class-rule"] + told["edges"] <= 1
     assert told["fatigue"] + told["learning"] + told["hard"] <= 9
 
@@ -87,10 +95,15 @@ def test_frames_of_a_clip_are_not_taken_for_so_many_witnesses() -> None:
     )  # fmt: skip
     of_picture = agree(video, sureness(video), title="v")
     of_block = agree(video, sureness(video, block=20), title="v")
-    assert of_picture.resampling["too_narrow"]
-    assert not of_block.resampling["too_narrow"]
-    width = [a.figures["alpha"]["high"] - a.figures["alpha"]["low"] for a in (of_picture, of_block)]
+    assert of_picture.resemblance.too_narrow
+    assert not of_block.resemblance.too_narrow
+    width = [_width(a.figures["alpha"]) for a in (of_picture, of_block)]
     assert width[1] > 3 * width[0]
+
+
+def _width(found: Observed) -> float:
+    assert found.low is not None and found.high is not None
+    return found.high - found.low
 
 
 def test_intervals_hold_the_truth() -> None:
@@ -104,7 +117,8 @@ def test_intervals_hold_the_truth() -> None:
         sure = sureness(small)
         parts = coincidences(units_of(small, iou_threshold=0.5))
         record = sure.figure(parts.alpha(), parts.resampled(sure), parts.values.sum(axis=1))
-        inside += record["low"] <= truth <= record["high"]
+        assert record.low is not None and record.high is not None
+        inside += record.low <= truth <= record.high
     assert inside >= 52
 
 
@@ -191,17 +205,17 @@ def test_the_threshold_the_data_ask_for() -> None:
 
 def test_required_is_met_not_met_or_unknown() -> None:
     good = drawn(world(1), [Person(), Person()])
-    assert asked(good, required=Required(0.5)).required["status"] == "met"
-    assert asked(good, required=Required(0.99)).required["status"] == "not met"
-    value = asked(good).figures["alpha"]["value"]
-    assert asked(good, required=Required(value)).required["status"] == "no evidence"
-    assert asked(good, required=Required(value, judge_on="value")).required["status"] == "met"
+    assert asked(good, required=Required(0.5)).required.status == "met"
+    assert asked(good, required=Required(0.99)).required.status == "not met"
+    value = asked(good).figures["alpha"].value
+    assert asked(good, required=Required(value)).required.status == "no evidence"
+    assert asked(good, required=Required(value, judge_on="value")).required.status == "met"
     few = drawn(world(1, pictures=3), [Person(), Person()])
-    assert asked(few, required=Required(0.1)).required["status"] == "no evidence"
+    assert asked(few, required=Required(0.1)).required.status == "no evidence"
     single = asked(drawn(world(1, classes=1), [Person(right=1), Person(right=1)]), required=Required(0.8))
-    assert single.required["figure"] == "f1"
-    assert single.required["status"] == "met"
-    assert single.figures["alpha"]["value"] < 0.2  # what one class does to alpha
+    assert single.required.figure == "f1"
+    assert single.required.status == "met"
+    assert single.figures["alpha"].value < 0.2  # what one class does to alpha
 
 
 def test_the_artifact_comes_back_the_same(tmp_path: Path) -> None:
@@ -214,7 +228,7 @@ def test_the_artifact_comes_back_the_same(tmp_path: Path) -> None:
         asked(drawn(world(1, pictures=30), [Person(), Person(recall=0.8), Person()]), required=Required(0.9)).digest
         == found.digest
     )
-    worst = {name: record["vitality"]["value"] for name, record in found.people.items()}
+    worst = {name: record.vitality.value for name, record in found.people.items()}
     assert min(worst, key=lambda name: worst[name]) == "person-1"
 
 
@@ -230,4 +244,4 @@ def test_the_order_of_two_people_does_not_matter() -> None:
     )  # fmt: skip
     one, two = asked(ratings), asked(other)
     for name in ("alpha", "f1", "f1_class", "mean_iou", "kappa"):
-        assert one.figures[name]["value"] == pytest.approx(two.figures[name]["value"], abs=1e-12)
+        assert one.figures[name].value == pytest.approx(two.figures[name].value, abs=1e-12)

@@ -39,7 +39,7 @@ from boxwright.inference import Detector, Thresholds
 from boxwright.lifecycle import ROLLOUT, Stages, check_verdict, following, promoted, release
 from boxwright.lifecycle.evidence import answer_again, gather, measure_again
 from boxwright.serving import promote
-from boxwright.spec import Spec
+from boxwright.spec import Observed, Spec
 from boxwright.store import Store
 from boxwright.store.digest import digest_of_columns
 from tests.tiny_bundles import BOXES_XYXY, NAMES, jpeg, keep_verdict, tiny_bundle
@@ -232,7 +232,7 @@ def test_a_report_that_flatters_is_refused(honest: Honest, capsys: pytest.Captur
     verdict = keep_verdict(honest.store, poor, acceptance={"judge_on": "value", "require": ["recall >= 0.5"]})
     assert verdict.verdict == "fail"
     report = honest.store.get(verdict.made_from["report"], Report)
-    flattered = replace(report, observed={**report.observed, "recall": {**report.observed["recall"], "value": 0.97}})
+    flattered = replace(report, observed={**report.observed, "recall": replace(report.observed["recall"], value=0.97)})
     forged = honest.decided(flattered, verdict)
     assert forged.verdict == "pass"
     gather(honest.store, forged)  # a server cannot see it; whoever moves the name can
@@ -331,11 +331,11 @@ def test_a_comparison_that_flatters_is_refused(honest: Honest, capsys: pytest.Ca
     verdict = keep_verdict(store, worse, against=honest.bundle, **recall)
     assert verdict.verdict == "fail"
     comparison = store.get(verdict.made_from["comparison"], Comparison)
-    figures = tuple({**f, "difference": 0.0} if f["key"] == "recall" else f for f in comparison.figures)
-    flattered = replace(comparison, figures=figures)
+    figures = tuple(replace(f, difference=0.0) if f.key == "recall" else f for f in comparison.metrics)
+    flattered = replace(comparison, metrics=figures)
     store.put(flattered)
     report, before = (store.get(verdict.made_from[role], Report) for role in ("report", "baseline"))
-    report = replace(report, observed={**report.observed, "recall": {**report.observed["recall"], "value": 1.0}})
+    report = replace(report, observed={**report.observed, "recall": replace(report.observed["recall"], value=1.0)})
     store.put(report)
     stages = Stages(store, Spec.model_validate(dict(verdict.spec)), None, Path(), lambda *_: None)
     forged = stages.decide(report, before, (), [flattered])
@@ -394,10 +394,10 @@ def test_looks_that_nobody_counted_are_refused(honest: Honest, capsys: pytest.Ca
     refused(honest, forged, "that the store did not count", capsys)
 
 
-def test_a_report_of_an_earlier_version_is_checked_in_what_it_has(honest: Honest) -> None:
-    """A version that knew fewer figures made reports that still hold; one that gave another figure did not."""
+def test_a_report_is_checked_in_what_it_has(honest: Honest) -> None:
+    """One that lacks figures still holds; one that gives another figure does not."""
     report = honest.piece(Report)
-    fewer = replace(report, certificates=(), olrp={}, curves={})
+    fewer = replace(report, certificates=(), intervals={}, curves=replace(report.curves, precision={}))
     check_verdict(honest.store, honest.decided(fewer))
     other = replace(report, metrics={**report.metrics, "ap75": 0.4})
     with pytest.raises(NotReleasable, match=r"'metrics.ap75' is 0.4, made again it is 1\. Evaluate and judge it again"):
@@ -516,17 +516,17 @@ def test_a_comparison_with_one_more_record_is_refused(honest: Honest, capsys: py
     stages, data, parts = under(honest, ["recall >= baseline - 0.01"]), honest.piece(Dataset), honest.piece(Split)
     report, before = (reported(stages, bundle, data, parts) for bundle in (worse, honest.bundle))
     made = stages.compare(before, report)
-    recall = next(record for record in made.figures if record["key"] == "recall")
-    more = {**recall, "key": "recall ", "difference": 0.0, "low": 0.0, "high": 0.0}
+    recall = next(record for record in made.metrics if record.key == "recall")
+    more = replace(recall, key="recall ", difference=0.0, low=0.0, high=0.0)
     with pytest.raises(InputError, match="'recall' is compared twice"):
-        stages.decide(report, before, (), [replace(made, figures=(*made.figures, more))])
-    other = {**more, "metric": "ap75", "class_name": "nobody"}
-    longer = replace(made, figures=(*made.figures, other))
+        stages.decide(report, before, (), [replace(made, metrics=(*made.metrics, more))])
+    other = replace(more, metric="ap75", class_name="nobody")
+    longer = replace(made, metrics=(*made.metrics, other))
     store.put(longer)
     evidence = gather(store, _passing(stages, honest, longer))
     with pytest.raises(NotReleasable, match="is stored, and not there when made again"):
         measure_again(store, evidence)
-    shorter = replace(made, figures=made.figures[1:])
+    shorter = replace(made, metrics=made.metrics[1:])
     store.put(shorter)
     with pytest.raises(NotReleasable, match="is not stored, made again it is"):
         measure_again(store, gather(store, _passing(stages, honest, shorter)))
@@ -538,10 +538,10 @@ def _passing(stages: Stages, honest: Honest, like: Comparison) -> Verdict:
     data, parts = honest.piece(Dataset), honest.piece(Split)
     report, before = (reported(stages, bundle, data, parts) for bundle in (good, honest.bundle))
     made = stages.compare(before, report)
-    keys = {record["key"] for record in made.figures}
-    extra = [record for record in like.figures if record["key"] not in keys]
-    kept = {record["key"] for record in like.figures}
-    forged = replace(made, figures=(*(record for record in made.figures if record["key"] in kept), *extra))
+    keys = {record.key for record in made.metrics}
+    extra = [record for record in like.metrics if record.key not in keys]
+    kept = {record.key for record in like.metrics}
+    forged = replace(made, metrics=(*(record for record in made.metrics if record.key in kept), *extra))
     verdict = stages.decide(report, before, (), [forged])
     for artifact in (forged, verdict):
         stages._store.put(artifact)
@@ -556,13 +556,13 @@ def test_a_baseline_with_thresholds_that_its_bundle_does_not_have_is_refused(
     stages, data, parts = under(honest, ["recall >= baseline - 0.01"]), honest.piece(Dataset), honest.piece(Split)
     report, before = (reported(stages, bundle, data, parts) for bundle in (worse, honest.bundle))
     deaf = {"lighting": {"": dict.fromkeys(NAMES, 1.0)}}
-    forged = replace(before, operating={**before.operating, "condition_thresholds": deaf})
-    per_class = {name: {**record, "score_threshold": 1.0} for name, record in before.operating["per_class"].items()}
-    assert stages.compare(forged, report).figures == stages.compare(before, report).figures
-    forged = replace(before, operating={**before.operating, "per_class": per_class})
-    assert stages.compare(forged, report).figures == stages.compare(before, report).figures
+    forged = replace(before, operating=replace(before.operating, condition_thresholds=deaf))
+    per_class = {name: replace(record, score_threshold=1.0) for name, record in before.operating.per_class.items()}
+    assert stages.compare(forged, report).metrics == stages.compare(before, report).metrics
+    forged = replace(before, operating=replace(before.operating, per_class=per_class))
+    assert stages.compare(forged, report).metrics == stages.compare(before, report).metrics
     good = honest.piece(Report)
-    with_more = replace(good, operating={**good.operating, "condition_thresholds": deaf})
+    with_more = replace(good, operating=replace(good.operating, condition_thresholds=deaf))
     refused(
         honest,
         honest.decided(with_more),
@@ -574,7 +574,7 @@ def test_a_baseline_with_thresholds_that_its_bundle_does_not_have_is_refused(
 
 def test_a_figure_that_is_not_made_again_is_refused(honest: Honest, capsys: pytest.CaptureFixture[str]) -> None:
     report = honest.piece(Report)
-    figure = {"value": 1.0, "low": 0.99, "high": 1.0, "support": 5000, "note": ""}
+    figure = Observed(1.0, 0.99, 1.0, 5000)
     forged = replace(report, observed={**report.observed, "recall[ghost]": figure})
     refused(
         honest, honest.decided(forged), "'observed.recall[ghost]' is stored, and not there", capsys, served_too=False

@@ -106,7 +106,7 @@ def from_files_to_a_verdict(user: Newcomer) -> None:
         assert (user.folder / "build" / page).stat().st_size > 1000
     parts = user.store.get("split/parts", Split)
     assert all(len(parts.ids(side)) for side in ("train", "val", "test"))
-    assert user.store.get(f"report/{spec.name}", Report).support["images"] == len(parts.ids("test"))
+    assert user.store.get(f"report/{spec.name}", Report).support.images == len(parts.ids("test"))
 
 
 def from_a_verdict_to_a_correction(user: Newcomer) -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from boxwright.artifacts import Comparison
+from boxwright.artifacts.comparison import ComparedMetric
 from boxwright.pages.comparison import headline
 from boxwright.pages.intervals import Balance
 from tests.pages.reading import HOSTILE, Reader, assert_sound, row_after, section
@@ -29,8 +30,8 @@ def test_the_headline_counts(comparison: Comparison, shown_comparison: Callable[
     [("better", "B is better than A"), ("worse", "B is worse than A"), ("not told apart", "cannot be told apart")],
 )
 def test_the_headline_of_one_verdict(told: str, words: str, comparison: Comparison) -> None:
-    alike = tuple({**record, "verdict": told} for record in comparison.figures)
-    assert words in headline(replace(comparison, figures=alike))
+    alike = tuple(replace(record, verdict=told) for record in comparison.metrics)
+    assert words in headline(replace(comparison, metrics=alike))
 
 
 def test_every_section_is_there(comparison: Comparison, shown_comparison: Callable[..., str]) -> None:
@@ -72,21 +73,28 @@ def test_galleries_show_what_changed(comparison: Comparison, shown_comparison: C
 
 def test_many_classes_fit(comparison: Comparison, shown_comparison: Callable[..., str]) -> None:
     names = tuple(f"class {i}" for i in range(80))
-    pattern = [record for record in comparison.figures if record["class_name"] == "open"]
-    figures = tuple({**record, "class_name": name} for record in pattern for name in names)
-    page = shown_comparison(replace(comparison, class_names=names, figures=figures))
+    pattern = [record for record in comparison.metrics if record.class_name == "open"]
+    figures = tuple(replace(record, class_name=name) for record in pattern for name in names)
+    page = shown_comparison(replace(comparison, class_names=names, metrics=figures))
     assert_sound(page)
     assert len(page) < 1_000_000 and 'class="scroll long"' in section(page, "classes")
 
 
-@pytest.mark.parametrize("records", [[], [{"difference": None}], [{"difference": 0.0, "low": None, "high": None}]])
-def test_scales_of_nothing_still_have_ends(records: list) -> None:
-    scale = Balance.over(records)
-    assert scale.reach > 0 and "<svg" in scale.bar({}) and "<svg" in scale.bar({"difference": 0.0})
+def told(difference: float | None, low: float | None = None, high: float | None = None) -> ComparedMetric:
+    return ComparedMetric(
+        key="ap", metric="ap", class_name=None, conditions={}, a=None, b=None, difference=difference, low=low, high=high,
+        support=9, verdict="undefined" if difference is None else "not told apart",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("differences", [[], [None], [0.0]])
+def test_scales_of_nothing_still_have_ends(differences: list[float | None]) -> None:
+    scale = Balance.over(told(difference) for difference in differences)
+    assert scale.reach > 0 and "<svg" in scale.bar(told(None)) and "<svg" in scale.bar(told(0.0))
 
 
 def test_scales_hold_their_differences_around_zero() -> None:
-    scale = Balance.over([{"difference": -0.31, "low": -5.0, "high": 0.1}, {"difference": 0.02}])
+    scale = Balance.over([told(-0.31, -5.0, 0.1), told(0.02)])
     assert 0.31 <= scale.reach <= 1.0  # an interval far wider than any difference does not flatten the rest
     assert scale.at(-scale.reach) < scale.at(-0.31) < scale.at(0.0) < scale.at(0.02) < scale.at(scale.reach)
     assert scale.at(0.0) == pytest.approx((scale.at(-1) + scale.at(1)) / 2)

@@ -28,6 +28,7 @@ from boxwright.pages.intervals import required_bar, ruler
 from boxwright.pages.queue import proposal_of
 from boxwright.pages.svg import element
 from boxwright.pages.views import Box, around, view
+from boxwright.spec import Observed
 
 
 @pytest.mark.parametrize("write", [share, count, judged])
@@ -110,9 +111,9 @@ def test_a_box_outside_of_its_picture_has_no_pixels() -> None:
 
 
 def test_rulers_leave_out_what_rests_on_nothing() -> None:
-    scale = ruler([{"value": 0.0, "low": 0.0, "high": 0.0, "support": 0}, {"value": 0.8, "low": 0.71, "support": 9}])
+    scale = ruler([Observed(0.0, 0.0, 0.0, 0), Observed(0.8, 0.71, None, 9)])
     assert (scale.low, scale.high) == (0.7, 1.0)
-    assert "circle" not in scale.bar({"value": 0.0, "low": 0.0, "high": 0.0}) and "circle" in scale.bar({"value": 0.75})
+    assert "circle" not in scale.bar(Observed(0.0, 0.0, 0.0)) and "circle" in scale.bar(Observed(0.75, support=1))
 
 
 def test_required_bars() -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from boxwright.artifacts import DRIFT_SCHEMA, Check, Drift, Report, ReviewQueue, Verdict
+from boxwright.artifacts.report import ClassMetrics, Confusion, Curves
 from boxwright.errors import InputError
 from boxwright.pages import Chapter, Story, drift_page, queue_page, story_page, verdict_page
 from boxwright.pages.figures import DASH
@@ -116,13 +117,13 @@ def test_gallery_marks_the_failure_once(report: Report, shown_report: Callable[.
 
 def test_many_classes_fit(report: Report, shown_report: Callable[..., str]) -> None:
     names = tuple(f"class {i}" for i in range(80))
-    figures = {"ap": 0.5, "ap50": 0.6, "ap75": 0.5, "ar100": 0.5, "objects": 100}
+    figures = ClassMetrics(ap=0.5, ap50=0.6, ap75=0.5, ar100=0.5, objects=100)
     many = replace(
         report,
         class_names=names,
         per_class=dict.fromkeys(names, figures),
-        confusion={"labels": [*names, "background"], "counts": np.eye(81, dtype=int).tolist()},
-        curves={"recall": [0.0, 0.5, 1.0], "precision": {name: [1.0, 0.8, 0.0] for name in names}},
+        confusion=Confusion(labels=(*names, "background"), counts=tuple(map(tuple, np.eye(81, dtype=int).tolist()))),
+        curves=Curves(recall=(0.0, 0.5, 1.0), precision=dict.fromkeys(names, (1.0, 0.8, 0.0))),
     )
     page = shown_report(many)
     assert_sound(page)

@@ -1,4 +1,4 @@
-"""What a report holds is on its page under the question it answers; what an older one does not hold is left out."""
+"""What a report holds is on its page under the question it answers; what it does not hold is left out."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from boxwright.artifacts import Report
+from boxwright.artifacts.report import Crowding, ErrorCosts, ScoreCalibration, WeakSlices
 from boxwright.pages.attention import attention
 from boxwright.pages.failures import _shared_out, verdicts
 from boxwright.pages.next_steps import next_steps
@@ -20,9 +21,16 @@ ALWAYS = ("coco", "curves", "classes", "measured", "observed", "confusion", "sli
 LATER = {
     "certificates": "certificates",
     "calibration": "calibration",
-    "error_types": "error-types",
+    "errors": "error-types",
     "weak_slices": "weak-slices",
-    "suppression": "crowding",
+    "crowding": "crowding",
+}
+NOTHING: dict[str, Any] = {
+    "certificates": (),
+    "calibration": ScoreCalibration(),
+    "errors": ErrorCosts(),
+    "weak_slices": WeakSlices(),
+    "crowding": Crowding(),
 }
 QUESTIONS = (
     "Is it good enough?",
@@ -49,8 +57,8 @@ def test_sections_stand_under_their_questions_and_in_the_contents(
     assert re.findall(r'href="#([^"]+)"', contents) == anchors(page)
 
 
-def test_older_reports_leave_out_what_they_do_not_hold(older: Report, shown_report: Callable[..., str]) -> None:
-    page = shown_report(older)
+def test_a_bare_report_leaves_out_what_it_does_not_hold(bare: Report, shown_report: Callable[..., str]) -> None:
+    page = shown_report(bare)
     assert anchors(page) == list(ALWAYS) + ["next-steps"]  # for want of objects of a class
     assert "oLRP" not in Reader(page).text and "to be confirmed" not in page and "resamplings" not in page
     assert_sound(page)
@@ -58,7 +66,7 @@ def test_older_reports_leave_out_what_they_do_not_hold(older: Report, shown_repo
 
 @pytest.mark.parametrize("name", LATER)
 def test_each_section_is_left_out_by_itself(name: str, report: Report, shown_report: Callable[..., str]) -> None:
-    page = shown_report(replace(report, **{name: () if name == "certificates" else {}}))
+    page = shown_report(replace(report, **{name: NOTHING[name]}))
     assert_sound(page)
     assert set(LATER.values()) - set(anchors(page)) == {LATER[name]}
     assert f'href="#{LATER[name]}"' not in page
@@ -68,9 +76,10 @@ def test_the_top_says_how_good_and_what_that_rests_on(report: Report, shown_repo
     text = Reader(shown_report(report)).text
     assert "AP50 0.765 0.712 to 0.811" in text and "oLRP 0.595" in text
     assert "Intervals: 95 %, from 1,000 resamplings of the 17 groups." in text
-    alone = replace(report, resampling={**report.resampling, "unit": "picture"})
+    assert report.resampling is not None
+    alone = replace(report, resampling=replace(report.resampling, unit="picture"))
     assert "each taken for a group of its own" in Reader(shown_report(alone)).text
-    none = replace(report, resampling={**report.resampling, "replicates": 0})
+    none = replace(report, resampling=replace(report.resampling, replicates=0))
     assert "No intervals: 17 groups are too few" in Reader(shown_report(none)).text
 
 
@@ -85,7 +94,7 @@ def test_what_to_look_at_first_is_taken_from_every_section(report: Report) -> No
     ):
         assert words in said
     assert "Recall is lowest" not in said  # the search says it better
-    exact = {**report.calibration, "d_ece": {**report.calibration["d_ece"], "null_high": 0.2}}
+    exact = replace(report.calibration, d_ece=replace(report.calibration.d_ece, null_high=0.2))
     assert "Scores do not mean" not in " ".join(attention(replace(report, calibration=exact)))
 
 
@@ -111,7 +120,7 @@ def test_error_types_are_shown_costliest_first(report: Report, shown_report: Cal
 
 
 def test_kinds_without_figures_are_dashes(report: Report, shown_report: Callable[..., str]) -> None:
-    nothing = replace(report, error_types={"New": {}}, error_summary={"ap50": None})
+    nothing = replace(report, errors=replace(report.errors, ap50=None))
     page = shown_report(nothing)
     assert_sound(page)
     assert 'class="stack"' not in section(page, "error-types")
@@ -145,11 +154,9 @@ def test_weak_slices_say_how_often_they_are_chance(report: Report, shown_report:
     body = section(shown_report(report), "weak-slices")
     assert "86 slices and pairs" in Reader(body).text and "at most 10 % of those listed" in Reader(body).text
     assert "0.410" in body and "0.110" in body
-    nothing = replace(report, weak_slices={**report.weak_slices, "found": []})
+    nothing = replace(report, weak_slices=replace(report.weak_slices, found=()))
     assert "none is worse beyond chance" in Reader(section(shown_report(nothing), "weak-slices")).text
-    lots = replace(
-        report, weak_slices={**report.weak_slices, "found": [*report.weak_slices["found"]] * (MOST_WEAK + 7)}
-    )
+    lots = replace(report, weak_slices=replace(report.weak_slices, found=report.weak_slices.found * (MOST_WEAK + 7)))
     assert "7 more" in section(shown_report(lots), "weak-slices")
 
 
@@ -159,7 +166,7 @@ def test_crowding_names_what_missed_the_objects(report: Report, shown_report: Ca
     assert row[:1] + row[2:] == ["140", "119", "11", "0", "10"] and row[1].startswith("found: 119")
     assert "suppression at IoU 0.600. 5 objects overlap" in Reader(body).text
     assert row_after(body, "0.300") == ["8", "1", "2"]
-    unknown = replace(report, suppression={**report.suppression, "iou_threshold": None})
+    unknown = replace(report, crowding=replace(report.crowding, iou_threshold=None))
     assert "is not known" in Reader(section(shown_report(unknown), "crowding")).text
 
 
@@ -208,19 +215,19 @@ def test_next_steps_begin_with_doubtful_annotations(report: Report) -> None:
     assert "Against “missed” (7.0 of 100 points): Try Miss." in steps[1]
     assert any("To certify a precision of 90\u00a0%, about 2,000 more pictures" in step for step in steps)
     assert any("Calibrate the scores on val" in step for step in steps)
-    calm: dict[str, Any] = {"error_types": {}, "calibration": {}, "weak_slices": {}, "certificates": ()}
+    calm = {name: of for name, of in NOTHING.items() if name != "crowding"}
     assert len(next_steps(replace(report, **calm))) == 2  # the annotation, and objects of the rare class
 
 
 def test_eighty_classes_stay_small(report: Report, shown_report: Callable[..., str]) -> None:
     names = tuple(f"class {i}" for i in range(80))
-    shares = dict.fromkeys(report.error_types, 1.5)
+    shares = dict.fromkeys(report.errors.kinds, 1.5)
     many = replace(
         report,
         class_names=names,
-        error_summary={**report.error_summary, "per_class": dict.fromkeys(names, shares)},
-        certificates=tuple({**report.certificates[0], "class_name": name} for name in (None, *names)),
-        olrp={**report.olrp, "per_class": dict.fromkeys(names, report.olrp["per_class"]["open"])},
+        errors=replace(report.errors, per_class=dict.fromkeys(names, shares)),
+        certificates=tuple(replace(report.certificates[0], class_name=name) for name in (None, *names)),
+        olrp=replace(report.olrp, per_class=dict.fromkeys(names, report.olrp.per_class["open"])),
     )
     page = shown_report(many)
     assert_sound(page)

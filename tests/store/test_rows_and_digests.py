@@ -20,6 +20,8 @@ SCHEMA = pa.schema(
     [("key", pa.int64()), ("text", pa.string()), ("yes", pa.bool_()), ("n", pa.list_(pa.float64())),
      ("words", pa.list_(pa.string())), ("marks", pa.list_(pa.bool_()))]
 )  # fmt: skip
+RIVAL = pa.struct([("side", pa.string()), ("iou", pa.float64()), ("place", pa.struct([("x", pa.int64())]))])
+NESTED = pa.schema([("key", pa.int64()), ("rivals", pa.list_(RIVAL)), ("nearest", RIVAL), ("unknown", pa.null())])
 number = st.floats(allow_nan=False, width=64) | st.just(-0.0)
 text = st.text(alphabet="aö\n\"'", max_size=4)
 rows = st.lists(
@@ -29,6 +31,22 @@ rows = st.lists(
     ),
     max_size=6,
     unique_by=lambda r: r["key"],
+)  # fmt: skip
+
+
+rival = st.fixed_dictionaries(
+    {
+        "side": text | st.none(),
+        "iou": st.sampled_from([0.0, 0.5, None]),
+        "place": st.none() | st.builds(dict, x=st.integers(0, 2)),
+    }
+)
+nested_rows = st.lists(
+    st.fixed_dictionaries(
+        {"key": st.integers(0, 2), "rivals": st.lists(rival | st.none(), max_size=2), "nearest": rival | st.none(),
+         "unknown": st.none()}
+    ),
+    max_size=4,
 )  # fmt: skip
 
 
@@ -53,6 +71,20 @@ def test_chunks_do_not_matter(records: list[dict], cuts: list[int]) -> None:
 def test_digests_are_equal_exactly_when_values_are(one: list[dict], other: list[dict]) -> None:
     same = [spelled(r) for r in one] == [spelled(r) for r in other]
     assert (digest_of_columns(table(one)) == digest_of_columns(table(other))) == same
+
+
+@given(nested_rows, st.lists(st.integers(0, 4), max_size=3))
+def test_chunks_of_structs_do_not_matter(records: list[dict], cuts: list[int]) -> None:
+    whole = pa.Table.from_pylist(records, schema=NESTED)
+    edges = sorted({0, len(records), *(min(c, len(records)) for c in cuts)})
+    parts = pa.concat_tables([whole.slice(a, b - a) for a, b in pairwise(edges)] or [whole])
+    assert digest_of_columns(parts) == digest_of_columns(whole)
+
+
+@given(nested_rows, nested_rows)
+def test_digests_of_structs_are_equal_exactly_when_values_are(one: list[dict], other: list[dict]) -> None:
+    a, b = (digest_of_columns(pa.Table.from_pylist(records, schema=NESTED)) for records in (one, other))
+    assert (a == b) == (one == other)
 
 
 @given(rows, rows)

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Comparison
-from boxwright.artifacts.comparison import ComparedMetric, CostPair
+from boxwright.artifacts.comparison import AlarmChanges, ComparedMetric, CostPair, ObjectChanges
 from boxwright.artifacts.report import ERROR_KINDS
 from boxwright.detections import Annotations, Detections
 from boxwright.pages.contents import Part, parts
@@ -112,12 +112,15 @@ def comparison_page(
         detections: image_id to B's boxes, or None.
         worst: how many are pictured of each change.
     """
+    objects, alarms = _changes_of_all(comparison)
     near = Surroundings(read_picture, annotations, detections, comparison.class_names, None).remembered()
     return render(
         "comparison.html",
         comparison=comparison,
         parts=_parts(comparison),
         headline=headline(comparison),
+        objects=objects,
+        alarms=alarms,
         main=_main(comparison.of_all()),
         conditioned=_main(m for m in comparison.metrics if m.conditions and m.class_name is None),
         metrics=METRICS,
@@ -133,10 +136,18 @@ def comparison_page(
 
 def headline(comparison: Comparison) -> str:
     """How B stands by the figures over everything, and what became of objects and false alarms."""
-    objects, alarms = comparison.objects["all"], comparison.false_alarms["all"]
+    objects, alarms = _changes_of_all(comparison)
     fixed, broken = count(objects.fixed), count(objects.broken)
     gone, new = count(alarms.gone), count(alarms.new)
     return f"{_standing(comparison)} Objects: {fixed} fixed, {broken} broken. False alarms: {gone} gone, {new} new."
+
+
+def _changes_of_all(comparison: Comparison) -> tuple[ObjectChanges, AlarmChanges]:
+    """What became of all objects and false alarms; nothing where the comparison has none."""
+    return (
+        comparison.objects.get("all", ObjectChanges(fixed=0, broken=0, still_missed=0, both_found=0)),
+        comparison.false_alarms.get("all", AlarmChanges(gone=0, new=0, still_there=0)),
+    )
 
 
 def _standing(comparison: Comparison) -> str:

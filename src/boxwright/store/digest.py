@@ -47,8 +47,8 @@ def digest_of_columns(table: pa.Table) -> str:
     """SHA-256 of a table's column names, types and values; independent of chunks and storage.
 
     Per column: name, type and length; then the values of each level, outermost first. A list or a text is its lengths as
-    int64 and then what it holds; a truth value is one byte; a number is its little-endian bytes. A level with missing
-    values is preceded by one byte per value.
+    int64 and then what it holds; a struct is its fields, one after the other; a truth value is one byte; a number is its
+    little-endian bytes. A level with missing values is preceded by one byte per value.
 
     Raises:
         StoreError: a column is of a type that has no spelling here.
@@ -57,9 +57,7 @@ def digest_of_columns(table: pa.Table) -> str:
     for name in sorted(table.column_names):
         column = table.column(name)
         hasher.update(_head(name, column))
-        chunks = [chunk for chunk in column.chunks if len(chunk)]
-        while chunks:
-            chunks = _hash_level(hasher, name, chunks)
+        _hash_levels(hasher, name, [chunk for chunk in column.chunks if len(chunk)])
     return hasher.hexdigest()
 
 
@@ -73,13 +71,24 @@ def _head(name: str, column: pa.ChunkedArray) -> bytes:
     return f"{name}:{spelled}:{len(column)};".encode()
 
 
+def _hash_levels(hasher: hashlib._Hash, name: str, chunks: list[pa.Array]) -> None:
+    while chunks:
+        chunks = _hash_level(hasher, name, chunks)
+
+
 def _hash_level(hasher: hashlib._Hash, name: str, chunks: list[pa.Array]) -> list[pa.Array]:
-    """Hash one level of a nested column; the chunks of the next level, none when this was the last."""
+    """Hash one level of a nested column, or all of a struct; the chunks of the next level, none when this was the last."""
     kind = chunks[0].type
     if any(chunk.null_count for chunk in chunks):
         hasher.update(b"?")
         for chunk in chunks:
             hasher.update(_bytes_of(chunk.is_valid()))
+    if pa.types.is_struct(kind):
+        for of_field in zip(*(chunk.flatten() for chunk in chunks), strict=True):
+            _hash_levels(hasher, name, list(of_field))
+        return []
+    if pa.types.is_null(kind):
+        return []
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         for chunk in chunks:
             hasher.update(_bytes_of(pc.list_value_length(chunk).fill_null(0).cast(pa.int64())))  # pyright: ignore
