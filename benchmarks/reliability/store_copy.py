@@ -39,7 +39,7 @@ from boxwright.cli.main import run
 from boxwright.store import tables
 flushed, *words = sys.argv[1:]
 @contextmanager
-def without(folder):
+def without(folder, **_):
     yield lambda: None
 if flushed == "no":
     tables.flushing = without
