@@ -212,4 +212,4 @@ def _queue_of(digests: list[str]) -> ReviewQueue:
         }
         for k, digest in enumerate(digests)
     ]  # fmt: skip
-    return ReviewQueue(class_names=("carton",), items=pa.Table.from_pylist(rows, schema=QUEUE_SCHEMA), summary={})
+    return ReviewQueue(class_names=("carton",), items=pa.Table.from_pylist(rows, schema=QUEUE_SCHEMA))

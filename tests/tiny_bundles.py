@@ -16,6 +16,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from boxwright.artifacts import Bundle, Contract, Dataset, Report, Split, Verdict
+from boxwright.artifacts.split import SplitSummary
 from boxwright.images import read_picture, write_jpeg
 from boxwright.inference import Detector
 from boxwright.lifecycle import Stages
@@ -115,7 +116,7 @@ def judged_data(store: Store, class_names: Sequence[str] = NAMES) -> tuple[Datas
     ]
     data = Dataset.from_rows(rows, name="line", class_names=names, provenance={"format": "by hand"})
     parts = Split(
-        image_ids=data.image_ids, side=("test",) * 8, group=tuple(f"g{k // 2}" for k in range(8)), summary={"seed": 0},
+        image_ids=data.image_ids, side=("test",) * 8, group=tuple(f"g{k // 2}" for k in range(8)), summary=SplitSummary(seed=0),
         made_from={"dataset": data.digest},
     )  # fmt: skip
     store.put(data)

@@ -59,7 +59,10 @@ from boxwright.artifacts.agreement import (
     Tally,
 )
 from boxwright.artifacts.calibration import ClassCalibration
+from boxwright.artifacts.checkpoint import TrainingHistory, ValLook
 from boxwright.artifacts.comparison import AlarmChanges, ComparedMetric, ComparedSlice, CostPair, ObjectChanges
+from boxwright.artifacts.drift import DriftSummary
+from boxwright.artifacts.operating_point import Chosen, ConditionEvidence
 from boxwright.artifacts.report import (
     AtThreshold,
     CalibrationError,
@@ -88,6 +91,9 @@ from boxwright.artifacts.report import (
     WeakSlices,
 )
 from boxwright.artifacts.resampling import Resampling
+from boxwright.artifacts.review_queue import Selection
+from boxwright.artifacts.split import SplitSummary
+from boxwright.artifacts.suspects import SuspectGroup, SuspectTally
 from boxwright.detections import DetectionColumns, Detections
 from boxwright.spec import Observed, Spec
 from boxwright.spec.spec import OutputClause
@@ -219,7 +225,11 @@ def queue_item(
 
 def queue(items: list[dict[str, Any]]) -> ReviewQueue:
     """A queue of some items."""
-    return ReviewQueue(class_names=NAMES, items=pa.Table.from_pylist(items, schema=QUEUE_SCHEMA), summary={"seed": 0})
+    return ReviewQueue(
+        class_names=NAMES,
+        items=pa.Table.from_pylist(items, schema=QUEUE_SCHEMA),
+        summary=Selection(seed=0, chosen={"novel": 1}),
+    )
 
 
 def _agreement() -> Agreement:
@@ -259,7 +269,7 @@ def one_of_each_kind(folder: Path) -> dict[str, Artifact]:
             image_ids=np.array([1, 2, 3]),
             side=("train", "val", "test"),
             group=("a", "b", "c"),
-            summary={"seed": 0, "groups": {"train": 1}},
+            summary=SplitSummary(seed=0, groups={"train": 1}),
             made_from={"dataset": digest_of("dataset")},
         ),
         _checkpoint(folder),
@@ -267,10 +277,10 @@ def one_of_each_kind(folder: Path) -> dict[str, Artifact]:
         OperatingPoint(
             score_thresholds={"carton": 0.3, "pouch": 0.45},
             rule={"choose": "best_f1"},
-            observed={"carton": {"precision": 0.9, "recall": None}},
+            observed={"carton": Chosen(0.9, None, None, 4, rule_kept=True)},
             calibration={"carton": ClassCalibration(method="isotonic", x=(0.1, 0.9), y=(0.0, 1.0), detections=20, true=7)},
             condition_thresholds={"camera": {"cam-1": {"carton": 0.2}}},
-            condition_evidence={"camera": {"cam-1": {"carton": {"accepted": True, "gain": 0.1, "reason": ""}}}},
+            condition_evidence={"camera": {"cam-1": {"carton": ConditionEvidence(True, "", 0.5, 0.4, gain=0.1)}}},
             most_answered={"*": 9, "carton": 5},
             made_from={"bundle": digest_of("bundle")},
         ),
@@ -311,8 +321,8 @@ def _suspects() -> Suspects:
          "y1": 6.0, "x2": 7.5, "y2": 8.0, "class_id": None, "proposed_class_id": 1, "proposed_box": [5.0, 6.0, 7.5, 8.0]},
     ]  # fmt: skip
     return Suspects(
-        class_names=NAMES, rows=pa.Table.from_pylist(rows, schema=SUSPECT_SCHEMA), groups=({"kind": "location", "p": 0.5},),
-        summary={"sure_from": 0.5}, made_from={"dataset": digest_of("dataset")},
+        class_names=NAMES, rows=pa.Table.from_pylist(rows, schema=SUSPECT_SCHEMA), groups=(SuspectGroup("location", "carton", None, None, None, 6, 40, 2.5, 0.5),),
+        summary=SuspectTally(2, 3, 4, 2, 0.5, {"location": 1, "missing": 0}, seed=0), made_from={"dataset": digest_of("dataset")},
     )  # fmt: skip
 
 
@@ -327,7 +337,7 @@ def _checkpoint(folder: Path) -> Checkpoint:
         weights=_file(folder / "weights.safetensors", b"weights"),
         class_names=NAMES,
         recipe={"training": {"steps": 3}},
-        history={"looks": [{"step": 1, "loss": 0.5}]},
+        history=TrainingHistory(looks=(ValLook(1, 0.5, 0.25, 2.0),), steps=1),
         made_from={"dataset": digest_of("dataset"), "split": digest_of("split")},
     )
 
@@ -483,7 +493,7 @@ def _drift() -> Drift:
     ]  # fmt: skip
     return Drift(
         rows=pa.Table.from_pylist(rows, schema=DRIFT_SCHEMA),
-        summary={"windows": 2, "alarms": ["window 1: brightness"]},
+        summary=DriftSummary(outcome="alarm", windows=2, alarms=("window 1: brightness",)),
         made_from={"events": digest_of("events")},
     )
 

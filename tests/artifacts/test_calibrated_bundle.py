@@ -10,6 +10,7 @@ import pytest
 
 from boxwright.artifacts import Bundle, OperatingPoint
 from boxwright.artifacts.calibration import ClassCalibration
+from boxwright.artifacts.operating_point import ConditionEvidence
 from boxwright.store.digest import canonical_json, digest_of_bytes
 from tests.worlds import digest_of, one_of_each_kind
 
@@ -90,7 +91,7 @@ def test_an_operating_point_with_everything_goes_there_and_back(tmp_path: Path) 
     point = OperatingPoint(
         score_thresholds={"carton": 0.3, "pouch": 0.4}, rule={"choose": "least_cost", "by": "camera"}, observed={},
         calibration=MAPS, condition_thresholds=BY_CAMERA, most_answered={"*": 4},
-        condition_evidence={"camera": {"cam-1": {"carton": {"accepted": True, "gain": 0.1, "reason": ""}}}},
+        condition_evidence={"camera": {"cam-1": {"carton": ConditionEvidence(True, "", 0.5, 0.4, gain=0.1)}}},
     )  # fmt: skip
     point.save(tmp_path)
     loaded = OperatingPoint.load(tmp_path)

@@ -59,7 +59,7 @@ def test_no_threshold_is_cheaper_than_the_one_of_least_cost(false_alarm: float, 
             return false_alarm * (passes & ~true).sum() + miss * ((objects == k).sum() - (passes & true).sum())
 
         cheapest = cost(point.score_thresholds[name])
-        assert cheapest == point.observed[name]["cost"]
+        assert cheapest == point.observed[name].cost
         assert all(cheapest <= cost(t) for t in np.linspace(0, score[class_id == k].max(), 400))
 
 

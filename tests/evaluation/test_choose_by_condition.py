@@ -50,9 +50,9 @@ def test_a_camera_that_differs_gets_thresholds_of_its_own(rule: str, tmp_path: P
     for name in NAMES:
         assert own[name] < point.score_thresholds[name]
         record = point.condition_evidence["camera"]["c"][name]
-        assert record["accepted"]
-        assert 0 < record["low"] <= record["gain"] <= record["high"]
-        assert record["threshold"] == own[name]
+        assert record.accepted
+        assert 0 < record.low <= record.gain <= record.high
+        assert record.threshold == own[name]
     fresh = cameras(2, -2.0)  # pictures nothing was chosen on
     score, true = fresh.detections.column("score").to_numpy(), fresh.detections.column("hit").to_numpy() > 0
     values = []
@@ -74,7 +74,7 @@ def test_where_cameras_are_alike_the_class_keeps_its_threshold_and_the_reason_is
         records = [r for of_class in evidence["camera"].values() for r in of_class.values()]
         tried += len(records)
         accepted += sum(len(of_class) for values in found.values() for of_class in values.values())
-        assert all(r["accepted"] or "interval from" in r["reason"] for r in records)
+        assert all(r.accepted or "interval from" in r.reason for r in records)
     assert tried == 24
     assert accepted <= 1
 
@@ -82,7 +82,7 @@ def test_where_cameras_are_alike_the_class_keeps_its_threshold_and_the_reason_is
 def test_too_little_evidence_is_told_with_its_numbers(tmp_path: Path) -> None:
     point = choose(cameras(1, -2.0, images=30), bundle(tmp_path), OperatingPointClause(by="camera"))
     assert point.condition_thresholds == {}
-    reasons = {r["reason"] for of_class in point.condition_evidence["camera"].values() for r in of_class.values()}
+    reasons = {r.reason for of_class in point.condition_evidence["camera"].values() for r in of_class.values()}
     assert all("takes 30 objects in 10 groups" in reason for reason in reasons)
 
 

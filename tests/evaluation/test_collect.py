@@ -93,9 +93,7 @@ def test_clauses_about_a_side_need_a_split() -> None:
     data = dataset([row(k, [(0, 0, 5, 5)]) for k in range(1, 5)])
     plan = spec(coverage=[{"split": "test", "least_objects": 2}])
     assert [c.met for c in cover(data, plan).clauses] == [None] and cover(data, plan).met
-    split = Split(
-        image_ids=np.arange(1, 5), side=("train", "train", "test", "val"), group=("a", "b", "c", "d"), summary={}
-    )
+    split = Split(image_ids=np.arange(1, 5), side=("train", "train", "test", "val"), group=("a", "b", "c", "d"))
     found = cover(data, plan, split)
     assert [(c.found, c.missing, c.met) for c in found.clauses] == [(1, 1, False)] and not found.met
     wanted = found.collect[0]

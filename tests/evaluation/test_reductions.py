@@ -116,9 +116,9 @@ def test_chosen_thresholds_keep_the_rule(rule: str, tmp_path) -> None:
     thresholds = [point.score_thresholds[n] for n in NAMES]
     for class_id, name in enumerate(NAMES):
         found = figures_at(matches, passing(matches, *thresholds), class_id)
-        assert found["precision"] == pytest.approx(point.observed[name]["precision"])
-        assert found["recall"] == pytest.approx(point.observed[name]["recall"])
-        if point.observed[name]["rule_kept"] and rule != "best_f1":
+        assert found["precision"] == pytest.approx(point.observed[name].precision)
+        assert found["recall"] == pytest.approx(point.observed[name].recall)
+        if point.observed[name].rule_kept and rule != "best_f1":
             assert found[rule.removeprefix("least_")] >= 0.6
         for other in np.linspace(0, 1, 21):
             trial = thresholds.copy()

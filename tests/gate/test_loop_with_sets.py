@@ -66,7 +66,7 @@ def test_sets_are_kept_aside_judged_and_looks_are_counted(tmp_path: Path, ask) -
     assert first["looks"] == {"gold": [first["candidate"]]}
     store = Store(tmp_path / "store")
     parts = store.get(first["split"], Split)
-    assert store.get("checkpoint/small", Checkpoint).history["pictures"] == len(parts.ids("train"))
+    assert store.get("checkpoint/small", Checkpoint).history.pictures == len(parts.ids("train"))
     assert "looked at once" in (tmp_path / "v.md").read_text()
     assert len(fromstring((tmp_path / "v.xml").read_bytes()).findall(".//testcase")) == 5
     assert sorted(p.name for p in (tmp_path / "pages").iterdir()) == ["report-hard.html", "report.html", "verdict.html"]

@@ -29,6 +29,7 @@ from boxwright.artifacts import (
     Split,
     Verdict,
 )
+from boxwright.artifacts.split import SetOrigin, SplitSummary
 from boxwright.cli.main import run
 from boxwright.cli.terminal import any_artifact, find
 from boxwright.errors import InputError, NotReleasable, StoreError
@@ -594,7 +595,7 @@ def _two_sides(store: Store, boxes: Any = BOXES_XYXY, name: str = "line") -> tup
     data = Dataset.from_rows(rows, name=name, class_names=NAMES, provenance={"format": "by hand"})
     parts = Split(
         image_ids=data.image_ids, side=("test",) * 8 + ("hard",) * 8, group=tuple(f"g{k // 2}" for k in range(16)),
-        summary={"seed": 0, "sets": {"hard": {"kind": "challenge"}}}, made_from={"dataset": data.digest},
+        summary=SplitSummary(seed=0, sets={"hard": SetOrigin("challenge")}), made_from={"dataset": data.digest},
     )  # fmt: skip
     store.put(data)
     store.put(parts)

@@ -139,7 +139,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
     items.append({**items[0], "item": "event-1", "picture": digest_of_bytes(seen), "file_name": "seen.jpg", "reason": "novel",
                   "proposal": json.dumps({"boxes_xyxy": [[10, 20, 60, 90.5]], "score": [0.4], "class_id": [0]})})  # fmt: skip
     queue = ReviewQueue(class_names=dataset.class_names, items=pa.Table.from_pylist(items, schema=QUEUE_SCHEMA),
-                        summary={}, made_from={"dataset": dataset.digest})  # fmt: skip
+                        made_from={"dataset": dataset.digest})  # fmt: skip
     store.put(queue, name="review/line")
     return Asked(root, dataset, queue)
 

@@ -156,7 +156,7 @@ def test_a_film_that_is_more_than_half_of_the_data_stays_on_one_side(
     assert run(["split", "dataset/film", *spec, "--json"]) == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert told["images"]["train"] >= 14 and all(told["images"][side] for side in ("val", "test"))
-    assert Store(tmp_path / "store").get("split/film", Split).summary["near_duplicates"]["on_two_sides"] == 0
+    assert Store(tmp_path / "store").get("split/film", Split).summary.near_duplicates.on_two_sides == 0
 
 
 def test_films_that_cannot_be_dealt_are_reported_and_said(tmp_path: Path) -> None:

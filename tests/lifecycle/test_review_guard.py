@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from boxwright.artifacts import Corrections, Dataset, ReviewQueue
+from boxwright.artifacts.review_queue import Selection
 from boxwright.cli.main import run
 from boxwright.detections import Detections
 from boxwright.lifecycle.review_log import asked_pictures, counting_corrections, entries
@@ -326,7 +327,7 @@ def test_an_image_skipped_in_two_queues_does_not_come_back(world: World) -> None
     assert world.accept(path)["answered"] == 1  # skipped once more in the same queue is skipped once
     skipped = tasks[0]["data"]["picture"]
     assert skipped not in asked_pictures(world.store, now=late)
-    again = ReviewQueue(class_names=world.queue.class_names, items=world.queue.items, summary={"again": True})
+    again = ReviewQueue(class_names=world.queue.class_names, items=world.queue.items, summary=Selection(seed=99))
     from boxwright.lifecycle import note_skipped
 
     world.store.put(again)

@@ -65,7 +65,7 @@ def world(tmp_path: Path) -> World:
         proposal = {"boxes_xyxy": BOXES[k], "score": [0.9] * len(BOXES[k]), "class_id": [0] * len(BOXES[k])}
         item = queue_item(name, picture=digest, file_name=f"{k}.png", due_at=DAY)
         items.append({**item, "reason": "suspect" if k < 3 else "novel", "proposal": json.dumps(proposal)})
-    queue = ReviewQueue(class_names=NAMES, items=pa.Table.from_pylist(items, schema=QUEUE_SCHEMA), summary={},
+    queue = ReviewQueue(class_names=NAMES, items=pa.Table.from_pylist(items, schema=QUEUE_SCHEMA),
                         made_from={"dataset": made.digest})  # fmt: skip
     store.put(made, name="dataset/line")
     store.put(queue, name="review/line")

@@ -70,7 +70,7 @@ def test_split_takes_values_of_the_spec_and_lists_of_sets(made: Path, capsys: py
     assert run([*line, "--set", "split.seed=5"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["seed"] == 5 and "golden" in told["images"]
-    assert Store(made / "store").get(told["split"], Split).summary["seed"] == 5
+    assert Store(made / "store").get(told["split"], Split).summary.seed == 5
     assert Store(made / "store").history("split/line")[-1].reason == "split --set split.seed=5"
     assert run([*line, "--set", "gold=x"]) == 2
     assert "declares no set 'gold', and no key is called so; did you mean 'golden'?" in capsys.readouterr().err

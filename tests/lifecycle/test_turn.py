@@ -28,9 +28,9 @@ def test_the_model_learnt_something(world) -> None:
     """An untrained network, or a stub in any stage before, finds nothing."""
     report = world.store.get("report/small", Report)
     assert report.metrics["ap50"] > 0.05
-    looks = world.store.get("checkpoint/small", Checkpoint).history["looks"]
-    assert looks[-1]["score_loss"] < 1.2
-    assert looks[-1]["val_map"] > 0
+    looks = world.store.get("checkpoint/small", Checkpoint).history.looks
+    assert looks[-1].score_loss < 1.2
+    assert looks[-1].val_map > 0
 
 
 def test_the_split_keeps_clips_whole(world) -> None:

@@ -56,8 +56,8 @@ def test_a_clear_shift_rings_and_names_what_moved(shift: float) -> None:
     row = next(row for row in drift.alarms if row["slice"] == "all")
     assert row["effect"] == pytest.approx(shift, abs=0.3)
     assert row["p_value"] < 0.01
-    assert drift.summary["first_alarm_window"] == 0
-    assert "brightness" in drift.summary["alarms"][0]
+    assert drift.summary.first_alarm_window == 0
+    assert "brightness" in drift.summary.alarms[0]
 
 
 def test_a_shift_too_small_to_matter_does_not_ring() -> None:
@@ -70,8 +70,8 @@ def test_a_shift_too_small_to_matter_does_not_ring() -> None:
 def test_the_window_in_which_it_began_is_named() -> None:
     traffic = joined(features(60, 1), features(60, 2), features(60, 3, shift=2))
     drift = watched(traffic, features(300, 4), window=60)
-    assert drift.summary["windows"] == 3
-    assert drift.summary["first_alarm_window"] == 2
+    assert drift.summary.windows == 3
+    assert drift.summary.first_alarm_window == 2
     assert {row["window"] for row in drift.alarms} == {2}
 
 
@@ -92,7 +92,7 @@ def test_by_none_looks_at_everything_together_only() -> None:
 
 def test_a_camera_the_reference_hardly_knows_is_not_compared_and_that_is_said() -> None:
     drift = watched(features(80, 1, cameras=("a", "new")), features(80, 2, cameras=("a",)), window=80)
-    assert drift.summary["not_compared"] == ["new"]
+    assert drift.summary.not_compared == ("new",)
     assert {row["slice"] for row in drift.rows.to_pylist()} == {"all", "camera=a"}
 
 
@@ -109,7 +109,7 @@ def test_latency_rings_only_against_its_limit() -> None:
 def test_every_event_is_in_exactly_one_window(n: int, window: int) -> None:
     drift = watched(features(n, 1), features(30, 2), window=window)
     rows = [row for row in drift.rows.to_pylist() if row["feature"] == "latency p50 (ms)"]
-    assert [row["window"] for row in rows] == list(range(drift.summary["windows"]))
+    assert [row["window"] for row in rows] == list(range(drift.summary.windows))
     assert sum(row["events"] for row in rows) == n
     assert all(row["events"] <= 2 * window for row in rows)
     assert all(later["begins"] > earlier["ends"] for earlier, later in pairwise(rows))
@@ -117,7 +117,7 @@ def test_every_event_is_in_exactly_one_window(n: int, window: int) -> None:
 
 def test_no_events_no_rows_no_alarm() -> None:
     drift = watched(features(0, 1), features(30, 2), window=10)
-    assert (len(drift.rows), drift.alarms, drift.summary["windows"]) == (0, [], 0)
+    assert (len(drift.rows), drift.alarms, drift.summary.windows) == (0, [], 0)
 
 
 def test_values_that_are_not_there_are_left_out() -> None:
@@ -199,6 +199,6 @@ def test_the_work_grows_with_the_images_and_not_with_images_times_cameras(known:
     reference = features(n, 2, cameras=tuple(Counted(f"{there}-{k}") for k in range(cameras)))
     Counted.asked[0] = 0
     drift = watched(traffic, reference, window=500)
-    assert drift.summary["comparisons"] == 6 * len(NAMES_OF_FEATURES)
-    assert len(drift.summary["unknown"]) == (0 if known else cameras)
+    assert drift.summary.comparisons == 6 * len(NAMES_OF_FEATURES)
+    assert len(drift.summary.unknown) == (0 if known else cameras)
     assert Counted.asked[0] < 20 * (n + n) + 50 * cameras  # every camera against every image would be 6,000,000

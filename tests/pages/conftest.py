@@ -21,6 +21,7 @@ from boxwright.artifacts.comparison import (
     ObjectChanges,
     Standing,
 )
+from boxwright.artifacts.drift import DriftSummary
 from boxwright.artifacts.report import (
     ERROR_KINDS,
     AtThreshold,
@@ -50,6 +51,7 @@ from boxwright.artifacts.report import (
     WeakSlices,
 )
 from boxwright.artifacts.resampling import Resampling
+from boxwright.artifacts.review_queue import Selection
 from boxwright.detections import Annotations, Detections
 from boxwright.pages import (
     Chapter,
@@ -319,7 +321,10 @@ def drift_rows(feature: str = "brightness", where: str = "all", limit: float = 0
 
 def full_drift() -> Drift:
     rows = [*drift_rows(), *drift_rows(f"boxes of {HOSTILE}"), *drift_rows(where=f"camera={QUOTED}")]
-    return Drift(rows=pa.Table.from_pylist(rows, schema=DRIFT_SCHEMA), summary={"windows": 3, HOSTILE: [QUOTED, None]})
+    return Drift(
+        rows=pa.Table.from_pylist(rows, schema=DRIFT_SCHEMA),
+        summary=DriftSummary(outcome="alarm", windows=3, alarms=(HOSTILE,), cannot_compare=(QUOTED,)),
+    )
 
 
 def full_queue() -> ReviewQueue:
@@ -330,7 +335,11 @@ def full_queue() -> ReviewQueue:
         {**usual, "proposal": json.dumps(proposal)},
         {**usual, "picture": "2" * 64, "proposal": "no JSON", "reason": HOSTILE},
     ]
-    return ReviewQueue(class_names=NAMES, items=pa.Table.from_pylist(rows, schema=QUEUE_SCHEMA), summary={"budget": 50})
+    return ReviewQueue(
+        class_names=NAMES,
+        items=pa.Table.from_pylist(rows, schema=QUEUE_SCHEMA),
+        summary=Selection(left_out={HOSTILE: 50}, seed=0),
+    )
 
 
 def full_story() -> Story:
@@ -400,9 +409,9 @@ EMPTY_PAGES: dict[str, Callable[[], str]] = {
                 resampling=EMPTY_COMPARISON.resampling, changed=pa.table({}))
     ),
     "verdict": lambda: verdict_page(Verdict(spec_name="s", bundle="", checks=())),
-    "drift": lambda: drift_page(Drift(rows=DRIFT_SCHEMA.empty_table(), summary={}), title="none"),
+    "drift": lambda: drift_page(Drift(rows=DRIFT_SCHEMA.empty_table()), title="none"),
     "queue": lambda: queue_page(
-        ReviewQueue(class_names=(), items=QUEUE_SCHEMA.empty_table(), summary={}), read_picture=lambda _: None
+        ReviewQueue(class_names=(), items=QUEUE_SCHEMA.empty_table()), read_picture=lambda _: None
     ),
     "story": lambda: story_page(Story("none", "", ())),
     "difference": lambda: of_data.page_of_difference(of_data.Difference(), ("a", "b")),

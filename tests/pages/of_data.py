@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from boxwright.artifacts import Suspects
-from boxwright.artifacts.suspects import SUSPECT_SCHEMA
+from boxwright.artifacts.suspects import SUSPECT_SCHEMA, SuspectGroup, SuspectTally
 from boxwright.evaluation import Coverage
 from boxwright.evaluation.collect import Cell, Clause, Wanted
 from boxwright.labels.changes import CHANGE_SCHEMA, KINDS, Difference
@@ -113,20 +113,12 @@ def full_suspects(hostile: str, quoted: str) -> Suspects:
         for i, (kind, said) in enumerate(of_kind.items())
         for k in range(2)
     ]
-    group = {
-        "kind": "class", "class_name": hostile, "proposed_class_name": quoted, "condition": quoted, "value": hostile, "suspects": 12,
-        "labels": 40, "expected": 2.5, "p": 0.0001, "systematic": True, "sentence": f"{hostile} labelled as {quoted}",
-    }  # fmt: skip
+    group = SuspectGroup(
+        kind="class", class_name=hostile, proposed_class_name=quoted, condition=quoted, value=hostile, suspects=12,
+        labels=40, expected=2.5, p=0.0001, systematic=True, sentence=f"{hostile} labelled as {quoted}",
+    )  # fmt: skip
     sure = dict.fromkeys(of_kind, 2)
-    summary = {
-        "pictures": 3,
-        "annotations": 40,
-        "detections": 50,
-        "suspected": 8,
-        "sure_from": 0.5,
-        "sure": sure,
-        "seed": 0,
-    }
+    summary = SuspectTally(pictures=3, annotations=40, detections=50, suspected=8, sure_from=0.5, sure=sure, seed=0)
     table = pa.Table.from_pylist(rows, schema=SUSPECT_SCHEMA)
     return Suspects(class_names=(hostile, quoted), rows=table, groups=(group,), summary=summary)
 
@@ -134,7 +126,7 @@ def full_suspects(hostile: str, quoted: str) -> Suspects:
 def empty_suspects() -> Suspects:
     """An audit that found nothing."""
     full = full_suspects("a", "b")
-    summary = {**full.summary, "suspected": 0, "sure": dict.fromkeys(full.summary["sure"], 0)}
+    summary = replace(full.summary, suspected=0, sure=dict.fromkeys(full.summary.sure, 0))
     return replace(full, rows=full.rows.slice(0, 0), groups=(), summary=summary)
 
 

@@ -38,7 +38,7 @@ def asked(count: int = 4, **more: Any) -> ReviewQueue:
         for k in range(count)
     ]  # fmt: skip
     made = queue(items)
-    return ReviewQueue(class_names=NAMES, items=made.items, summary={}, least_scores=LEAST, **more)
+    return ReviewQueue(class_names=NAMES, items=made.items, least_scores=LEAST, **more)
 
 
 def returned(one: ReviewQueue, least_score: float | None = None, *, round_: Callable = lambda b: b) -> list[Answer]:
@@ -194,7 +194,7 @@ def test_a_mark_is_a_change_and_a_mark_that_a_tool_dropped_is_none() -> None:
         assert found.changes[0].state == state
     ignored = {**proposal_of(0), "ignore": [True] * 6}
     row = {**one.items.to_pylist()[0], "proposal": json.dumps(ignored)}
-    with_ignored = ReviewQueue(class_names=NAMES, items=queue([row]).items, summary={}, least_scores=LEAST)
+    with_ignored = ReviewQueue(class_names=NAMES, items=queue([row]).items, least_scores=LEAST)
     assert judged(with_ignored, returned(one)).changes[0].state == "untouched"
 
 
@@ -225,7 +225,7 @@ def test_what_goes_out_is_what_would_be_answered() -> None:
     assert question.proposal.score.tolist() == [0.93, 0.61, 0.44, 0.38] and question.held_back == 2
     assert len(questions(one, least_score=0.0)[0].proposal) == 6
     per_camera = ReviewQueue(
-        class_names=NAMES, items=one.items, summary={}, least_scores={**LEAST, "cam-1": {"carton": 0.9, "pouch": 0.9}}
+        class_names=NAMES, items=one.items, least_scores={**LEAST, "cam-1": {"carton": 0.9, "pouch": 0.9}}
     )
     assert len(questions(per_camera)[0].proposal) == 1
 
@@ -276,7 +276,7 @@ def test_boxes_that_a_tool_imported_twice_are_no_change() -> None:
 def test_what_another_queue_proposed_is_no_answer() -> None:
     """An untouched export of an earlier queue about the same images differs from the proposals of this one."""
     rows = [{**row, "proposal": json.dumps(proposal_of(70 + k))} for k, row in enumerate(asked().items.to_pylist())]
-    earlier = ReviewQueue(class_names=NAMES, items=queue(rows).items, summary={}, least_scores=LEAST)
+    earlier = ReviewQueue(class_names=NAMES, items=queue(rows).items, least_scores=LEAST)
     stale = [as_proposed(earlier, k) for k in range(2)]
     alone = weigh(asked(), stale, size_of=lambda _: SIZE, exports=[None])
     assert [c.state for c in alone.changes] == ["changed"] * 2

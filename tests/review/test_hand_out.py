@@ -148,7 +148,7 @@ def test_label_studio_tasks_hold_their_pictures_or_point_at_them(tmp_path: Path)
 
 
 def test_class_names_survive_the_xml(tmp_path: Path) -> None:
-    named = ReviewQueue(class_names=("a & b", '<c> "d"'), items=ASKED.queue.items, summary={})
+    named = ReviewQueue(class_names=("a & b", '<c> "d"'), items=ASKED.queue.items)
     folder = out(tmp_path / "q", "cvat", Asked(named, ASKED.pictures))
     root = ET.parse(folder / "annotations.xml").getroot()
     assert [b.attrib["label"] for b in root.findall("image/box")] == ["a & b", '<c> "d"'] * 3

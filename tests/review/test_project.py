@@ -176,9 +176,7 @@ def test_a_turned_picture_is_shown_upright(studio: FakeLabelStudio) -> None:
     digest = digest_of_bytes(data)
     asked = asked_about(1)
     row = {**questions(asked.queue)[0].row, "picture": digest}
-    turned = Asked(
-        type(asked.queue)(class_names=NAMES, items=asked.queue.items.from_pylist([row]), summary={}), {digest: data}
-    )
+    turned = Asked(type(asked.queue)(class_names=NAMES, items=asked.queue.items.from_pylist([row])), {digest: data})
     pushed(studio, turned)
     region = studio.tasks[0]["predictions"][0]["result"][0]
     assert (region["original_width"], region["original_height"]) == (60, 80)

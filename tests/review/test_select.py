@@ -78,7 +78,7 @@ def test_budget_pictures_and_order(world: list, budget: int, random_share: float
     assert len(items(queue, "random")) == round(min(budget, able) * random_share)
     assert [item["due_at"] for item in chosen] == sorted(item["due_at"] for item in chosen)
     assert queue == asked(some, features=far(len(world), 0), budget=budget, random_share=random_share, seed=seed)
-    assert queue.summary["chosen"] == {r: len(items(queue, r)) for r in ("novel", "uncertain", "random")}
+    assert queue.summary.chosen == {r: len(items(queue, r)) for r in ("novel", "uncertain", "random")}
 
 
 def test_the_most_uncertain_come_first() -> None:
@@ -96,7 +96,7 @@ def test_a_detection_outside_the_margin_is_not_uncertain() -> None:
 def test_the_novel_are_found_and_due_sooner_while_an_alarm_rings(tmp_path) -> None:
     drift = one_of_each_kind(tmp_path)["drift"]
     assert isinstance(drift, Drift)
-    quiet = Drift(rows=drift.rows.slice(0, 1), summary={})
+    quiet = Drift(rows=drift.rows.slice(0, 1))
     some = events([seen()] * 6)
     for look, priority in ((None, "P2"), (quiet, "P2"), (drift, "P1")):
         queue = asked(some, features=far(6, 1, 4), random_share=0, drift=look)

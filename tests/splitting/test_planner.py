@@ -61,15 +61,10 @@ def test_near_duplicates_are_kept_together_or_reported(shared) -> None:
     apart = 0
     for seed in range(6):
         together = split(data, spec(split={"near_duplicates": "together", "seed": seed}), read=kept.__getitem__)
-        assert (
-            together.side[pair[0]] == together.side[pair[1]]
-            and together.summary["near_duplicates"]["on_two_sides"] == 0
-        )
+        assert together.side[pair[0]] == together.side[pair[1]] and together.summary.near_duplicates.on_two_sides == 0
         told = split(data, spec(split={"near_duplicates": "report", "seed": seed}), read=kept.__getitem__)
         on_two = told.side[pair[0]] != told.side[pair[1]]
-        assert told.summary["near_duplicates"]["pairs"] == 1 and told.summary["near_duplicates"]["on_two_sides"] == int(
-            on_two
-        )
+        assert told.summary.near_duplicates.pairs == 1 and told.summary.near_duplicates.on_two_sides == int(on_two)
         assert told.side == split(data, spec(split={"seed": seed})).side
         apart += on_two
     assert apart
@@ -133,18 +128,16 @@ def test_rare_classes_are_on_every_side_where_groups_allow() -> None:
     for seed in range(5):
         rows = [row(k, [BOX], classes=[int(k % 12 == 0)], clip=f"c{k}") for k in range(1, 49)]  # 4 groups hold class 1
         dealt = split(dataset(rows), spec(split={"group_by": ["clip"], "deal": "balanced", "seed": seed}))
-        assert all(dealt.summary["objects"][side]["pouch"] for side in SIDES)
+        assert all(dealt.summary.objects[side]["pouch"] for side in SIDES)
         assert "unmet" not in dealt.summary
 
 
 def test_what_cannot_be_satisfied_is_said() -> None:
     rows = [row(k, [BOX], classes=[int(k == 1)], clip=f"c{k}") for k in range(1, 31)]
-    told = split(dataset(rows), spec(split={"group_by": ["clip"]})).summary["unmet"]
+    told = split(dataset(rows), spec(split={"group_by": ["clip"]})).summary.unmet
     assert len(told) == 1 and told[0].startswith("class pouch is in 1 group only: it cannot be on ")
     big = [row(k, clip="big" if k <= 80 else f"c{k}") for k in range(1, 101)]
-    told = split(dataset(big), spec(split={"group_by": ["clip"], "train": 0.4, "val": 0.3, "test": 0.3})).summary[
-        "unmet"
-    ]
+    told = split(dataset(big), spec(split={"group_by": ["clip"], "train": 0.4, "val": 0.3, "test": 0.3})).summary.unmet
     assert any("% of the pictures" in sentence and "the largest holds 80%" in sentence for sentence in told)
 
 
@@ -197,10 +190,10 @@ def test_images_that_share_a_part_are_kept_together_or_reported() -> None:
         together = split(data, spec(split={"overlaps": "together", "seed": seed}), read=kept.__getitem__)
         assert all(together.side[a] == together.side[b] for a, b in pairs)
         assert set(together.side) == {"train", "val", "test"}
-        assert together.summary["overlaps"]["on_two_sides"] == 0 and together.summary["overlaps"]["pairs"] == len(pairs)
+        assert together.summary.overlaps.on_two_sides == 0 and together.summary.overlaps.pairs == len(pairs)
         told = split(data, spec(split={"overlaps": "report", "seed": seed}), read=kept.__getitem__)
         on_two = sum(told.side[a] != told.side[b] for a, b in pairs)
-        assert told.summary["overlaps"]["on_two_sides"] == on_two
+        assert told.summary.overlaps.on_two_sides == on_two
         assert told.side == split(data, spec(split={"seed": seed})).side
         apart += on_two
     assert apart  # alone they would land in two subsets

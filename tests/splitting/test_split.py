@@ -47,8 +47,8 @@ def test_every_picture_has_one_side_and_no_group_straddles(sizes: list[int], see
     assert sorted(np.concatenate([dealt.ids(side) for side in SIDES]).tolist()) == data.image_ids.tolist()
     assert all(len(sides) == 1 for sides in sides_of(dealt, data, "clip").values())
     assert set(dealt.side) == set(SIDES)  # every side that is wanted
-    assert dealt.summary["images"] == {side: dealt.side.count(side) for side in SIDES}
-    assert sum(sum(classes.values()) for classes in dealt.summary["objects"].values()) == len(data.annotations.class_id)
+    assert dealt.summary.images == {side: dealt.side.count(side) for side in SIDES}
+    assert sum(sum(classes.values()) for classes in dealt.summary.objects.values()) == len(data.annotations.class_id)
 
 
 @given(st.lists(st.integers(1, 4), min_size=3, max_size=10), st.integers(0, 3), st.randoms(use_true_random=False))
@@ -66,7 +66,7 @@ def test_another_seed_deals_otherwise() -> None:
 
 def test_shares_are_met_where_groups_allow() -> None:
     dealt = split(clips([2] * 50), by_clip(train=0.6, val=0.2, test=0.2))
-    assert dealt.summary["images"] == pytest.approx({"train": 60, "val": 20, "test": 20}, abs=4)
+    assert dealt.summary.images == pytest.approx({"train": 60, "val": 20, "test": 20}, abs=4)
 
 
 def test_a_side_that_is_not_wanted_stays_empty() -> None:
@@ -164,18 +164,18 @@ def test_groups_the_source_tore_apart_are_reported_when_asked() -> None:
     data = given_sides({"a": ["train", "test", "train"], "b": ["val"]})
     dealt = split(data, by_clip(straddling="report"), from_source=True)
     assert dealt.side == ("train", "test", "train", "val")
-    assert dealt.summary["straddling"] == {"a": {"train": 2, "test": 1}}
+    assert dealt.summary.straddling == {"a": {"train": 2, "test": 1}}
     assert split(given_sides({"a": ["train"], "b": ["val"], "c": ["test"]}), by_clip(straddling="report"),
-                 from_source=True).summary["straddling"] == {}  # fmt: skip
+                 from_source=True).summary.straddling == {}  # fmt: skip
 
 
 def test_a_split_that_straddles_cannot_be_made_by_hand_either() -> None:
     with pytest.raises(SplitError, match=r"'g' is in test \(1 images\), train \(2 images\)"):
-        Split(image_ids=np.arange(3), side=("train", "train", "test"), group=("g", "g", "g"), summary={})
+        Split(image_ids=np.arange(3), side=("train", "train", "test"), group=("g", "g", "g"))
 
 
 def test_ids_and_groups_can_be_asked_for() -> None:
-    dealt = Split(image_ids=np.array([3, 1, 2]), side=("train", "train", "val"), group=("x", "y", "z"), summary={})
+    dealt = Split(image_ids=np.array([3, 1, 2]), side=("train", "train", "val"), group=("x", "y", "z"))
     assert dealt.ids("train").tolist() == [1, 3]
     assert dealt.ids("test").tolist() == []
     assert dealt.groups_of(np.array([2, 3])) == ["z", "x"]
@@ -206,8 +206,8 @@ def test_pictures_of_a_set_do_nothing_else(sizes: list[int], seed: int) -> None:
     assert all(not in_set & set(dealt.ids(side).tolist()) for side in SIDES)
     assert sorted(np.concatenate([dealt.ids(side) for side in dealt.sides]).tolist()) == data.image_ids.tolist()
     assert all(len(sides) == 1 for sides in sides_of(dealt, data, "clip").values())
-    assert dealt.summary["images"]["gold"] == len(in_set)
-    assert dealt.summary["objects"]["gold"]["carton"] == len(
+    assert dealt.summary.images["gold"] == len(in_set)
+    assert dealt.summary.objects["gold"]["carton"] == len(
         data.annotations.take(data.positions(dealt.ids("gold"))).class_id
     )
     assert (dealt.kind_of_set("gold"), dealt.kind_of_set("test")) == ("golden", None)
@@ -215,7 +215,7 @@ def test_pictures_of_a_set_do_nothing_else(sizes: list[int], seed: int) -> None:
 
 def test_shares_are_of_what_the_sets_leave() -> None:
     dealt = split(clips([2] * 100), with_sets(GOLD, train=0.6, val=0.2, test=0.2))
-    assert dealt.summary["images"] == pytest.approx({"train": 60, "val": 20, "test": 20, "gold": 100}, abs=4)
+    assert dealt.summary.images == pytest.approx({"train": 60, "val": 20, "test": 20, "gold": 100}, abs=4)
 
 
 def test_a_split_without_sets_is_what_it_was() -> None:
@@ -239,7 +239,7 @@ def test_a_group_of_which_a_part_belongs_is_refused_or_taken_whole() -> None:
         split(two_sites(), with_sets(part))
     dealt = split(two_sites(), with_sets({**part, "straddling": "take"}))
     assert dealt.ids("gold").tolist() == [1, 2]
-    assert dealt.summary["sets"]["gold"]["taken_along"] == 1
+    assert dealt.summary.sets["gold"].taken_along == 1
 
 
 def test_two_sets_cannot_want_one_group() -> None:
@@ -264,7 +264,7 @@ def test_a_set_can_be_listed_by_file_names() -> None:
     )
     listed = split(data, with_sets({"name": "gold"}), lists={"gold": [data.file_names[0], data.file_names[1]]})
     assert listed.ids("gold").tolist() == [1, 2]
-    assert listed.summary["sets"]["gold"]["listed"] == 2
+    assert listed.summary.sets["gold"].listed == 2
     for name, reason in (("1.jpg", "2 pictures end in it"), ("x.jpg", "no picture is called so")):
         with pytest.raises(SplitError, match=reason):
             split(data, with_sets({"name": "gold"}), lists={"gold": [name]})
@@ -290,7 +290,7 @@ def test_a_new_set_takes_what_trained_before_and_says_so() -> None:
     before = split(data, by_clip())
     after = split(data, with_sets(GOLD), keep=before)
     assert len(after.ids("gold")) == 12
-    moved = after.summary["sets"]["gold"]["moved_from"]
+    moved = after.summary.sets["gold"].moved_from
     assert sum(moved.values()) == 12 and set(moved) <= set(SIDES)
     stayed = [s for s, c in zip(after.side, data.conditions, strict=True) if c["camera"] == "cam-0"]
     assert stayed == [s for s, c in zip(before.side, data.conditions, strict=True) if c["camera"] == "cam-0"]
