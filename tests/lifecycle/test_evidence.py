@@ -259,7 +259,7 @@ def _moved_boxes(predictions: Predictions) -> pa.Table:
 def _at_score(detections: pa.Table, score: float) -> pa.Table:
     of_kind = detections.column("score").to_numpy().dtype
     at = detections.column_names.index("score")
-    return detections.set_column(at, "score", pa.array(np.full(len(detections), score, of_kind)))
+    return detections.set_column(at, "score", pa.array(np.full(len(detections), np.float32(score), of_kind)))
 
 
 @pytest.mark.parametrize("forge", [_moved_boxes, lambda p: _at_score(p.detections, 0.99)], ids=["boxes", "scores"])
