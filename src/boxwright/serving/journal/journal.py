@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from boxwright.errors import ServingError
-from boxwright.serving.journal import pictures, retention
+from boxwright.serving.journal import forks, pictures, retention
 from boxwright.serving.journal.frame import MAX_PAYLOAD_BYTES, SIGNATURE, Kind, encode
 from boxwright.serving.journal.missed import Missed, MissedFile, take_over
 from boxwright.serving.journal.pictures import kept_picture
@@ -31,6 +31,7 @@ SEGMENT_BYTES = 64 << 20
 MAX_RECORD_BYTES = MAX_PAYLOAD_BYTES
 FLOOR_BYTES = 256 << 20
 _MOST_WAITING = 100  # accounts of deletions that wait for a disk that takes writes
+_WITNESS_S = 0.8 * retention.DAY_S  # after which `trim` begins a segment, so that there is one of every day
 _TRIES = 10  # a new segment is begun anew where the one before was deleted under our hands
 log = logging.getLogger("boxwright.serving")
 
@@ -70,7 +71,7 @@ class Journal:
         self._flush, self._most, self._floor = flush_to_disk, segment_bytes, floor_bytes
         self._keeping = Keeping(keep_days, keep_picture_days, max_bytes)
         self._lock = threading.Lock()
-        self._writer, self._epoch, self._seq, self._opened = secrets.randbits(64), 0, 0, 0
+        self._writer, self._epoch, self._seq, self._opened, self._begun_at = secrets.randbits(64), 0, 0, 0, 0.0
         self._segment: OpenSegment | None = None
         self._closed = False
         self._failing: dict[str, str] = {}  # records or pictures, to what the disk said last
@@ -87,6 +88,8 @@ class Journal:
         except OSError as error:
             raise ServingError(f"The journal in '{folder}' cannot be opened: {_why(error)}.") from error
         self._missed_file = MissedFile(self._fs, folder, self._name)
+        self._missed_file.renew(self._own)
+        forks.watch(self)
         with suppress(OSError):
             take_over(self._fs, folder, self._name, lambda missed: self._write(Kind.GAP, missed.as_json()))
 
@@ -189,6 +192,9 @@ class Journal:
             ServingError: the folder cannot be read, or something that should go cannot be deleted.
         """
         now = self._clock.wall()
+        with self._lock:
+            if self._segment is not None and abs(now - self._begun_at) > _WITNESS_S:
+                self._change_segment()  # a moment that ages can be told by
         try:
             chosen, segments = retention.choose(self._fs, self.folder, self._keeping, now=now)
         except OSError as error:
@@ -203,8 +209,8 @@ class Journal:
                     self._waiting = [*self._waiting[-_MOST_WAITING:], (Kind.RETENTION, json.dumps(account).encode())]
                     with suppress(OSError):  # a full disk takes it once something was deleted
                         self._write_what_waits()
-            stayed_segments = retention.delete(self._fs, [segment.path for segment, _ in chosen.segments], hold=True)
-            stayed = retention.delete(self._fs, [picture.path for picture, _ in chosen.pictures]) | stayed_segments
+            stayed_segments, stayed_pictures = retention.delete(self._fs, chosen)
+            stayed = stayed_pictures | stayed_segments
             if stayed_segments:
                 withdrawn = json.dumps({"account": known, "at": now, "withdrawn": sorted(stayed_segments)}).encode()
                 with self._lock:
@@ -235,6 +241,18 @@ class Journal:
                 self._segment = None
             self._missed_file.close(empty=not self._own.count)
             self._closed = True
+
+    def become_another_writer(self) -> None:
+        """In a forked process: go on with numbers and files of its own, and leave those of the process it was forked from alone.
+
+        Both would otherwise give the same numbers to different records, and cut each other's records back. What waited to be written is
+        for the other process to write.
+        """
+        self._lock = threading.Lock()  # a thread that is not here may hold the other one
+        self._leave_files()
+        self._writer, self._epoch, self._seq, self._opened = secrets.randbits(64), 0, 0, 0
+        self._waiting, self._own = [], Missed(self._name)
+        self._missed_file = MissedFile(self._fs, self.folder, self._name)
 
     # -- what readiness and metrics ask
 
@@ -311,6 +329,13 @@ class Journal:
         self._seq += 1
         return True
 
+    def _leave_files(self) -> None:
+        """Close what is open, and let it lie."""
+        if self._segment is not None:
+            self._segment.close()
+            self._segment = None
+        self._missed_file.close(empty=False)
+
     def _leave(self) -> None:
         """Leave a segment that was deleted or moved; what it had is known, so the numbers go on and say what is missing."""
         if self._segment is not None:
@@ -350,7 +375,7 @@ class Journal:
         name = f"{int(now * 1e9):020d}-{self._name}-{self._opened:06d}{ENDING}"
         said = {"format": 2, "writer": self._name, "at": now, "process": os.getpid()}
         begin = SIGNATURE + self._frame(Kind.OPENING, json.dumps(said).encode())
-        self._opened += 1
+        self._opened, self._begun_at = self._opened + 1, now
         fresh = OpenSegment(self._fs, self.folder / name, begin, flush=self._flush)
         self._segments, self._bytes = self._segments + 1, self._bytes + fresh.size
         return fresh
