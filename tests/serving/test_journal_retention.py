@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -273,3 +274,27 @@ def test_half_written_pictures_of_stopped_writers_go(tmp_path: Path) -> None:
     aged(tmp_path / "pictures" / "notes.txt", 1000)
     journal.trim()
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == [".fresh", "notes.txt"]
+
+
+def test_a_look_remembers_only_what_may_go_however_many_pictures_there_are(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for k in range(20_000):
+        (tmp_path / "pictures" / f"{k:064d}").touch()
+    tracemalloc.start()
+    try:
+        assert journal.trim().pictures == ()
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_is_too_much_for_one_look_goes_with_the_next_and_records_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("boxwright.serving.journal.retention.MOST_PICTURES", 4)
+    filled(tmp_path).close()
+    journal = Journal(tmp_path, max_bytes=100)
+    for left in (range(4, 10), range(8, 10)):
+        assert journal.trim().segments == ()
+        assert sorted(int(path.name) for path in (tmp_path / "pictures").iterdir()) == list(left)
+    assert len(journal.trim().segments) > 0 and account(tmp_path).lost == 0

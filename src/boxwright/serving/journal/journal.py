@@ -13,7 +13,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from boxwright.store.fs import Fs, make_folders, present_fs, sync_names
 SEGMENT_BYTES = 64 << 20
 MAX_RECORD_BYTES = MAX_PAYLOAD_BYTES
 FLOOR_BYTES = 256 << 20
+HANGS_S = 5.0  # a call to the disk that takes longer counts as one that does not come back
 _MOST_WAITING = 100  # accounts of deletions that wait for a disk that takes writes
 _WITNESS_S = 0.8 * retention.DAY_S  # after which `trim` begins a segment, so that there is one of every day
 _TRIES = 10  # a new segment is begun anew where the one before was deleted under our hands
@@ -76,6 +77,7 @@ class Journal:
         self._closed = False
         self._failing: dict[str, str] = {}  # records or pictures, to what the disk said last
         self._last_error: str | None = None
+        self._at_disk: dict[int, float] = {}  # threads that write now, and since when
         self._missed_records = self._pictures_left_out = 0
         self._waiting: list[tuple[Kind, bytes]] = []  # what is to be written before the next record
         self._own = Missed(self._name)
@@ -107,7 +109,7 @@ class Journal:
             raise ServingError(f"A record is not what JSON can say and was not written: {error}.") from error
         if len(payload) > MAX_RECORD_BYTES:
             raise ServingError(f"A record of {len(payload)} bytes was not written; at most {MAX_RECORD_BYTES} are.")
-        with self._lock:
+        with self._lock, self._writing():
             if self._closed:
                 raise ServingError(f"The journal in '{self.folder}' is closed; nothing more is written.")
             try:
@@ -126,12 +128,14 @@ class Journal:
         """
         path = kept_picture(self.folder, digest)
         try:
-            self._make_folders()
-            if self._fs.free_bytes(path.parent) < self._floor + len(data):
+            with self._writing():
+                self._make_folders()
+                room = self._fs.free_bytes(path.parent) >= self._floor + len(data)
+                grown = pictures.keep(self._fs, path, data, now=self._clock.wall(), flush=self._flush) if room else 0
+            if not room:
                 with self._lock:
                     self._pictures_left_out += 1
                 return False
-            grown = pictures.keep(self._fs, path, data, now=self._clock.wall(), flush=self._flush)
         except OSError as error:
             self._note_failure("pictures", error)
             raise ServingError(f"A picture cannot be kept in '{path.parent}': {_why(error)}.") from error
@@ -157,6 +161,8 @@ class Journal:
 
     def probe(self) -> bool:
         """Whether the disk takes records and pictures now: where it did not, it is tried, with what waits to be written or a probe."""
+        if self._hangs:
+            return False  # whoever asks would hang, too
         with self._lock:
             if self._closed:
                 return False
@@ -258,13 +264,18 @@ class Journal:
 
     @property
     def writable(self) -> bool:
-        """Whether the last record, and the last picture, could be written; `probe` finds out anew."""
-        return not self._failing and not self._closed
+        """Whether the last record, and the last picture, could be written, and no write hangs; `probe` finds out anew."""
+        return not self._failing and not self._closed and not self._hangs
 
     @property
     def last_error(self) -> str | None:
         """What the disk said when it last refused a write; None where it never did."""
-        return self._last_error
+        return f"a write has not come back for more than {HANGS_S:g} s" if self._hangs else self._last_error
+
+    @property
+    def _hangs(self) -> bool:
+        now = self._clock.monotonic()
+        return any(now - begun > HANGS_S for begun in list(self._at_disk.values()))
 
     @property
     def missed_records(self) -> int:
@@ -285,6 +296,16 @@ class Journal:
     def segments(self) -> int:
         """How many segments there are; see `bytes`."""
         return self._segments
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Around calls to the disk: one that does not come back is seen by whoever asks, though no error ever comes."""
+        thread = threading.get_ident()
+        self._at_disk[thread] = self._clock.monotonic()
+        try:
+            yield
+        finally:
+            del self._at_disk[thread]
 
     # -- under the lock
 
