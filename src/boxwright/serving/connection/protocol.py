@@ -8,6 +8,8 @@ What is added to it:
   is stopping. Closing is done in the way of RFC 9112, section 9.6: no more is sent, what still comes is read and thrown away
   for a moment, and only then is the connection closed. A client that is still sending would otherwise lose the answer to a reset.
 - A wish to upgrade is passed over, and the request answered in its own version of HTTP. Trailers are no headers.
+- Some requests are answered by the connection itself (`early`), and their bodies thrown away as they come: the answer follows the body, so
+  that the connection can be used again, or closes the connection where the body is slow.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from boxwright.serving.connection.connections import Connections
+from boxwright.serving.connection.early import EarlyAnswer, EarlyAnswers
 from boxwright.serving.connection.head import Malformed, body_size, without_upgrade
 from boxwright.serving.connection.transport import Flow, LingeringTransport
 
@@ -31,6 +34,7 @@ _HEAD_STEP, _CHUNKED_STEP = 1024, 8192  # bytes parsed at once: a bound on reque
 _PIPELINED = 16
 _LINGER_SECONDS, _LINGER_QUIET_SECONDS, _LINGER_BYTES = 10.0, 2.0, 64 << 20
 _FRAMING_BYTES = 64 << 10  # of chunk sizes, chunk extensions and trailers, beside eight for each byte of the body
+_EARLY_SECONDS = 1.0  # for the body of a request that is answered early
 _YOUNG_SECONDS = 1.0  # what a client has begun makes room for others only after this
 
 
@@ -45,8 +49,10 @@ class BoundedProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         connections: Connections,
+        early: EarlyAnswers | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self._early = early
         self.app = self._through
         self._account, self._limits = connections, connections.limits
         self.address = ""
@@ -58,6 +64,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_size = self._fields = 0
         self._part = self._line = b""  # what is being parsed; the same from the part on in which the request line began
         self._in_body = self._again = False
+        self._undecided = False  # whether the beginning of the body decides who answers
+        self._answer: EarlyAnswer | None = None  # that follows this body
+        self._stays = False  # whether the client keeps the connection then
         self._left = self._framing = 0  # of the body: bytes still expected, bytes that were not body
         self._idle_since: float | None = None
         self._body_since = 0.0
@@ -88,6 +97,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._door.lingering = True
         self.pipeline.clear()
         self._held = b""
+        self._end_early(given=False)
         if self._active is not None and not self._active.response_complete:
             self._active.disconnected = True
             self._active.message_event.set()
@@ -139,6 +149,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._held, self._at = b"", 0
 
     def _parse_step(self) -> None:
+        if self._answer is not None:
+            self._skip_body()
+            return
         part = self._held[self._at : self._at + self._step()]
         self._at += len(part)
         if self._in_body:
@@ -159,6 +172,20 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._in_body and self._framing > _FRAMING_BYTES:
             raise self._because(400, "the body's chunks carry more framing than content")
 
+    def _skip_body(self) -> None:
+        """What came of a body that nobody wants is not even shown to the parser; a new one begins behind its stated end."""
+        skipped = min(self._left, len(self._held) - self._at)
+        self._at += skipped
+        self._left -= skipped
+        if not self._left:
+            self._renew_parser()
+            self._in_body = False
+            self._say_early()
+
+    def _renew_parser(self) -> None:
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+
     def _because(self, status: int, sentence: str) -> Malformed:
         """A refusal, kept because the parser turns what its callbacks raise into errors of its own."""
         self._reason = Malformed(status, sentence)
@@ -173,14 +200,13 @@ class BoundedProtocol(HttpToolsProtocol):
     def _parse_without_upgrade(self) -> None:
         """The parser takes what follows an upgrade for another protocol; a parser that is not told reads on as HTTP."""
         version = self.parser.get_http_version().encode()
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+        self._renew_parser()
         self._again, self._part = False, without_upgrade(self.scope["method"].encode(), self.url, version, self.headers)
         self.parser.feed_data(self._part)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._fields, self._line = 0, self._part
+        self._fields, self._line, self._idle_since = 0, self._part, None
         if self._head_since is None:
             self._head_since = self.loop.time()
 
@@ -208,27 +234,64 @@ class BoundedProtocol(HttpToolsProtocol):
             raise self._because(error.status, error.sentence) from None
         if version == "1.0":
             self.expect_100_continue = False
-        super().on_headers_complete()
+        self._undecided = version == "1.1" and self._may_be_answered_early(method)
+        if not self._undecided:
+            self._begin()
         self._head_since, self._head_size, self._framing, self._in_body = None, 0, 0, True
         self._line = b""
         self._body_since = self.loop.time()
-        if not self._answering():  # else it waits in the pipeline
+
+    def _begin(self) -> None:
+        """The application is asked, or the request waits in the pipeline."""
+        self._undecided = False
+        super().on_headers_complete()
+        if not self._answering():
             self._active = self.cycle
+
+    def _may_be_answered_early(self, method: bytes) -> bool:
+        """Whether the beginning of the body is waited for: one of known length that will come, behind no other request."""
+        if self._early is None or not 0 < self._left <= self._limits.body_bytes:
+            return False
+        if self.expect_100_continue or self._answering() or self.flow.write_paused:
+            return False
+        if not self._early.looks_at(method, self.url):
+            return False
+        httptools.parse_url(self.url)  # what is invalid is told now, as without this
+        return True
+
+    def _decide(self, body: bytes) -> None:
+        """Who answers, now that the body has begun."""
+        at = self._at - len(body)  # where the part that is parsed does not hold all of the body, it ends with it
+        whole = len(body) >= self._left
+        beginning = body if whole else self._held[at : at + self._left]
+        self.scope["method"] = self.parser.get_method().decode("ascii")
+        assert self._early is not None
+        self._answer = self._early.answer(self.scope, beginning)
+        self._stays = bool(self.parser.should_keep_alive())
+        if self._answer is None:
+            self._begin()
 
     def _is_other_protocol(self) -> bool:
         """Whether the request line ends in RTSP/1.0 or the like, which the parser reads too and does not tell apart."""
         return b" " + self.url + b" HTTP/" not in self._line
 
     def on_body(self, body: bytes) -> None:
+        if self._undecided:
+            self._undecided = False
+            self._decide(body)
         self._left = max(0, self._left - len(body))
         self._framing = max(0, self._framing - 9 * len(body))
-        super().on_body(body)
+        if self._answer is None:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         if self._again:
             return
         self._in_body = False
-        super().on_message_complete()
+        if self._answer is None:
+            super().on_message_complete()
+        else:
+            self._say_early()
 
     def _unsupported_upgrade_warning(self) -> None:
         pass
@@ -268,10 +331,11 @@ class BoundedProtocol(HttpToolsProtocol):
         await self.config.loaded_app(scope, receive, sending)
 
     def _is_last(self, cycle: RequestResponseCycle) -> bool:
-        stopping = (
-            self._account.draining and not self.pipeline and self._at >= len(self._held) and self._last_word is None
-        )
-        return cycle.more_body or stopping
+        return cycle.more_body or self._is_stopping()
+
+    def _is_stopping(self) -> bool:
+        """Whether the server stops, and nothing waits behind this request."""
+        return self._account.draining and not self.pipeline and self._at >= len(self._held) and self._last_word is None
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
@@ -299,17 +363,36 @@ class BoundedProtocol(HttpToolsProtocol):
         return self._active is not None and not self._active.response_complete
 
     def _say(self, status: int, sentence: str) -> None:
-        """An answer without a request."""
+        """An answer without a request, the connection's last."""
         request_id = uuid.uuid4().hex
         body = json.dumps({"error": sentence, "request_id": request_id}).encode()
-        lines = [STATUS_LINE[status]]
-        for name, value in (
-            *self.server_state.default_headers, (b"content-type", b"application/json"), (b"x-request-id", request_id.encode()),
-            *([(b"retry-after", b"1")] if status == 503 else []),
-            (b"content-length", b"%d" % len(body)), (b"connection", b"close"),
-        ):  # fmt: skip
-            lines += [name, b": ", value, b"\r\n"]
-        self._raw.write(b"".join([*lines, b"\r\n", body]))
+        headers = b"content-type: application/json\r\nx-request-id: %s\r\n" % request_id.encode()
+        self._write(status, headers + (b"retry-after: 1\r\n" if status == 503 else b""), body, last=True)
+
+    def _say_early(self) -> None:
+        """The answer that the application was not asked for."""
+        answer = self._answer
+        assert answer is not None
+        last = self._in_body or not self._stays or self._is_stopping()
+        self._write(answer.status, answer.headers, answer.body, last=last)
+        self._end_early(given=True)
+        self.server_state.total_requests += 1
+        if last:
+            self.linger()
+        else:
+            self._idle_since = self.loop.time()
+
+    def _end_early(self, *, given: bool) -> None:
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer.ended(given)
+
+    def _write(self, status: int, headers: bytes, body: bytes, *, last: bool) -> None:
+        usual = b"".join([b"%s: %s\r\n" % header for header in self.server_state.default_headers])
+        close = b"connection: close\r\n" if last else b""
+        self._raw.write(
+            b"%s%s%scontent-length: %d\r\n%s\r\n%s" % (STATUS_LINE[status], usual, headers, len(body), close, body)
+        )
 
     # The end
 
@@ -345,6 +428,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self._raw.abort()
         elif self._answering():
             pass
+        elif self._in_body and now - self._body_since > _EARLY_SECONDS:
+            if self._answer is not None:
+                self._say_early()
+            elif self._undecided:
+                self._begin()
         elif self._head_since is not None and now - self._head_since > limits.head_seconds:
             self._account.count("slow_head", self)
             if self._head_size:
