@@ -39,9 +39,7 @@ from boxwright.serving.stopping import (
 )
 
 _TELL_SECONDS = 1.0  # for the last sentences, when the server stops
-_SWITCH_SECONDS = (
-    0.0005  # Python's 5 ms would keep the event loop from its bytes, and workers from theirs, at every turn
-)
+_SWITCH_SECONDS = 0.0005  # at Python's 5 ms the event loop and the workers wait for each other at every turn
 _OTHER_FILES = 128  # descriptors for what is no connection: journal, images, models, threads' pipes
 
 
