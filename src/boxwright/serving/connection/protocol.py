@@ -8,8 +8,7 @@ What is added to it:
   is stopping. Closing is done in the way of RFC 9112, section 9.6: no more is sent, what still comes is read and thrown away
   for a moment, and only then is the connection closed. A client that is still sending would otherwise lose the answer to a reset.
 - A wish to upgrade is passed over, and the request answered in its own version of HTTP. Trailers are no headers.
-- Some requests are answered by the connection itself (`early`), and their bodies thrown away as they come: the answer follows the body, so
-  that the connection can be used again, or closes the connection where the body is slow.
+- Some requests are answered by the connection itself (`early_protocol`).
 """
 
 from __future__ import annotations
@@ -21,11 +20,12 @@ from typing import Any
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from boxwright.serving.connection.connections import Connections
-from boxwright.serving.connection.early import EarlyAnswer, EarlyAnswers
+from boxwright.serving.connection.early import EarlyAnswers
+from boxwright.serving.connection.early_protocol import EARLY_SECONDS, EarlyProtocol
 from boxwright.serving.connection.head import Malformed, body_size, without_upgrade
 from boxwright.serving.connection.transport import Flow, LingeringTransport
 
@@ -34,11 +34,10 @@ _HEAD_STEP, _CHUNKED_STEP = 1024, 8192  # bytes parsed at once: a bound on reque
 _PIPELINED = 16
 _LINGER_SECONDS, _LINGER_QUIET_SECONDS, _LINGER_BYTES = 10.0, 2.0, 64 << 20
 _FRAMING_BYTES = 64 << 10  # of chunk sizes, chunk extensions and trailers, beside eight for each byte of the body
-_EARLY_SECONDS = 1.0  # for the body of a request that is answered early
 _YOUNG_SECONDS = 1.0  # what a client has begun makes room for others only after this
 
 
-class BoundedProtocol(HttpToolsProtocol):
+class BoundedProtocol(EarlyProtocol):
     """A connection in the account of `connections`."""
 
     def __init__(
@@ -64,9 +63,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_size = self._fields = 0
         self._part = self._line = b""  # what is being parsed; the same from the part on in which the request line began
         self._in_body = self._again = False
-        self._undecided = False  # whether the beginning of the body decides who answers
-        self._answer: EarlyAnswer | None = None  # that follows this body
-        self._stays = False  # whether the client keeps the connection then
         self._left = self._framing = 0  # of the body: bytes still expected, bytes that were not body
         self._idle_since: float | None = None
         self._body_since = 0.0
@@ -172,20 +168,6 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._in_body and self._framing > _FRAMING_BYTES:
             raise self._because(400, "the body's chunks carry more framing than content")
 
-    def _skip_body(self) -> None:
-        """What came of a body that nobody wants is not even shown to the parser; a new one begins behind its stated end."""
-        skipped = min(self._left, len(self._held) - self._at)
-        self._at += skipped
-        self._left -= skipped
-        if not self._left:
-            self._renew_parser()
-            self._in_body = False
-            self._say_early()
-
-    def _renew_parser(self) -> None:
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
-
     def _because(self, status: int, sentence: str) -> Malformed:
         """A refusal, kept because the parser turns what its callbacks raise into errors of its own."""
         self._reason = Malformed(status, sentence)
@@ -247,29 +229,6 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if not self._answering():
             self._active = self.cycle
-
-    def _may_be_answered_early(self, method: bytes) -> bool:
-        """Whether the beginning of the body is waited for: one of known length that will come, behind no other request."""
-        if self._early is None or not 0 < self._left <= self._limits.body_bytes:
-            return False
-        if self.expect_100_continue or self._answering() or self.flow.write_paused:
-            return False
-        if not self._early.looks_at(method, self.url):
-            return False
-        httptools.parse_url(self.url)  # what is invalid is told now, as without this
-        return True
-
-    def _decide(self, body: bytes) -> None:
-        """Who answers, now that the body has begun."""
-        at = self._at - len(body)  # where the part that is parsed does not hold all of the body, it ends with it
-        whole = len(body) >= self._left
-        beginning = body if whole else self._held[at : at + self._left]
-        self.scope["method"] = self.parser.get_method().decode("ascii")
-        assert self._early is not None
-        self._answer = self._early.answer(self.scope, beginning)
-        self._stays = bool(self.parser.should_keep_alive())
-        if self._answer is None:
-            self._begin()
 
     def _is_other_protocol(self) -> bool:
         """Whether the request line ends in RTSP/1.0 or the like, which the parser reads too and does not tell apart."""
@@ -369,31 +328,6 @@ class BoundedProtocol(HttpToolsProtocol):
         headers = b"content-type: application/json\r\nx-request-id: %s\r\n" % request_id.encode()
         self._write(status, headers + (b"retry-after: 1\r\n" if status == 503 else b""), body, last=True)
 
-    def _say_early(self) -> None:
-        """The answer that the application was not asked for."""
-        answer = self._answer
-        assert answer is not None
-        last = self._in_body or not self._stays or self._is_stopping()
-        self._write(answer.status, answer.headers, answer.body, last=last)
-        self._end_early(given=True)
-        self.server_state.total_requests += 1
-        if last:
-            self.linger()
-        else:
-            self._idle_since = self.loop.time()
-
-    def _end_early(self, *, given: bool) -> None:
-        answer, self._answer = self._answer, None
-        if answer is not None:
-            answer.ended(given)
-
-    def _write(self, status: int, headers: bytes, body: bytes, *, last: bool) -> None:
-        usual = b"".join([b"%s: %s\r\n" % header for header in self.server_state.default_headers])
-        close = b"connection: close\r\n" if last else b""
-        self._raw.write(
-            b"%s%s%scontent-length: %d\r\n%s\r\n%s" % (STATUS_LINE[status], usual, headers, len(body), close, body)
-        )
-
     # The end
 
     def waits_since(self, now: float) -> float | None:
@@ -428,11 +362,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._raw.abort()
         elif self._answering():
             pass
-        elif self._in_body and now - self._body_since > _EARLY_SECONDS:
-            if self._answer is not None:
-                self._say_early()
-            elif self._undecided:
-                self._begin()
+        elif self._in_body and now - self._body_since > EARLY_SECONDS:
+            self._go_on_early()
         elif self._head_since is not None and now - self._head_since > limits.head_seconds:
             self._account.count("slow_head", self)
             if self._head_size:
