@@ -31,10 +31,10 @@ from boxwright.training.model import Network, to_unit
 from boxwright.training.optimizer import Optimizer
 from boxwright.training.recipe import TrainingSection
 from boxwright.training.sample import Batch
+from boxwright.training.schedule import rate_share
 
 _AVERAGE = 0.999
 _CLIP = 10.0
-_LAST_RATE = 0.02
 _QUEUE = 4
 
 Forward = Callable[[NDArray[np.uint8]], tuple[NDArray, NDArray]]
@@ -142,7 +142,7 @@ class Fit:
                 f"({self._recipe.learning_rate:g}) in recipe.yaml, or look for damaged annotations with `boxwright check`."
             )
         loss.backward()
-        self._optimizer.step(share=_rate(self.state.step, self._recipe), clip=_CLIP)
+        self._optimizer.step(share=rate_share(self.state.step, self._recipe), clip=_CLIP)
         self._update_average()
         return float(score_loss.detach()), float(box_loss.detach())
 
@@ -216,16 +216,6 @@ def forward_of(network: Network, device: torch.device) -> Forward:
         return boxes.float().cpu().numpy(), scores.float().cpu().numpy()
 
     return forward
-
-
-def _rate(step: int, recipe: TrainingSection) -> float:
-    """Share of the learning rate: warm-up, flat, then a cosine to 2 %."""
-    warm = min(1.0, (step + 1) / max(1, recipe.warmup_steps))
-    progress = step / max(1, recipe.steps)
-    if progress < recipe.flat:
-        return warm
-    fall = 0.5 * (1 + math.cos(math.pi * (progress - recipe.flat) / max(1e-9, 1 - recipe.flat)))
-    return warm * (_LAST_RATE + (1 - _LAST_RATE) * fall)
 
 
 class _StopRequest:
