@@ -98,7 +98,7 @@ class Fit:
         running: list[tuple[float, float]] = []
         stop = _StopRequest()
         try:
-            while self.state.step < recipe.steps:
+            while self.state.step < recipe.steps and self.state.looks_since_best < recipe.patience:
                 stop.raise_if_asked()
                 running.append(self._step(source.next()))
                 self.state.step += 1
@@ -110,8 +110,6 @@ class Fit:
                     self._look(running, progress)
                     running = []
                     self._write()
-                    if self.state.looks_since_best >= recipe.patience:
-                        break
         except KeyboardInterrupt:
             self._write()
             raise
