@@ -8,7 +8,6 @@ not been interrupted. Batches are drawn in a thread of their own while the netwo
 from __future__ import annotations
 
 import io
-import math
 import queue
 import signal
 import threading
@@ -44,13 +43,14 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass
 class State:
-    """What a run is, between two steps."""
+    """What a run is, between two steps; `since_look` are the score loss and box loss of each step since the last look."""
 
     step: int = 0
     seconds: float = 0.0
     best_map: float = -1.0
     best_step: int = 0
     looks_since_best: int = 0
+    since_look: list[tuple[float, float]] = field(default_factory=list)
     history: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -95,20 +95,18 @@ class Fit:
         recipe = self._recipe
         source = _Ahead(self._batch, self.state.step, recipe.steps)
         begin = time.monotonic() - self.state.seconds
-        running: list[tuple[float, float]] = []
         stop = _StopRequest()
         try:
             while self.state.step < recipe.steps and self.state.looks_since_best < recipe.patience:
                 stop.raise_if_asked()
-                running.append(self._step(source.next()))
+                self.state.since_look.append(self._step(source.next()))
                 self.state.step += 1
                 self.state.seconds = time.monotonic() - begin
-                score, box = np.mean(running[-50:], axis=0)
+                score, box = np.mean(self.state.since_look[-50:], axis=0)
                 best = f", val mAP {self.state.best_map:.3f}" if self.state.best_map >= 0 else ""
                 progress(self.state.step, recipe.steps, f"score loss {score:.3f}, box loss {box:.3f}{best}")
                 if self.state.step % recipe.validate_every == 0 or self.state.step == recipe.steps:
-                    self._look(running, progress)
-                    running = []
+                    self._look(progress)
                     self._write()
         except KeyboardInterrupt:
             self._write()
@@ -153,9 +151,9 @@ class Fit:
             else:
                 self.average[name].copy_(value)
 
-    def _look(self, running: list[tuple[float, float]], progress: Progress) -> None:
+    def _look(self, progress: Progress) -> None:
         state = self.state
-        score, box = (float(v) for v in np.mean(running, axis=0)) if running else (math.nan, math.nan)
+        score, box = (float(v) for v in np.mean(state.since_look, axis=0))
         record = {"step": state.step, "score_loss": score, "box_loss": box, "seconds": state.seconds}
         state.looks_since_best += 1
         if self._validate is not None:
@@ -165,6 +163,7 @@ class Fit:
             state.looks_since_best = 0
             self.best = {name: value.detach().clone() for name, value in self.average.items()}
         state.history.append(record)
+        state.since_look = []
 
     def _told(self, forward: Forward, progress: Progress) -> Forward:
         """The function, telling how many images it was given; a look may take longer than the steps before it."""
