@@ -66,7 +66,7 @@ def decode_counted(
         cell, class_id, score = cell[best], class_id[best], score[best]
     given = boxes[cell].astype(np.float64)
     original = placement.to_original(given)
-    visible = np.isfinite(original).all(axis=1) & (original[:, 2:] > original[:, :2]).all(axis=1)
+    visible = np.isfinite(given).all(axis=1) & (original[:, 2:] > original[:, :2]).all(axis=1)
     left_out = LeftOut() if visible.all() else _left_out(given[~visible])
     original, score, class_id = original[visible], score[visible], class_id[visible]
     rule = output.suppression
