@@ -122,5 +122,19 @@ def test_the_most_detections_are_the_best_after_suppression() -> None:
     assert found.score.tolist() == pytest.approx([0.9, 0.7])
 
 
+@pytest.mark.parametrize("method", ["nms", "none"])
+def test_as_many_are_answered_as_the_contract_allows(method: str) -> None:
+    """Only 3000 were, of whatever was allowed."""
+    columns = np.arange(70 * 60)
+    x, y = columns % 60, columns // 60 % 40
+    boxes = np.stack([x, y, x + 0.5, y + 0.5], axis=1)[: 40 * 60]
+    boxes = np.concatenate([boxes, boxes + 0.5])  # 4800 that do not overlap
+    scores = np.linspace(0.4, 0.9, len(boxes))
+    found, _ = decoded(boxes, scores, max_detections=4000, suppression={"method": method})
+    assert found.score.tolist() == np.sort(scores.astype(np.float32))[::-1][:4000].tolist()
+    few, _ = decoded(boxes, scores, max_detections=5, suppression={"method": method})
+    assert few.score.tolist() == found.score[:5].tolist()
+
+
 def test_a_score_a_little_above_1_is_1() -> None:
     assert decoded([[0, 0, 9, 9]], [1.0005])[0].score.tolist() == [1.0]
