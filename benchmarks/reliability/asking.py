@@ -46,7 +46,8 @@ class Connection:
 
     async def ask(self, path: str, body: bytes, begin: float) -> Asked:
         """One request and its answer."""
-        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n"
+        kind = "application/json" if body[:1] == b"{" else "image/jpeg"
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
         try:
             if self._streams is None:
                 self._streams = await asyncio.open_connection("127.0.0.1", self._port)
