@@ -155,3 +155,20 @@ def test_a_cancelled_request_gives_its_thread_back() -> None:
         return count
 
     assert run_async(flood()) == 0
+
+
+def test_a_system_that_starts_no_thread_costs_the_lane_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def starts_none(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def flood() -> list[BaseException | None]:
+        one = lane(threads=1, waiting=4)
+        with monkeypatch.context() as patched:
+            patched.setattr(one._pool, "submit", starts_none)
+            failed = [asking(one, 0.0) for _ in range(3)]
+            found = await asyncio.wait_for(asyncio.gather(*failed, return_exceptions=True), 10)
+        assert await asyncio.wait_for(refusals([asking(one, 0.0)]), 10) == 0
+        one.close()
+        return found
+
+    assert all(isinstance(error, RuntimeError) for error in run_async(flood()))

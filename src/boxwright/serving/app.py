@@ -19,7 +19,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 
-from prometheus_client import generate_latest
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -27,12 +26,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from boxwright.inference import Detector
+from boxwright.inference.detector import RUN_SECONDS
 from boxwright.serving.journal import Journal
 from boxwright.serving.limits import Limits
 from boxwright.serving.observed.health import LEAST_WEDGED_S, Watch, rollout_facts
 from boxwright.serving.observed.housekeeping import Changes, Every, Shedding
 from boxwright.serving.observed.logs import note
 from boxwright.serving.observed.meters import Meters, total
+from boxwright.serving.observed.page import Page
 from boxwright.serving.observed.readings import JournalReadings, RolloutReadings, WorkReadings, read_process
 from boxwright.serving.observed.repeating import Repeating
 from boxwright.serving.observed.work_meters import WorkMeters
@@ -74,6 +75,7 @@ class Server:
             WorkReadings(self.watch, lambda: not self.reasons()),
         )
         read_process(self.meters.registry)
+        self._page = Page(self.meters.registry)
         self._draining = False
         self._told_to_stop = Changes(
             lambda: "told to stop" if self._draining else "", began="draining", ended="serving_again", level="info"
@@ -162,7 +164,7 @@ class Server:
         return JSONResponse(body, status_code=503 if reasons else 200, headers={"Retry-After": "1"} if reasons else {})
 
     async def _metrics(self, _request: Request) -> Response:
-        return Response(generate_latest(self.meters.registry), media_type="text/plain; version=0.0.4")
+        return Response(self._page.text(), media_type="text/plain; version=0.0.4")
 
     async def _detect(self, request: Request) -> Response:
         timings = Timings(time.perf_counter())
@@ -209,6 +211,7 @@ class Server:
 
     def _work(self, detector: Detector, question: Question, most_pixels: int) -> Response:
         """In a worker thread, which is wedged by the longest of three measures: no caller's or server's haste makes anybody restart it,
-        and neither does a caller that is patient."""
-        with self.watch.working(max(question.deadline.left, self._limits.deadline_seconds, LEAST_WEDGED_S)):
+        and neither does a caller that is patient, as long as the network may run; none may hide a wedged worker for longer."""
+        patience = min(question.deadline.left, RUN_SECONDS)
+        with self.watch.working(max(patience, self._limits.deadline_seconds, LEAST_WEDGED_S)):
             return self._answering.answer(detector, question, max_pixels=most_pixels)

@@ -13,12 +13,12 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from boxwright.errors import ServingError
-from boxwright.serving.journal import pictures, retention
+from boxwright.serving.journal import forks, pictures, retention
 from boxwright.serving.journal.frame import MAX_PAYLOAD_BYTES, SIGNATURE, Kind, encode
 from boxwright.serving.journal.missed import Missed, MissedFile, take_over
 from boxwright.serving.journal.pictures import kept_picture
@@ -30,7 +30,9 @@ from boxwright.store.fs import Fs, make_folders, present_fs, sync_names
 SEGMENT_BYTES = 64 << 20
 MAX_RECORD_BYTES = MAX_PAYLOAD_BYTES
 FLOOR_BYTES = 256 << 20
+HANGS_S = 5.0  # a call to the disk that takes longer counts as one that does not come back
 _MOST_WAITING = 100  # accounts of deletions that wait for a disk that takes writes
+_WITNESS_S = 0.8 * retention.DAY_S  # after which `trim` begins a segment, so that there is one of every day
 _TRIES = 10  # a new segment is begun anew where the one before was deleted under our hands
 log = logging.getLogger("boxwright.serving")
 
@@ -70,11 +72,12 @@ class Journal:
         self._flush, self._most, self._floor = flush_to_disk, segment_bytes, floor_bytes
         self._keeping = Keeping(keep_days, keep_picture_days, max_bytes)
         self._lock = threading.Lock()
-        self._writer, self._epoch, self._seq, self._opened = secrets.randbits(64), 0, 0, 0
+        self._writer, self._epoch, self._seq, self._opened, self._begun_at = secrets.randbits(64), 0, 0, 0, 0.0
         self._segment: OpenSegment | None = None
         self._closed = False
         self._failing: dict[str, str] = {}  # records or pictures, to what the disk said last
         self._last_error: str | None = None
+        self._at_disk: dict[int, float] = {}  # threads that write now, and since when
         self._missed_records = self._pictures_left_out = 0
         self._waiting: list[tuple[Kind, bytes]] = []  # what is to be written before the next record
         self._own = Missed(self._name)
@@ -87,6 +90,8 @@ class Journal:
         except OSError as error:
             raise ServingError(f"The journal in '{folder}' cannot be opened: {_why(error)}.") from error
         self._missed_file = MissedFile(self._fs, folder, self._name)
+        self._missed_file.renew(self._own)
+        forks.watch(self)
         with suppress(OSError):
             take_over(self._fs, folder, self._name, lambda missed: self._write(Kind.GAP, missed.as_json()))
 
@@ -104,7 +109,7 @@ class Journal:
             raise ServingError(f"A record is not what JSON can say and was not written: {error}.") from error
         if len(payload) > MAX_RECORD_BYTES:
             raise ServingError(f"A record of {len(payload)} bytes was not written; at most {MAX_RECORD_BYTES} are.")
-        with self._lock:
+        with self._lock, self._writing():
             if self._closed:
                 raise ServingError(f"The journal in '{self.folder}' is closed; nothing more is written.")
             try:
@@ -123,12 +128,14 @@ class Journal:
         """
         path = kept_picture(self.folder, digest)
         try:
-            self._make_folders()
-            if self._fs.free_bytes(path.parent) < self._floor + len(data):
+            with self._writing():
+                self._make_folders()
+                room = self._fs.free_bytes(path.parent) >= self._floor + len(data)
+                grown = pictures.keep(self._fs, path, data, now=self._clock.wall(), flush=self._flush) if room else 0
+            if not room:
                 with self._lock:
                     self._pictures_left_out += 1
                 return False
-            grown = pictures.keep(self._fs, path, data, now=self._clock.wall(), flush=self._flush)
         except OSError as error:
             self._note_failure("pictures", error)
             raise ServingError(f"A picture cannot be kept in '{path.parent}': {_why(error)}.") from error
@@ -154,6 +161,8 @@ class Journal:
 
     def probe(self) -> bool:
         """Whether the disk takes records and pictures now: where it did not, it is tried, with what waits to be written or a probe."""
+        if self._hangs:
+            return False  # whoever asks would hang, too
         with self._lock:
             if self._closed:
                 return False
@@ -189,6 +198,9 @@ class Journal:
             ServingError: the folder cannot be read, or something that should go cannot be deleted.
         """
         now = self._clock.wall()
+        with self._lock:
+            if self._segment is not None and abs(now - self._begun_at) > _WITNESS_S:
+                self._change_segment()  # a moment that ages can be told by
         try:
             chosen, segments = retention.choose(self._fs, self.folder, self._keeping, now=now)
         except OSError as error:
@@ -203,8 +215,8 @@ class Journal:
                     self._waiting = [*self._waiting[-_MOST_WAITING:], (Kind.RETENTION, json.dumps(account).encode())]
                     with suppress(OSError):  # a full disk takes it once something was deleted
                         self._write_what_waits()
-            stayed_segments = retention.delete(self._fs, [segment.path for segment, _ in chosen.segments], hold=True)
-            stayed = retention.delete(self._fs, [picture.path for picture, _ in chosen.pictures]) | stayed_segments
+            stayed_segments, stayed_pictures = retention.delete(self._fs, chosen)
+            stayed = stayed_pictures | stayed_segments
             if stayed_segments:
                 withdrawn = json.dumps({"account": known, "at": now, "withdrawn": sorted(stayed_segments)}).encode()
                 with self._lock:
@@ -236,17 +248,34 @@ class Journal:
             self._missed_file.close(empty=not self._own.count)
             self._closed = True
 
+    def become_another_writer(self) -> None:
+        """In a forked process: go on with numbers and files of its own, and leave those of the process it was forked from alone.
+
+        Both would otherwise give the same numbers to different records, and cut each other's records back. What waited to be written is
+        for the other process to write.
+        """
+        self._lock = threading.Lock()  # a thread that is not here may hold the other one
+        self._leave_files()
+        self._writer, self._epoch, self._seq, self._opened = secrets.randbits(64), 0, 0, 0
+        self._waiting, self._own = [], Missed(self._name)
+        self._missed_file = MissedFile(self._fs, self.folder, self._name)
+
     # -- what readiness and metrics ask
 
     @property
     def writable(self) -> bool:
-        """Whether the last record, and the last picture, could be written; `probe` finds out anew."""
-        return not self._failing and not self._closed
+        """Whether the last record, and the last picture, could be written, and no write hangs; `probe` finds out anew."""
+        return not self._failing and not self._closed and not self._hangs
 
     @property
     def last_error(self) -> str | None:
         """What the disk said when it last refused a write; None where it never did."""
-        return self._last_error
+        return f"a write has not come back for more than {HANGS_S:g} s" if self._hangs else self._last_error
+
+    @property
+    def _hangs(self) -> bool:
+        now = self._clock.monotonic()
+        return any(now - begun > HANGS_S for begun in list(self._at_disk.values()))
 
     @property
     def missed_records(self) -> int:
@@ -267,6 +296,16 @@ class Journal:
     def segments(self) -> int:
         """How many segments there are; see `bytes`."""
         return self._segments
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Around calls to the disk: one that does not come back is seen by whoever asks, though no error ever comes."""
+        thread = threading.get_ident()
+        self._at_disk[thread] = self._clock.monotonic()
+        try:
+            yield
+        finally:
+            del self._at_disk[thread]
 
     # -- under the lock
 
@@ -311,6 +350,13 @@ class Journal:
         self._seq += 1
         return True
 
+    def _leave_files(self) -> None:
+        """Close what is open, and let it lie."""
+        if self._segment is not None:
+            self._segment.close()
+            self._segment = None
+        self._missed_file.close(empty=False)
+
     def _leave(self) -> None:
         """Leave a segment that was deleted or moved; what it had is known, so the numbers go on and say what is missing."""
         if self._segment is not None:
@@ -350,7 +396,7 @@ class Journal:
         name = f"{int(now * 1e9):020d}-{self._name}-{self._opened:06d}{ENDING}"
         said = {"format": 2, "writer": self._name, "at": now, "process": os.getpid()}
         begin = SIGNATURE + self._frame(Kind.OPENING, json.dumps(said).encode())
-        self._opened += 1
+        self._opened, self._begun_at = self._opened + 1, now
         fresh = OpenSegment(self._fs, self.folder / name, begin, flush=self._flush)
         self._segments, self._bytes = self._segments + 1, self._bytes + fresh.size
         return fresh

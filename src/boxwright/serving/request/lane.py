@@ -75,7 +75,11 @@ class Lane:
                     error.__traceback__ = error.__cause__ = error.__context__ = None
                 return None, error, time.perf_counter() - begin
 
-        running = asyncio.get_running_loop().run_in_executor(self._pool, timed)
+        try:
+            running = asyncio.get_running_loop().run_in_executor(self._pool, timed)
+        except BaseException:  # a system that starts no more threads
+            self._give_thread_back()
+            raise
         running.add_done_callback(self._finished)
         found, error, _ = await asyncio.shield(running)
         del running
