@@ -121,6 +121,8 @@ def _plain(value: object) -> object:
 
 
 def _typed(kind: type, value: object) -> object:
+    if kind is object:
+        return value
     if issubclass(kind, BaseModel):
         return kind.model_validate(value)
     raise NotImplementedError(f"a {kind.__name__} cannot be read from a JSON document")

@@ -52,7 +52,7 @@ def suspects_of(dataset: Dataset, predictions: Sequence[Predictions], *, seed: i
             names,
             dataset.sizes_hw[positions].astype(np.float64),
             axes_of(names, [dataset.conditions[i] for i in positions]),
-        ),  # fmt: skip
+        ),
         detection_rows=rows[at],
         seed=seed,
         made_from={"dataset": dataset.digest, **_roles(predictions)},

@@ -48,7 +48,8 @@ def digest_of_columns(table: pa.Table) -> str:
 
     Per column: name, type and length; then the values of each level, outermost first. A list or a text is its lengths as
     int64 and then what it holds; a struct is its fields, one after the other; a truth value is one byte; a number is its
-    little-endian bytes. A level with missing values is preceded by one byte per value.
+    little-endian bytes. A level begins with one byte that says whether values are missing; where they are, one byte per value
+    says which. So the bytes can be read back, and no two columns have the same.
 
     Raises:
         StoreError: a column is of a type that has no spelling here.
@@ -79,10 +80,10 @@ def _hash_levels(hasher: hashlib._Hash, name: str, chunks: list[pa.Array]) -> No
 def _hash_level(hasher: hashlib._Hash, name: str, chunks: list[pa.Array]) -> list[pa.Array]:
     """Hash one level of a nested column, or all of a struct; the chunks of the next level, none when this was the last."""
     kind = chunks[0].type
-    if any(chunk.null_count for chunk in chunks):
-        hasher.update(b"?")
-        for chunk in chunks:
-            hasher.update(_bytes_of(chunk.is_valid()))
+    lacking = any(chunk.null_count for chunk in chunks)
+    hasher.update(b"\x01" if lacking else b"\x00")
+    for chunk in chunks if lacking else ():
+        hasher.update(_bytes_of(chunk.is_valid()))
     if pa.types.is_struct(kind):
         for of_field in zip(*(chunk.flatten() for chunk in chunks), strict=True):
             _hash_levels(hasher, name, list(of_field))
