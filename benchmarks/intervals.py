@@ -38,8 +38,8 @@ from scipy import stats
 
 from boxwright.artifacts import Matches
 from boxwright.evaluation import Reducer
-from boxwright.evaluation.bootstrap import group_weights, interval, plain_intervals, share_intervals, wilson
 from boxwright.evaluation.match import COCO_IOUS
+from boxwright.statistics import group_weights, percentile_interval, plain_intervals, share_intervals, wilson
 
 CONFIDENCE = 0.95
 POPULATION = 100_000  # groups
@@ -222,7 +222,7 @@ def report(sample: Sample) -> tuple[float, float]:
 
 def widened(sample: Sample) -> tuple[float, float]:
     """Percentiles for few groups."""
-    low, high = interval(sample.spread, confidence=CONFIDENCE, groups=sample.groups)
+    low, high = percentile_interval(sample.spread, confidence=CONFIDENCE, groups=sample.groups)
     return (np.nan, np.nan) if low is None or high is None else (low, high)
 
 

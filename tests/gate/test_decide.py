@@ -82,7 +82,7 @@ def test_where_nothing_was_seen_a_least_number_of_groups_is_said(found: dict[str
 
 
 def test_the_least_number_of_groups_is_wilsons() -> None:
-    from boxwright.evaluation.bootstrap import LEAST_GROUPS, wilson
+    from boxwright.statistics import LEAST_GROUPS, wilson
 
     easy = only(decide(report({"recall": figure(None)}), asking("recall >= 0.1")))
     assert easy.lacking is not None and easy.lacking.groups == LEAST_GROUPS

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
-from boxwright.evaluation.bootstrap import LEAST_GROUPS, interval, wilson
 from boxwright.evaluation.operating import operating_bit
+from boxwright.statistics import LEAST_GROUPS, percentile_interval, wilson
 
 BINS = 10
 BINS_OF_CLASS = 25
@@ -67,7 +67,7 @@ def calibration_figures(matches: Matches, weights: NDArray | None, *, confidence
 
     Args:
         matches: the tables.
-        weights: (b, images) bootstrap weightings, see bootstrap.group_weights, of which MOST_REPLICATES are used; None for
+        weights: (b, images) bootstrap weightings, see `group_weights`, of which MOST_REPLICATES are used; None for
             no intervals.
         confidence: of the intervals.
 
@@ -257,7 +257,7 @@ def _figures(
             continue
         low, high = None, None
         if spread is not None and groups[i] >= LEAST_GROUPS:
-            low, high = interval(spread[:, i], confidence=confidence, groups=int(groups[i]))
+            low, high = percentile_interval(spread[:, i], confidence=confidence, groups=int(groups[i]))
         if low is not None and high is not None and noise is not None:
             low, high = max(0.0, 2 * found - high), max(0.0, 2 * found - low)
             low = 0.0 if found <= float(np.nanquantile(noise[:, i], confidence)) else low
@@ -273,7 +273,7 @@ def _precision_interval(
     if spread is None or groups < LEAST_GROUPS:
         return None, None
     with np.errstate(invalid="ignore", divide="ignore"):
-        low, high = interval(spread[:, 2] / spread[:, 0], confidence=confidence, groups=groups)
+        low, high = percentile_interval(spread[:, 2] / spread[:, 0], confidence=confidence, groups=groups)
     if low is not None and low == high:
         return wilson(precision, groups, confidence=confidence)
     return low, high

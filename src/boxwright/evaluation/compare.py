@@ -21,7 +21,6 @@ from boxwright.artifacts import Comparison, Matches
 from boxwright.boxes import iou_of_two
 from boxwright.errors import InputError
 from boxwright.evaluation.average_precision import Reducer
-from boxwright.evaluation.bootstrap import LEAST_GROUPS, group_weights, plain_intervals, replicates_for
 from boxwright.evaluation.diagnose import KINDS, Diagnosis, diagnose
 from boxwright.evaluation.error_types import error_types
 from boxwright.evaluation.evaluate import CONFIDENCE, judged_on
@@ -30,6 +29,7 @@ from boxwright.evaluation.operating import answered
 from boxwright.evaluation.slices import Axis, Slice, axis, cut, standard_conditions
 from boxwright.spec import Spec, figure_key
 from boxwright.spec.spec import ConditionClause
+from boxwright.statistics import LEAST_GROUPS, group_weights, plain_intervals, replicates_for
 
 LOWER_IS_BETTER = ("false_alarms_per_image",)
 _OF_SLICE = ("ap50", "precision", "recall")

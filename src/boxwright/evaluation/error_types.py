@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
-from boxwright.evaluation.bootstrap import plain_intervals
 from boxwright.evaluation.diagnose import KINDS, Diagnosis, diagnose, tally
 from boxwright.evaluation.mended import ALONE, SETS, Entries
 from boxwright.evaluation.slices import Slice
+from boxwright.statistics import plain_intervals
 
 _MOST_REPLICATES = 400
 

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from boxwright.artifacts import Bundle, Dataset, Matches, Predictions, Report
 from boxwright.errors import InputError
 from boxwright.evaluation.average_precision import RECALL_POINTS, UNDEFINED, Reducer, coco_metrics, mean_defined
-from boxwright.evaluation.bootstrap import group_weights, replicates_for
 from boxwright.evaluation.calibration import calibration_figures
 from boxwright.evaluation.certificate import certificates
 from boxwright.evaluation.confusion import RULE, confusion
@@ -37,6 +36,7 @@ from boxwright.evaluation.voc import voc_ap
 from boxwright.evaluation.weak_slices import weak_slices
 from boxwright.spec import Observed, Spec
 from boxwright.spec.spec import ConditionClause
+from boxwright.statistics import group_weights, replicates_for
 from boxwright.store.digest import digest_of_bytes, digest_of_table
 
 CONFIDENCE = 0.95

@@ -17,16 +17,10 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
 from boxwright.evaluation.average_precision import Reducer
-from boxwright.evaluation.bootstrap import (
-    LEAST_GROUPS,
-    effective_groups,
-    plain_intervals,
-    share_intervals,
-    wilson,
-)
 from boxwright.evaluation.operating import Counts, count, figures
 from boxwright.evaluation.slices import Slice, cut
 from boxwright.spec import Observed, Spec, figure_key
+from boxwright.statistics import LEAST_GROUPS, effective_groups, group_numbers, plain_intervals, share_intervals, wilson
 
 
 @dataclass(frozen=True)
@@ -84,7 +78,7 @@ class Observer:
         self._matches, self._reducer, self._passes = matches, reducer, passes
         self._weights, self.confidence = weights, confidence
         self._walked: dict[Any, tuple[Any, Any]] = {}
-        self._group = np.unique(np.array(groups, dtype=object).astype(str), return_inverse=True)[1]
+        self._group = group_numbers(groups)
 
     def slice(self, part: Slice, metrics: Iterable[str]) -> dict[tuple[str, int | None], Observed]:
         """(metric, class_id or None for all) to figure, in one slice."""

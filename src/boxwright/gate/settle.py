@@ -9,14 +9,13 @@ interval of n groups, all of them right, begins at n / (n + z^2).
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 
 from boxwright.artifacts import Report
 from boxwright.artifacts.verdict import Lacking
 from boxwright.spec import Observed, Requirement
+from boxwright.statistics import LEAST_GROUPS, two_sided_z
 
 _SHARES = ("precision", "recall", "f1")  # and the averages: metrics whose value is in [0, 1], more being better
-_LEAST_GROUPS = 5  # fewer give no interval at all, see evaluation/bootstrap.py
 _SAME = 1e-6  # margins below are no margin
 
 
@@ -58,11 +57,11 @@ def undecided(requirement: Requirement, found: Observed, required: float, images
 def unseen(requirement: Requirement, required: float, confidence: float) -> tuple[str, Lacking]:
     """What to add to a note, and figures, where there is too little of a slice for any interval."""
     where = slice_of(requirement)
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    z = two_sided_z(confidence)
     share = requirement.metric in _SHARES or requirement.metric.startswith(("ap", "ar"))
     if not share or not requirement.higher_is_better or not 0 < required < 1:
         return f"add pictures of {where} from other groups", Lacking(where)
-    groups = max(_LEAST_GROUPS, math.ceil(z * z * required / (1 - required) - 1e-9))
+    groups = max(LEAST_GROUPS, math.ceil(z * z * required / (1 - required) - 1e-9))
     return (
         f"add pictures of {where}: at the least {groups} groups of it, all of them right, are needed",
         Lacking(where, groups=groups),

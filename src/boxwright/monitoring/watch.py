@@ -18,10 +18,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from boxwright.artifacts import DRIFT_SCHEMA, Drift, Events
+from boxwright.monitoring.effect import effect
 from boxwright.monitoring.features import Features, rows_by_value
 from boxwright.monitoring.sources import LEAST, declared_values, sources
-from boxwright.monitoring.statistics import effect, holm, ks_p_value, ks_statistic
 from boxwright.spec import Spec
+from boxwright.statistics import holm, ks_p_value, ks_statistic
 
 _LEAST_VALUES = 10  # of a feature, on either side
 _PERCENTS = (50, 95, 99)

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from boxwright.statistics import benjamini_hochberg, binomial_upper_tail
+
 RATE = 0.1
 LEAST = 5  # suspects in a group that is looked at
 _MOST_VALUES = 60
@@ -74,7 +76,7 @@ def groups(tally: Tally, class_names: Sequence[str], conditions: Mapping[str, Se
                     if inside >= LEAST and held:
                         part = held / max(int(labels.sum()), 1)
                         records.append(_record(kind, c, k, name, value, inside, count, part, held, class_names))
-    for record, found in zip(records, _discoveries(np.array([r["p"] for r in records])), strict=True):
+    for record, found in zip(records, benjamini_hochberg(np.array([r["p"] for r in records]), rate=RATE), strict=True):
         record["systematic"] = bool(found)
         record["sentence"] = _sentence(record)
     return sorted(records, key=lambda r: (not r["systematic"], -(r["suspects"] - r["expected"]), -r["suspects"]))
@@ -100,7 +102,7 @@ def _record(
         "suspects": count,
         "labels": labels,
         "expected": round(of * share, 2),
-        "p": _upper_tail(count, of, min(share, 1.0)),
+        "p": binomial_upper_tail(count, of, share),
         "systematic": False,
         "sentence": "",
     }
@@ -120,25 +122,3 @@ def _sentence(record: Mapping[str, Any]) -> str:
         f"{what}{where}: {record['suspects']} suspects, {of} the {record['labels']} labels of "
         f"{record['class_name']} there, {record['expected']:.1f} expected"
     )
-
-
-def _upper_tail(count: int, of: int, share: float) -> float:
-    """Chance that a binomial of `of` draws at `share` is `count` or more."""
-    if share >= 1 or count <= 0:
-        return 1.0
-    if share <= 0:
-        return 0.0
-    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, of + 1)))])
-    k = np.arange(count, of + 1)
-    terms = logs[of] - logs[k] - logs[of - k] + k * np.log(share) + (of - k) * np.log1p(-share)
-    return float(min(1.0, np.exp(terms).sum()))
-
-
-def _discoveries(p: NDArray) -> NDArray[np.bool_]:
-    """Which hypotheses Benjamini and Hochberg reject."""
-    kept = np.zeros(len(p), np.bool_)
-    order = np.argsort(p, kind="stable")
-    passing = np.flatnonzero(p[order] <= RATE * np.arange(1, len(p) + 1) / max(len(p), 1))
-    if len(passing):
-        kept[order[: passing[-1] + 1]] = True
-    return kept

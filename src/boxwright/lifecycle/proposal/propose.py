@@ -10,7 +10,6 @@ import numpy as np
 
 from boxwright.boxes import pairwise_iou
 from boxwright.errors import InputError
-from boxwright.evaluation.bootstrap import LEAST_GROUPS
 from boxwright.lifecycle.proposal.axes import axes_of
 from boxwright.lifecycle.proposal.kept_together import Together, keep_together
 from boxwright.lifecycle.proposal.method import method_of
@@ -19,6 +18,7 @@ from boxwright.lifecycle.proposal.survey import Progress, Survey
 from boxwright.plain_text import control_in, printable
 from boxwright.spec import Spec
 from boxwright.splitting import in_order
+from boxwright.statistics import LEAST_GROUPS
 
 _FEW_IMAGES = 60  # below, more of them are needed to judge
 _MANY_OBJECTS = 200  # on the test side, from which an interval is narrow enough to judge by
