@@ -12,10 +12,10 @@ from tests.worlds import NAMES, digest_of, spec
 
 
 def figure(
-    value: float | None, low: float | None = None, high: float | None = None, support: int = 100
+    value: float | None, low: float | None = None, high: float | None = None, support: int = 100, **more: Any
 ) -> dict[str, Any]:
     """One observed figure."""
-    return {"value": value, "low": low, "high": high, "support": support, "note": ""}
+    return {"value": value, "low": low, "high": high, "support": support, "note": "", **more}
 
 
 def report(
@@ -40,12 +40,12 @@ def report(
     )  # fmt: skip
 
 
-def asking(*clauses: str, judge_on: str = "bound", **sections: Any) -> Spec:
+def asking(*clauses: str, judge_on: str = "bound", judge_for: str = "new_groups", **sections: Any) -> Spec:
     """A spec with these clauses."""
     return spec(
         conditions=[{"name": "lighting", "bins": ["bright", "dim"]}, {"name": "camera"}],
         sets=[{"name": "gold", "kind": "golden", "where": {"camera": "cam-9"}},
               {"name": "night", "kind": "challenge", "where": {"lighting": "dim"}}],
-        acceptance={"require": list(clauses), "judge_on": judge_on},
+        acceptance={"require": list(clauses), "judge_on": judge_on, "judge_for": judge_for},
         **sections,
     )  # fmt: skip

@@ -18,8 +18,8 @@ class Comparison(Artifact):
     Attributes:
         title_a, title_b: what is compared.
         class_names: by class_id.
-        figures: one record per figure: key, metric, class_name, conditions, a, b, difference (b minus a), low, high,
-            support, verdict (`better`, `worse`, `not told apart`, or `undefined`).
+        figures: one record per figure: key, metric, class_name, conditions, a, b, difference (b minus a), low, high (for
+            new groups), these_low, these_high (for these groups), support, verdict (`better`, `worse`, `not told apart`, or `undefined`).
         objects: per class, and `all`: fixed, broken, still_missed, both_found.
         false_alarms: likewise: gone, new, still.
         slices: one record per condition and value: differences of ap50, precision, recall; fixed, broken, gone, new.

@@ -28,10 +28,11 @@ class Report(Artifact):
         operating: precision, recall, f1 and counts at the score thresholds: `all`, then per class.
         confusion: `labels` and `counts`, rows annotations, columns detections, last row and column background.
         slices: one record per condition and value: figures, intervals, support.
-        observed: figure key (`recall[open, lighting=dim]`) to value, low, high, support, note.
+        observed: figure key (`recall[open, lighting=dim]`) to value, low and high (for new groups), support, note, these_low and
+            these_high (for these groups), groups, effective_groups.
         curves: class name to recall and precision lists at IoU 0.50.
         measured: latency percentiles in ms, hardware, memory, parity.
-        intervals: metric over everything to value, low, high, support; `resampling` says of what and how.
+        intervals: metric over everything to value, low, high, these_low, these_high, support; `resampling` says of what and how.
         error_types: TIDE's kinds to dap, low, high, share (points of AP50), count, answered, try, collect, evidence.
         error_summary: ap50 in points, shares per class, the rule.
         calibration: d_ece, laece0, laace0 with intervals, per_class, reliability.

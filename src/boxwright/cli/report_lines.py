@@ -21,6 +21,7 @@ _POINT = {
     "precision": "precision", "recall": "recall", "f1": "F1", "false_alarms_per_image": "false alarms per image",
 }  # fmt: skip
 _CLASSES = 20
+_UNEVEN = 1.5  # the largest group, in mean groups
 
 
 def report_lines(report: Report) -> list[str]:
@@ -29,27 +30,36 @@ def report_lines(report: Report) -> list[str]:
     unit = str(drawn.get("unit", "picture")).replace("picture", "image")
     lines = [f"{support['images']:,} images, {support['objects']:,} objects, {support['detections']:,} detections"]
     interval = f"{drawn['confidence']:.0%} interval" if "confidence" in drawn else "interval"
-    rows = [["metric", "value", interval, "objects", ""]]
+    two = drawn.get("unit") == "group" and bool(drawn.get("these_replicates"))
+    titles = [f"{interval}, new groups", "these groups"] if two else [interval]
+    rows = [["metric", "value", *titles, "objects", ""]]
     for name, value in report.metrics.items():
         if name in _IN_JSON_ONLY:
             continue
         title, about = _METRICS.get(name, (name, f"IoU {name.removeprefix('ap@')}" if "@" in name else ""))
         seen = report.intervals.get(name, {})
-        rows.append([title, _show(value), _interval(seen), _count(seen), about])
-    lines += ["", *aligned(rows, right=(1, 3))]
+        rows.append([title, _show(value), *_intervals(seen, two), _count(seen), about])
+    lines += ["", *aligned(rows, right=(1, 4 if two else 3))]
     lines += ["", *_classes(report)]
     point = report.operating["all"]
     seen = {name: report.observed.get(name, {}) for name in _POINT}
-    rows = [[words, _show(point[name]), _interval(seen[name])] for name, words in _POINT.items()]
+    rows = [[words, _show(point[name]), *_intervals(seen[name], two)] for name, words in _POINT.items()]
     lines += ["", f"at the operating point ({_thresholds(report)}, IoU 0.50):"]
     lines += [f"  {line}" for line in aligned(rows, right=(1,))]
     lines.append(f"  {point['true']:,} true, {point['false']:,} false, {point['objects'] - point['true']:,} missed")
     lines += ["", f"weakest slice: {_weakest(report)}"]
     if drawn.get("replicates"):
-        lines.append(f"intervals: {drawn['groups']:,} {unit}s resampled {drawn['replicates']:,} times")
+        lines.append(f"intervals: {drawn['groups']:,} {unit}s resampled {drawn['replicates']:,} times{_uneven(drawn)}")
     elif drawn:
         lines.append(f"no intervals: {drawn['groups']:,} {unit}s are too few to resample")
     return lines
+
+
+def _uneven(drawn: Mapping[str, Any]) -> str:
+    """That groups are weighed alike, where the largest would count for most."""
+    largest = drawn.get("largest_share", 0.0)
+    alike = drawn.get("unit") == "group" and largest * drawn["groups"] > _UNEVEN and drawn.get("weighed") == "alike"
+    return f"; one contains {largest:.0%} of the objects, so the groups are weighed alike" if alike else ""
 
 
 def _classes(report: Report) -> list[str]:
@@ -114,6 +124,11 @@ def _show(value: Any, digits: int = 4) -> str:
 def _interval(seen: Mapping[str, Any]) -> str:
     low, high = seen.get("low"), seen.get("high")
     return f"[{low:.3f}, {high:.3f}]" if _defined(low) and _defined(high) else ""
+
+
+def _intervals(seen: Mapping[str, Any], two: bool) -> list[str]:
+    of_these = {"low": seen.get("these_low"), "high": seen.get("these_high")}
+    return [_interval(seen), _interval(of_these)] if two else [_interval(seen)]
 
 
 def _count(seen: Mapping[str, Any]) -> str:

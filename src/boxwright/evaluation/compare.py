@@ -24,12 +24,12 @@ from boxwright.evaluation.average_precision import Reducer
 from boxwright.evaluation.diagnose import KINDS, Diagnosis, diagnose
 from boxwright.evaluation.error_types import error_types
 from boxwright.evaluation.evaluate import CONFIDENCE, judged_on
-from boxwright.evaluation.observe import AVERAGES, OF_POINT, Observer
+from boxwright.evaluation.observe import AVERAGES, OF_POINT, UNBOUNDED, Holding, Observer
 from boxwright.evaluation.operating import answered
 from boxwright.evaluation.slices import Axis, Slice, axis, cut, standard_conditions
 from boxwright.spec import Spec, figure_key
 from boxwright.spec.spec import ConditionClause
-from boxwright.statistics import LEAST_GROUPS, group_weights, plain_intervals, replicates_for
+from boxwright.statistics import LEAST_GROUPS, Resampling, plain_intervals, replicates_for
 
 LOWER_IS_BETTER = ("false_alarms_per_image",)
 _OF_SLICE = ("ap50", "precision", "recall")
@@ -79,12 +79,11 @@ class _Judged:
 
     @classmethod
     def of(
-        cls, contender: Contender, clauses: Sequence[ConditionClause], weights: NDArray | None, confidence: float
+        cls, contender: Contender, clauses: Sequence[ConditionClause], resampling: Resampling, confidence: float
     ) -> _Judged:
         matches = contender.matches
         passes = answered(matches, contender.least)
-        groups = matches.images.column("group").to_pylist()
-        observer = Observer(matches, Reducer(matches), passes, weights, confidence=confidence, groups=groups)
+        observer = Observer(matches, Reducer(matches), passes, resampling, confidence=confidence)
         return cls(matches, passes, diagnose(matches, passes), observer, tuple(axis(matches, c) for c in clauses))
 
 
@@ -112,11 +111,11 @@ def compare(
             f"evaluate both again with the same spec, then compare."
         )
     groups = a.matches.images.column("group").to_pylist()
-    weights = group_weights(groups, replicates=replicates_for(len(a.matches.detections)))
+    resampling = Resampling.of(groups, replicates=replicates_for(len(a.matches.detections)))
     confidence = spec.acceptance.confidence if spec else CONFIDENCE
     clauses = (*(spec.conditions if spec else conditions),)
     every = clauses + standard_conditions(a.matches, clauses)
-    sides = [_Judged.of(side, every, weights, confidence) for side in (a, b)]
+    sides = [_Judged.of(side, every, resampling, confidence) for side in (a, b)]
     objects, alarms = _objects(sides[0], sides[1]), _false_alarms(sides[0], sides[1])
     daps = [error_types(side.matches)["types"] for side in sides]
     figures = list(_figures(sides, sides[0].observer.whole(), sides[1].observer.whole(), (*AVERAGES, *OF_POINT), ()))
@@ -134,9 +133,10 @@ def compare(
         slices=tuple(_slices(sides, objects, alarms)),
         error_types={k: {"a": daps[0][k]["dap"], "b": daps[1][k]["dap"]} for k in KINDS if k in daps[0]},
         resampling={
-            "unit": "group" if len(set(groups)) < len(groups) else "picture",
-            "groups": len(set(groups)),
-            "replicates": 0 if weights is None else len(weights),
+            "unit": "picture" if resampling.single else "group",
+            "groups": resampling.groups,
+            "replicates": len(resampling.new),
+            "these_replicates": len(resampling.these),
             "confidence": confidence,
         },
         judged_on=judged_on(a.matches),
@@ -161,21 +161,13 @@ def _figures(
     parts = (part_a, part_b)
     found_a, found_b = (s.observer.replicated(p, metrics) for s, p in zip(sides, parts, strict=True))
     holding_a, holding_b = (s.observer.holding(p) for s, p in zip(sides, parts, strict=True))
-    groups = np.maximum(holding_a.groups, holding_b.groups)
     names: list[str | None] = [*sides[0].matches.class_names, None]
     for metric in metrics:
         (value_a, spread_a), (value_b, spread_b) = found_a[metric], found_b[metric]
         difference = value_b - value_a
-        low = high = np.full(len(names), np.nan)
-        if spread_a is not None and spread_b is not None:
-            confidence = sides[0].observer.confidence
-            low, high = plain_intervals(
-                difference,
-                spread_b - spread_a,
-                groups=np.maximum(holding_a.even, holding_b.even),
-                confidence=confidence,
-            )
-            low, high = (np.where(groups >= LEAST_GROUPS, end, np.nan) for end in (low, high))
+        (low, high), (these_low, these_high) = _ends(
+            sides[0].observer, metric, difference, spread_b - spread_a, (holding_a, holding_b)
+        )
         for i, name in enumerate(names):
             yield {
                 "key": figure_key(metric, name, selected),
@@ -185,9 +177,35 @@ def _figures(
                 **{k: _plain(v[i]) for k, v in (("a", value_a), ("b", value_b), ("difference", difference))},
                 "low": _plain(low[i]),
                 "high": _plain(high[i]),
+                "these_low": _plain(these_low[i]),
+                "these_high": _plain(these_high[i]),
                 "support": int(holding_a.objects[i]),
                 "verdict": _verdict(metric, low[i], high[i]) if np.isfinite(difference[i]) else "undefined",
             }
+
+
+def _ends(
+    observer: Observer, metric: str, difference: NDArray, replicates: NDArray, holdings: tuple[Holding, Holding]
+) -> tuple[tuple[NDArray, NDArray], tuple[NDArray, NDArray]]:
+    """Ends of the differences' intervals for new groups, and for these; NaN where there are none."""
+    resampling, nothing = observer.resampling, np.full(len(difference), np.nan)
+    centre, new, these = resampling.parted(replicates)
+    within = (-np.inf, np.inf) if metric in UNBOUNDED else (-1.0, 1.0)
+
+    def ends(spread: NDArray, groups: NDArray, around: NDArray, enough: NDArray) -> tuple[NDArray, NDArray]:
+        if not len(spread):
+            return nothing, nothing
+        low, high = plain_intervals(
+            difference, spread, groups=groups, confidence=observer.confidence, within=within, centre=around
+        )
+        return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
+
+    a, b = holdings
+    of_new = ends(new, np.maximum(a.effective, b.effective), centre, np.maximum(a.groups, b.groups) >= LEAST_GROUPS)
+    if resampling.single:
+        return of_new, of_new
+    images = np.maximum(a.freedom, b.freedom) + 1
+    return of_new, ends(these, images, difference, images >= LEAST_GROUPS)
 
 
 def _verdict(metric: str, low: float, high: float) -> str:

@@ -42,9 +42,9 @@ def error_types(
         matches: the match tables.
         diagnosis: of all detections; made here when None.
         part: a slice; everything when None.
-        weights: (r, images) bootstrap weightings for intervals of `dap`; none when None.
+        weights: (1 + r, images) for intervals of `dap`: the weighting they stand around, then the bootstrap's; none when None.
         confidence: of the intervals.
-        groups: how many groups of one size were resampled, see `effective_groups`.
+        groups: how many groups of one weight were resampled, see `effective_groups`.
 
     Returns:
         `types`: kind to dap (points of AP50), low and high of it, share (points), count; `ap50` in points; `per_class`:
@@ -62,9 +62,15 @@ def error_types(
     alone = gains(matches, everything, diagnosis=diagnosis, part=part)[0]
     low = high = np.full(len(alone), np.nan)
     if weights is not None:
-        spread = gains(matches, weights[:_MOST_REPLICATES], diagnosis=diagnosis, part=part)
-        low, high = plain_intervals(alone, spread, groups=np.full(len(alone), groups), confidence=confidence)
-        low = np.maximum(low, 0.0)
+        spread = gains(matches, weights[: 1 + _MOST_REPLICATES], diagnosis=diagnosis, part=part)
+        low, high = plain_intervals(
+            alone,
+            spread[1:],
+            groups=np.full(len(alone), groups),
+            confidence=confidence,
+            within=(0.0, 100.0),
+            centre=spread[0],
+        )
     types = {
         name: {
             "dap": float(alone[i]),

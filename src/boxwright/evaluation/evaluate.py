@@ -36,7 +36,7 @@ from boxwright.evaluation.voc import voc_ap
 from boxwright.evaluation.weak_slices import weak_slices
 from boxwright.spec import Observed, Spec
 from boxwright.spec.spec import ConditionClause
-from boxwright.statistics import group_weights, replicates_for
+from boxwright.statistics import Resampling, replicates_for
 from boxwright.store.digest import digest_of_bytes, digest_of_table
 
 CONFIDENCE = 0.95
@@ -121,7 +121,8 @@ def evaluate(
     least = least_scores(matches, score_thresholds, condition_thresholds)
     passes = answered(matches, least)
     groups = matches.images.column("group").to_pylist()
-    weights = group_weights(groups, replicates=replicates_for(len(matches.detections)))
+    resampling = Resampling.of(groups, replicates=replicates_for(len(matches.detections)))
+    weights = resampling.new if len(resampling.new) else None
     confidence = spec.acceptance.confidence if spec else CONFIDENCE
     clauses = (*(spec.conditions if spec else conditions),)
     clauses += standard_conditions(matches, clauses)
@@ -131,13 +132,17 @@ def evaluate(
     weak = weak_slices(matches, point, axes, groups=groups)
     progress("calibration")
     calibrated = calibration_figures(matches, weights, confidence=confidence)
-    observer = Observer(matches, reducer, passes, weights, confidence=confidence, groups=groups)
+    observer = Observer(matches, reducer, passes, resampling, confidence=confidence)
     measured = {**measured_figures(predictions, bundle), "judged_on": judged_on(matches)}
     progress("intervals")
     observed = observe(observer, matches, spec, measured, calibrated)
     progress("error types")
+    whole = observer.whole()
     types = error_types(
-        matches, weights=weights, confidence=confidence, groups=float(observer.holding(observer.whole()).even[-1])
+        matches,
+        weights=observer.weightings(whole)[: 1 + len(resampling.new)] if len(resampling.new) else None,
+        confidence=confidence,
+        groups=float(observer.holding(whole).effective[-1]),
     )
     progress("slices")
     slices = tuple(slice_records(matches, observer, axes, point))
@@ -166,14 +171,18 @@ def evaluate(
         },
         intervals={
             key: {"value": metrics.get(key, figure.value) if figure.value is not None else None, "low": figure.low,
-                  "high": figure.high, "support": figure.support}
+                  "high": figure.high, "these_low": figure.these_low, "these_high": figure.these_high, "support": figure.support}
             for key, figure in observed.items()
             if key in (*AVERAGES, *OF_POINT)
         },
         resampling={
-            "unit": "group" if len(set(groups)) < len(groups) else "picture",
-            "groups": len(set(groups)),
-            "replicates": 0 if weights is None else len(weights),
+            "unit": "picture" if resampling.single else "group",
+            "groups": resampling.groups,
+            "effective_groups": float(observer.holding(whole).effective[-1]),
+            "largest_share": resampling.largest_share(reducer.objects_of_images()),
+            "weighed": "as they are" if observer.even(whole) else "alike",
+            "replicates": len(resampling.new),
+            "these_replicates": len(resampling.these),
             "confidence": confidence,
         },
         error_types=types_with_advice(types, tally(point, matches), advice(point, axes)),

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from boxwright.artifacts import Matches
 from boxwright.evaluation.diagnose import Diagnosis
 from boxwright.evaluation.slices import Axis
-from boxwright.statistics import LEAST_GROUPS, benjamini_hochberg, group_numbers, t_upper_tail
+from boxwright.statistics import benjamini_hochberg, group_numbers, t_upper_tail
 
 FALSE_DISCOVERY = 0.1
 LEAST_SUPPORT = 30
+_LEAST_GROUPS = 5
 _MOST_PAIRS = 1000
 
 
@@ -111,7 +112,7 @@ def _compared(side: Side, axes: Sequence[Axis], least: int) -> Iterator[dict[str
         if support < least or total - support < least:
             continue
         holding = int((np.bincount(side.group[inside], minlength=groups) > 0).sum())
-        if holding < LEAST_GROUPS:
+        if holding < _LEAST_GROUPS:
             continue
         rate, elsewhere, t = _contrast(side.wrong, inside, side.group, groups)
         yield {

@@ -68,7 +68,9 @@ def leak_effect(
         if spread is not None and record["difference"] is not None:
             apart = (spread["leaky"][figure] - spread["clean"][figure])[:, None]
             even = np.array([effective_groups(sizes).min()])
-            low, high = plain_intervals(np.array([one - other]), apart, groups=even, confidence=CONFIDENCE)
+            low, high = plain_intervals(
+                np.array([one - other]), apart, groups=even, confidence=CONFIDENCE, within=(-1.0, 1.0)
+            )
             record["low"], record["high"] = _plain(float(low[0])), _plain(float(high[0]))
         found["figures"][figure] = record
     return found

@@ -14,16 +14,19 @@ from boxwright.statistics.normal import normal_quantile, two_sided_z
 from boxwright.statistics.odds import logit, sigmoid
 from boxwright.statistics.resampling import (
     LEAST_GROUPS,
+    Resampling,
     draws,
-    effective_groups,
     group_numbers,
     group_weights,
     replicates_for,
+    within_group_weights,
 )
 from boxwright.statistics.student import t_quantile, t_upper_tail
+from boxwright.statistics.votes import effective_groups, vote_weights
 
 __all__ = [
     "LEAST_GROUPS",
+    "Resampling",
     "benjamini_hochberg",
     "binomial_upper_tail",
     "clopper_pearson_lower",
@@ -49,5 +52,7 @@ __all__ = [
     "t_quantile",
     "t_upper_tail",
     "two_sided_z",
+    "vote_weights",
     "wilson",
+    "within_group_weights",
 ]

@@ -8,11 +8,12 @@ from boxwright.statistics.normal import two_sided_z
 
 
 def wilson(share: float, trials: float, *, confidence: float) -> tuple[float, float]:
-    """Wilson's interval of a share seen in so many independent trials (JASA 22, 1927); both ends in [0, 1]."""
+    """Wilson's interval of a share seen in so many independent trials (JASA 22, 1927); it contains the share and
+    stays in [0, 1]."""
     z = two_sided_z(confidence)
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials) * np.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    return max(0.0, min(share, float(centre - half))), min(1.0, max(share, float(centre + half)))
 
 
 def clopper_pearson_lower(true: int, of: int, *, confidence: float) -> float:

@@ -1,10 +1,13 @@
-"""Confidence intervals from replicates.
+"""Confidence intervals from replicates; none leaves the range of its metric, and each contains its figure.
 
 An interval is the figure plus and minus Student's t times sqrt(n / (n - 1)) times the replicates' standard deviation, where n
 is the number of groups of one size that the uneven ones are worth (`effective_groups`). Shares are told on the log odds of
 (N share + 1/2) / (N + 1), N the objects, which stretch out what is crowded together next to 1; differences on their own
 scale. In simulation (benchmarks/intervals.py) this held the truth more often than percentiles, which lie beside the figure
 where AP of rare classes is biased, and than BCa.
+
+Where groups are few and of unequal size, the replicates weigh groups alike (`votes`) and the interval stands around the figure
+weighed so, its centre; it is stretched to the figure itself where that lies beyond an end.
 
 A share that is the same in every replicate (all right, or all wrong) has no spread to resample; there Wilson's interval on
 the number of groups stands in (`wilson`).
@@ -20,7 +23,13 @@ from boxwright.statistics.student import t_quantile
 
 
 def share_intervals(
-    value: NDArray, spread: NDArray, *, objects: NDArray, groups: NDArray, confidence: float
+    value: NDArray,
+    spread: NDArray,
+    *,
+    objects: NDArray,
+    groups: NDArray,
+    confidence: float,
+    centre: NDArray | None = None,
 ) -> tuple[NDArray, NDArray]:
     """(n,) lower and upper ends of n shares in [0, 1]; NaN where there is no interval, equal where nothing varies.
 
@@ -30,8 +39,10 @@ def share_intervals(
         objects: (n,) objects they rest on.
         groups: (n,) effective groups.
         confidence: in (0.5, 1).
+        centre: (n,) what the replicates are spread around; the shares themselves when None.
     """
     count = np.maximum(objects, 1.0)
+    centre = value if centre is None else centre
 
     def log_odds(share: NDArray) -> NDArray:
         inner = (count * share + 0.5) / (count + 1)
@@ -39,15 +50,32 @@ def share_intervals(
 
     reach = _reach(log_odds(spread), groups, confidence)
     with np.errstate(over="ignore"):
-        ends = [1 / (1 + np.exp(-(log_odds(value) + side * reach))) for side in (-1, 1)]
+        ends = [1 / (1 + np.exp(-(log_odds(centre) + side * reach))) for side in (-1, 1)]
     low, high = (np.clip((end * (count + 1) - 0.5) / count, 0.0, 1.0) for end in ends)
+    low, high = np.minimum(low, value), np.maximum(high, value)
     return np.where(reach == 0, value, low), np.where(reach == 0, value, high)
 
 
-def plain_intervals(value: NDArray, spread: NDArray, *, groups: NDArray, confidence: float) -> tuple[NDArray, NDArray]:
-    """The same on the figures' own scale: differences, gains, counts an image."""
+def plain_intervals(
+    value: NDArray,
+    spread: NDArray,
+    *,
+    groups: NDArray,
+    confidence: float,
+    within: tuple[float, float],
+    centre: NDArray | None = None,
+) -> tuple[NDArray, NDArray]:
+    """The same on the figures' own scale: differences, gains, counts an image.
+
+    Args:
+        value, spread, groups, confidence, centre: as for `share_intervals`.
+        within: least and largest value such a figure can have, such as (-1, 1) for a difference of shares.
+    """
     reach = _reach(spread, groups, confidence)
-    return value - reach, value + reach
+    centre = value if centre is None else centre
+    low, high = (np.clip(centre + side * reach, *within) for side in (-1, 1))
+    low, high = np.minimum(low, value), np.maximum(high, value)
+    return np.where(reach == 0, value, low), np.where(reach == 0, value, high)
 
 
 def _reach(spread: NDArray, groups: NDArray, confidence: float) -> NDArray[np.float64]:

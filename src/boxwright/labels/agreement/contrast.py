@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from boxwright.statistics import LEAST_GROUPS
-
 FALSE_DISCOVERY = 0.1
 LEAST_SUPPORT = 20
+LEAST_GROUPS = 5
 
 
 @dataclass(frozen=True)

@@ -74,8 +74,7 @@ class Sureness:
                 values, spreads, objects=np.array([support]), groups=held, confidence=self.confidence
             )
         else:
-            low, high = plain_intervals(values, spreads, groups=held, confidence=self.confidence)
-            low, high = np.maximum(low, -1.0), np.minimum(high, 1.0)
+            low, high = plain_intervals(values, spreads, groups=held, confidence=self.confidence, within=(-1.0, 1.0))
         if low[0] == high[0] and 0 <= value <= 1:  # the same in every replicate: what as many groups could hide
             low, high = ([end] for end in wilson(value, max(round(held[0]), 1), confidence=self.confidence))
         if np.isfinite(low[0]) and np.isfinite(high[0]):
