@@ -155,7 +155,7 @@ def test_a_full_disk_is_told_and_readiness_comes_back_by_itself(tmp_path: Path) 
 
 def test_a_disk_that_hangs_is_told_though_it_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No error comes, and neither does the write: readiness says so, and nobody else hangs for asking."""
-    monkeypatch.setattr("boxwright.serving.journal.journal.HANGS_S", 0.2)
+    monkeypatch.setattr("boxwright.serving.journal.troubles.HANGS_S", 0.2)
     bundle, over, hanging = tiny_bundle(tmp_path / "bundle"), threading.Event(), threading.Event()
 
     class Hanging(Fs):

@@ -42,10 +42,11 @@ from boxwright.serving.request.admission import Admission
 from boxwright.serving.request.answer import Answering, Question, answers_anyway
 from boxwright.serving.request.asked import read_asked
 from boxwright.serving.request.body import Bodies
-from boxwright.serving.request.callers import check_caller
+from boxwright.serving.request.callers import CallerRules, check_caller
 from boxwright.serving.request.client import watched
 from boxwright.serving.request.counted import Counted
 from boxwright.serving.request.deadline import Deadline, DeadlineExceeded, said_seconds
+from boxwright.serving.request.early import EarlyRefusals
 from boxwright.serving.request.refusal import Refusal
 from boxwright.serving.request.timings import Timings
 
@@ -96,6 +97,10 @@ class Server:
         ]
         paths = [route.path for route in routes]
         return Counted(within(Starlette(routes=routes, lifespan=self._lifespan)), self.meters, routes=paths)
+
+    def early(self, rules: CallerRules) -> EarlyRefusals:
+        """What a connection may refuse by itself while this server is overloaded; `rules` say who may ask."""
+        return EarlyRefusals(DETECT, self._admission, self._slot, rules, self._limits, self.meters)
 
     def reasons(self) -> list[str]:
         """Why no requests should be sent here, in plain words; empty when it is ready."""

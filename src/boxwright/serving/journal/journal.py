@@ -13,7 +13,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,13 @@ from boxwright.serving.journal.missed import Missed, MissedFile, take_over
 from boxwright.serving.journal.pictures import kept_picture
 from boxwright.serving.journal.retention import Keeping, Trimmed
 from boxwright.serving.journal.segments import ENDING, Named, OpenSegment
+from boxwright.serving.journal.troubles import Troubles, why
 from boxwright.store.clock import Clock
 from boxwright.store.fs import Fs, make_folders, present_fs, sync_names
 
 SEGMENT_BYTES = 64 << 20
 MAX_RECORD_BYTES = MAX_PAYLOAD_BYTES
 FLOOR_BYTES = 256 << 20
-HANGS_S = 5.0  # a call to the disk that takes longer counts as one that does not come back
 _MOST_WAITING = 100  # accounts of deletions that wait for a disk that takes writes
 _WITNESS_S = 0.8 * retention.DAY_S  # after which `trim` begins a segment, so that there is one of every day
 _TRIES = 10  # a new segment is begun anew where the one before was deleted under our hands
@@ -75,9 +75,7 @@ class Journal:
         self._writer, self._epoch, self._seq, self._opened, self._begun_at = secrets.randbits(64), 0, 0, 0, 0.0
         self._segment: OpenSegment | None = None
         self._closed = False
-        self._failing: dict[str, str] = {}  # records or pictures, to what the disk said last
-        self._last_error: str | None = None
-        self._at_disk: dict[int, float] = {}  # threads that write now, and since when
+        self._troubles = Troubles(self._clock)
         self._missed_records = self._pictures_left_out = 0
         self._waiting: list[tuple[Kind, bytes]] = []  # what is to be written before the next record
         self._own = Missed(self._name)
@@ -88,7 +86,7 @@ class Journal:
             self._segments, self._bytes = len(sizes), sum(sizes)
             self._segment = self._begin()
         except OSError as error:
-            raise ServingError(f"The journal in '{folder}' cannot be opened: {_why(error)}.") from error
+            raise ServingError(f"The journal in '{folder}' cannot be opened: {why(error)}.") from error
         self._missed_file = MissedFile(self._fs, folder, self._name)
         self._missed_file.renew(self._own)
         forks.watch(self)
@@ -109,16 +107,16 @@ class Journal:
             raise ServingError(f"A record is not what JSON can say and was not written: {error}.") from error
         if len(payload) > MAX_RECORD_BYTES:
             raise ServingError(f"A record of {len(payload)} bytes was not written; at most {MAX_RECORD_BYTES} are.")
-        with self._lock, self._writing():
+        with self._lock, self._troubles.writing():
             if self._closed:
                 raise ServingError(f"The journal in '{self.folder}' is closed; nothing more is written.")
             try:
                 self._write_what_waits()
                 self._write(Kind.RECORD, payload)
             except OSError as error:
-                self._note_failure("records", error)
-                raise ServingError(f"The journal in '{self.folder}' cannot be written: {_why(error)}.") from error
-            self._failing.pop("records", None)
+                self._troubles.note(error, "records")
+                raise ServingError(f"The journal in '{self.folder}' cannot be written: {why(error)}.") from error
+            self._troubles.over("records")
 
     def keep_picture(self, data: bytes, digest: str) -> bool:
         """Keep the encoded picture under its digest; whether it is kept: not where the disk is nearly full.
@@ -128,7 +126,7 @@ class Journal:
         """
         path = kept_picture(self.folder, digest)
         try:
-            with self._writing():
+            with self._troubles.writing():
                 self._make_folders()
                 room = self._fs.free_bytes(path.parent) >= self._floor + len(data)
                 grown = pictures.keep(self._fs, path, data, now=self._clock.wall(), flush=self._flush) if room else 0
@@ -137,11 +135,11 @@ class Journal:
                     self._pictures_left_out += 1
                 return False
         except OSError as error:
-            self._note_failure("pictures", error)
-            raise ServingError(f"A picture cannot be kept in '{path.parent}': {_why(error)}.") from error
+            self._troubles.note(error, "pictures")
+            raise ServingError(f"A picture cannot be kept in '{path.parent}': {why(error)}.") from error
         with self._lock:
             self._bytes += grown
-            self._failing.pop("pictures", None)
+            self._troubles.over("pictures")
         return True
 
     def missed(self, at: float) -> None:
@@ -151,7 +149,7 @@ class Journal:
             at: when, seconds since 1970.
         """
         with self._lock:
-            self._own.add(at, self._last_error or "")
+            self._own.add(at, self._troubles.last_error or "")
             self._missed_records += 1
             if self._closed:  # an answer that was on its way: the next process writes it down
                 self._missed_file.renew(self._own)
@@ -161,7 +159,7 @@ class Journal:
 
     def probe(self) -> bool:
         """Whether the disk takes records and pictures now: where it did not, it is tried, with what waits to be written or a probe."""
-        if self._hangs:
+        if self._troubles.hang:
             return False  # whoever asks would hang, too
         with self._lock:
             if self._closed:
@@ -170,14 +168,14 @@ class Journal:
                 away = self._segment is not None and not self._segment.in_place(look=True)
                 if away:
                     self._leave()
-                if away or "records" in self._failing or self._own.count or self._waiting:
+                if away or self._troubles.of("records") or self._own.count or self._waiting:
                     if not self._write_what_waits():
                         self._write(Kind.PROBE, b"{}")
-                    self._failing.pop("records", None)
+                    self._troubles.over("records")
             except OSError as error:
-                self._note_failure("records", error)
+                self._troubles.note(error, "records")
                 return False
-            failing = "pictures" in self._failing
+            failing = self._troubles.of("pictures")
         if failing:
             probe = self.folder / pictures.FOLDER / f".probe.{secrets.token_hex(8)}"
             try:
@@ -185,10 +183,10 @@ class Journal:
                 pictures.keep(self._fs, probe, b"probe", now=self._clock.wall(), flush=self._flush)
                 self._fs.unlink(probe)
             except OSError as error:
-                self._note_failure("pictures", error)
+                self._troubles.note(error, "pictures")
                 return False
             with self._lock:
-                self._failing.pop("pictures", None)
+                self._troubles.over("pictures")
         return True
 
     def trim(self) -> Trimmed:
@@ -204,7 +202,7 @@ class Journal:
         try:
             chosen, segments = retention.choose(self._fs, self.folder, self._keeping, now=now)
         except OSError as error:
-            raise ServingError(f"The journal in '{self.folder}' cannot be read: {_why(error)}.") from error
+            raise ServingError(f"The journal in '{self.folder}' cannot be read: {why(error)}.") from error
         stayed: dict[str, str] = {}
         if chosen.segments or chosen.pictures:
             known = secrets.token_hex(8)
@@ -227,9 +225,9 @@ class Journal:
                 if not self._closed:
                     self._write_what_waits()
         if stayed:
-            first, why = next(iter(stayed.items()))
+            first, reason = next(iter(stayed.items()))
             raise ServingError(
-                f"{len(stayed)} files of the journal in '{self.folder}' cannot be deleted ({first}: {why})."
+                f"{len(stayed)} files of the journal in '{self.folder}' cannot be deleted ({first}: {reason})."
             )
         return chosen
 
@@ -265,17 +263,12 @@ class Journal:
     @property
     def writable(self) -> bool:
         """Whether the last record, and the last picture, could be written, and no write hangs; `probe` finds out anew."""
-        return not self._failing and not self._closed and not self._hangs
+        return self._troubles.none and not self._closed
 
     @property
     def last_error(self) -> str | None:
         """What the disk said when it last refused a write; None where it never did."""
-        return f"a write has not come back for more than {HANGS_S:g} s" if self._hangs else self._last_error
-
-    @property
-    def _hangs(self) -> bool:
-        now = self._clock.monotonic()
-        return any(now - begun > HANGS_S for begun in list(self._at_disk.values()))
+        return self._troubles.last_error
 
     @property
     def missed_records(self) -> int:
@@ -296,16 +289,6 @@ class Journal:
     def segments(self) -> int:
         """How many segments there are; see `bytes`."""
         return self._segments
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Around calls to the disk: one that does not come back is seen by whoever asks, though no error ever comes."""
-        thread = threading.get_ident()
-        self._at_disk[thread] = self._clock.monotonic()
-        try:
-            yield
-        finally:
-            del self._at_disk[thread]
 
     # -- under the lock
 
@@ -369,7 +352,7 @@ class Journal:
         try:
             fresh = self._begin()
         except OSError as error:
-            self._last_error = _why(error)
+            self._troubles.note(error)
             return
         if self._segment is not None:
             self._segment.close()
@@ -419,9 +402,6 @@ class Journal:
     def _name(self) -> str:
         return f"{self._writer:016x}"
 
-    def _note_failure(self, what: str, error: OSError) -> None:
-        self._failing[what] = self._last_error = _why(error)
-
 
 def _following(segment: Named, segments: list[Named]) -> int | None:
     """The number of the first record after a segment, where a later segment of its writer's epoch says so."""
@@ -433,7 +413,3 @@ def _sizes(folder: Path) -> Iterator[int]:
     for path in folder.glob(f"*{ENDING}"):
         with suppress(OSError):  # deleted meanwhile, or a link to nowhere
             yield path.stat().st_size
-
-
-def _why(error: OSError) -> str:
-    return error.strerror or str(error)

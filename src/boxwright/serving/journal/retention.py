@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from boxwright.serving.journal.ages import Ages, order
+from boxwright.serving.journal.own_file import locked
 from boxwright.serving.journal.pictures import FOLDER, is_digest, remove
 from boxwright.serving.journal.segments import Named, named_segments
 from boxwright.store.fs import Fs
@@ -164,7 +165,7 @@ def _delete_held(fs: Fs, path: Path) -> None:
     """Delete a segment while its lock is held, so that no process begins to write a file that goes."""
     handle = fs.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if not fs.lock(handle, wait=False):
+        if not locked(fs, handle):
             raise OSError("a process writes it")
         fs.unlink(path)
     finally:
