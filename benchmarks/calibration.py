@@ -19,13 +19,13 @@ import numpy as np
 from boxwright.artifacts import Bundle, Checkpoint, Dataset, Matches, Split
 from boxwright.artifacts.codec import plain
 from boxwright.evaluation import Reducer, choose, coco_metrics, match_dataset
-from boxwright.evaluation.bootstrap import group_weights
 from boxwright.evaluation.calibrate import calibrated_scores, fit_calibration
 from boxwright.evaluation.calibration import METRICS, calibration_figures
 from boxwright.evaluation.certificate import certificates
 from boxwright.evaluation.operating import least_scores
 from boxwright.lifecycle import judged_ids, predict_dataset
 from boxwright.spec.spec import OperatingPointClause
+from boxwright.statistics import group_weights
 from boxwright.store import Store
 
 CONFIDENCE = 0.95

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from boxwright.evaluation.certificate import certify
-from boxwright.evaluation.clopper_pearson import lower_bound
+from boxwright.statistics import clopper_pearson_lower
 
 CLAIM, CONFIDENCE, CAP, A_PICTURE = 0.95, 0.95, 14, 6
 RHOS, UNITS, TRUE = (0.0, 0.1, 0.3), (200, 500, 1000), (0.95, 0.97, 0.98)
@@ -39,7 +39,7 @@ def rates(units: int, precision: float, rho: float, simulations: int) -> tuple[f
         false, kept = draw(units, precision, rho, rng)
         found = certify(false, kept, precision=CLAIM, confidence=CONFIDENCE, cap=CAP)
         ours += found.certified
-        boxes += lower_bound(int((kept - false).sum()), int(kept.sum()), confidence=CONFIDENCE) >= CLAIM
+        boxes += clopper_pearson_lower(int((kept - false).sum()), int(kept.sum()), confidence=CONFIDENCE) >= CLAIM
         if not found.certified and found.more_units is not None:
             missing.append(found.more_units)
     return ours / simulations, boxes / simulations, int(np.median(missing)) if missing else None

@@ -90,7 +90,6 @@ from boxwright.artifacts.report import (
     WeakSlice,
     WeakSlices,
 )
-from boxwright.artifacts.resampling import Resampling
 from boxwright.artifacts.review_queue import Selection
 from boxwright.artifacts.split import SplitSummary
 from boxwright.artifacts.suspects import SuspectGroup, SuspectTally
@@ -252,7 +251,7 @@ def _agreement() -> Agreement:
         required=RequiredAgreement(figure="alpha", least=0.8, judged_on="bound", found=found, status="no evidence", note=""),
         findings=(AgreementFinding(kind="rule", axis="class", value="carton", sentence="say it", support=3,
                                    measured={"rate": 0.5}),),
-        resampling=Resampling(unit="picture", groups=2, replicates=1000, confidence=0.95),
+        resampling=Resampled(unit="picture", groups=2, replicates=1000, confidence=0.95),
         resemblance=Resemblance(correlation=0.2, too_narrow=False),
         facts={"sources": {"a": "a.json"}},
         differences=pa.table({"image": [0, 1], "boxes": pa.array([[1.0, None], []], pa.list_(pa.float64())), "iou": [0.4, None]}),
@@ -421,7 +420,7 @@ def _report() -> Report:
         measured={"latency_p95_ms": 12.0},
         support=Support(images=3, objects=40, detections=50, groups=3),
         intervals={"ap50": found},
-        resampling=Resampling(unit="group", groups=3, replicates=1000, confidence=0.95),
+        resampling=Resampled(unit="group", groups=3, replicates=1000, confidence=0.95),
         errors=ErrorCosts(
             kinds={"Cls": ErrorCost(name="wrong class", dap=1.0, low=None, high=None, share=2.0, count=3)},
             ap50=80.0, per_class={"carton": {"Cls": 2.0}}, rule="TIDE",
@@ -478,7 +477,7 @@ def _comparison() -> Comparison:
             ),
         ),
         error_types={"Cls": CostPair(a=1.5, b=0.5)},
-        resampling=Resampling(unit="group", groups=8, replicates=1000, confidence=0.95),
+        resampling=Resampled(unit="group", groups=8, replicates=1000, confidence=0.95),
         judged_on=digest_of("pictures"),
         changed=pa.table({"what": ["object"], "change": ["fixed"], "image_id": [1]}),
         made_from={"matches_a": digest_of("a"), "matches_b": digest_of("b")},

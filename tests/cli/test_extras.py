@@ -153,7 +153,7 @@ def test_an_audit_that_trains_says_so_before_it_reads_the_data(stored: Path) -> 
 
 
 def test_plain_files_need_no_extra(stored: Path) -> None:
-    blocked = {"lance", "torch", "onnx", "onnxscript", "safetensors", "scipy", "starlette", "uvicorn", "prometheus_client", "datumaro"}  # fmt: skip
+    blocked = {"lance", "torch", "onnx", "onnxscript", "safetensors", "starlette", "uvicorn", "prometheus_client", "datumaro"}  # fmt: skip
     lines = [
         ["show"],
         ["check", "truth.json", "--pictures", "images"],

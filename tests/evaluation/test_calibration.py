@@ -11,18 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxwright.artifacts import Matches
-from boxwright.artifacts.calibration import ClassCalibration, logit, sigmoid
+from boxwright.artifacts.calibration import ClassCalibration
 from boxwright.artifacts.codec import plain
 from boxwright.artifacts.report import CalibrationError
 from boxwright.evaluation import Reducer
-from boxwright.evaluation.bootstrap import group_weights
 from boxwright.evaluation.calibrate import (
     calibrated_scores,
     evidence,
     fit_calibration,
     fit_class,
-    fit_isotonic,
-    fit_platt,
 )
 from boxwright.evaluation.calibration import (
     BINS,
@@ -33,6 +30,7 @@ from boxwright.evaluation.calibration import (
     errors,
     scored_truth,
 )
+from boxwright.statistics import group_weights
 from tests.evaluation.made_matches import made, scored_world
 from tests.evaluation.test_reductions import world
 
@@ -218,40 +216,6 @@ def test_average_precision_is_the_same_before_and_after(seed: int) -> None:
             before, after = Reducer(matches).curves(), Reducer(with_scores(matches, answered)).curves()
             assert np.array_equal(before.precision, after.precision)
             assert np.array_equal(before.recall, after.recall)
-
-
-@given(st.lists(st.tuples(st.integers(0, 20), st.booleans()), min_size=1, max_size=60))
-def test_isotonic_knots_are_the_least_squares_fit(points: list[tuple[int, bool]]) -> None:
-    """The fit is max over starts of min over ends of block means (Barlow et al. 1972); knots lie on it."""
-    points.sort()
-    score, true = np.array([p[0] for p in points]) / 20, np.array([p[1] for p in points], float)
-    x = np.unique(score)
-    means = [[true[(score >= a) & (score <= b)].mean() if b >= a else np.inf for b in x] for a in x]
-    fit = np.array([max(min(means[i][j] for j in range(k, len(x))) for i in range(k + 1)) for k in range(len(x))])
-    knots, values = fit_isotonic(score, true)
-    assert (np.diff(knots) > 0).all()
-    assert values == pytest.approx(np.unique(fit.round(12)))
-    for knot, value in zip(knots, values, strict=True):
-        block = np.isclose(fit[np.searchsorted(x, score)], value)
-        assert knot == pytest.approx(score[block].mean())
-
-
-def test_platt_finds_the_slope_and_shift_that_made_the_data() -> None:
-    rng = np.random.default_rng(0)
-    score = rng.uniform(0.01, 0.99, 60_000)
-    true = rng.random(len(score)) < sigmoid(1.7 * logit(score) - 0.6)
-    a, b = fit_platt(score, true)
-    assert (a, b) == (pytest.approx(1.7, abs=0.05), pytest.approx(-0.6, abs=0.05))
-
-
-@pytest.mark.parametrize("true", [[1] * 30, [0] * 30, [1] * 15 + [0] * 15, [0] * 15 + [1] * 15])
-def test_platt_rises_even_where_all_are_alike_or_the_score_misleads(true: list[int]) -> None:
-    score = np.linspace(0.05, 0.95, 30)
-    a, b = fit_platt(score, np.array(true))
-    assert a > 0
-    assert np.isfinite([a, b]).all()
-    mean = sigmoid(a * logit(score) + b).mean()
-    assert mean == pytest.approx(np.mean(true), abs=0.05)
 
 
 def test_the_method_goes_by_the_evidence() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +22,7 @@ from boxwright.evaluation.certificate import (
     gains,
     most_answered,
 )
-from boxwright.evaluation.clopper_pearson import incomplete_beta, lower_bound
+from boxwright.statistics import clopper_pearson_lower
 from tests.evaluation.made_matches import made
 
 units = st.lists(st.integers(0, 8).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), min_size=1, max_size=40)
@@ -58,7 +57,7 @@ def test_false_certificates_are_rarer_than_they_say_where_boxes_counted_alone_ar
         share = rng.beta(0.1 * (1 - rho) / rho, 0.9 * (1 - rho) / rho, 300) if rho else 0.1
         false = rng.binomial(kept, share)
         ours += certify(false, kept, precision=0.9, confidence=0.95, cap=14).certified
-        boxes += lower_bound(int((kept - false).sum()), int(kept.sum()), confidence=0.95) >= 0.9
+        boxes += clopper_pearson_lower(int((kept - false).sum()), int(kept.sum()), confidence=0.95) >= 0.9
     assert ours <= 50
     assert boxes > 90 or rho < 0.3
 
@@ -157,17 +156,3 @@ def test_only_what_is_answered_and_not_ignored_counts() -> None:
     assert (whole.detections, whole.observed) == (2, 1.0)
     assert replace(of_class, class_name=None) == whole
     assert whole.cap == 100  # nobody said a smaller one
-
-
-@pytest.mark.parametrize(("true", "of"), [(0, 5), (5, 5), (1, 3), (48, 50), (950, 1000)])
-def test_clopper_pearson_solves_the_binomial_tail(true: int, of: int) -> None:
-    bound = lower_bound(true, of, confidence=0.95)
-    tail = sum(math.comb(of, k) * bound**k * (1 - bound) ** (of - k) for k in range(true, of + 1))
-    assert tail == pytest.approx(0.05 if true else 1.0)
-
-
-@given(st.integers(1, 60), st.integers(1, 60), st.floats(0.01, 0.99))
-def test_the_incomplete_beta_is_a_binomial_tail(a: int, b: int, x: float) -> None:
-    n = a + b - 1
-    tail = sum(math.comb(n, k) * x**k * (1 - x) ** (n - k) for k in range(a, n + 1))
-    assert incomplete_beta(a, b, x) == pytest.approx(tail, abs=1e-10)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from boxwright.artifacts import Dataset, Split
 from boxwright.cli.main import run
 from boxwright.evaluation import cover
-from boxwright.evaluation.clopper_pearson import lower_bound
 from boxwright.evaluation.collect import objects_needed, pictures_needed
+from boxwright.statistics import clopper_pearson_lower
 from boxwright.store import Store
 from tests.worlds import dataset, row, spec
 
@@ -105,9 +105,9 @@ def test_clauses_about_a_side_need_a_split() -> None:
 def test_so_many_objects_are_enough_for_a_detector_without_errors(bound: float, confidence: float) -> None:
     """Clopper and Pearson's bound itself is the oracle."""
     needed = objects_needed(bound, confidence)
-    assert lower_bound(needed, needed, confidence=(1 + confidence) / 2) >= bound - 1e-9
+    assert clopper_pearson_lower(needed, needed, confidence=(1 + confidence) / 2) >= bound - 1e-9
     least = math.ceil(math.log((1 - confidence) / 2) / math.log(bound))
-    assert lower_bound(least - 1, least - 1, confidence=(1 + confidence) / 2) < bound
+    assert clopper_pearson_lower(least - 1, least - 1, confidence=(1 + confidence) / 2) < bound
 
 
 def test_figures_of_the_formula() -> None:

@@ -219,7 +219,7 @@ def test_a_false_alarm_elsewhere_is_another_one(change: str) -> None:
 
 
 def test_too_few_groups_tell_nothing_apart() -> None:
-    a, b = board(images=4), board(images=4, found=set(range(24)))
+    a, b = board(images=3), board(images=3, found=set(range(18)))
     figures = compared(a, b).metrics
     assert all(r.low is None and r.verdict in ("not told apart", "undefined") for r in figures)
     assert next(r for r in figures if r.key == "recall").difference == 1

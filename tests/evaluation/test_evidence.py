@@ -11,9 +11,9 @@ import pytest
 from boxwright.cli.main import run
 from boxwright.errors import InputError
 from boxwright.evaluation import evaluate
-from boxwright.evaluation.bootstrap import wilson
 from boxwright.gate import decide
 from boxwright.spec import Observed, parse_spec
+from boxwright.statistics import wilson
 from tests.evaluation.test_reductions import NAMES, SPEC, world
 
 

@@ -9,12 +9,12 @@ import pytest
 from boxwright.artifacts import Bundle, Contract, Matches
 from boxwright.evaluation import GroundTruth, Reducer, Scored, choose, evaluate, match
 from boxwright.evaluation.average_precision import mean_defined
-from boxwright.evaluation.bootstrap import group_weights
 from boxwright.evaluation.confusion import confusion
 from boxwright.evaluation.operating import answered, count, figures, least_scores
 from boxwright.gate import decide
 from boxwright.spec import parse_spec
 from boxwright.spec.spec import OperatingPointClause, OutputClause
+from boxwright.statistics import group_weights
 
 NAMES = ("cat", "dog")
 

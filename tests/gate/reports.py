@@ -12,9 +12,11 @@ from boxwright.spec import Observed, Spec
 from tests.worlds import NAMES, digest_of, spec
 
 
-def figure(value: float | None, low: float | None = None, high: float | None = None, support: int = 100) -> Observed:
+def figure(
+    value: float | None, low: float | None = None, high: float | None = None, support: int = 100, **more: Any
+) -> Observed:
     """One observed figure."""
-    return Observed(value, low, high, support)
+    return Observed(value, low, high, support, **more)
 
 
 def slice_of(condition: str, value: str, images: int, objects: int, found: Observed) -> SliceResult:
@@ -59,12 +61,12 @@ def report(
     )  # fmt: skip
 
 
-def asking(*clauses: str, judge_on: str = "bound", **sections: Any) -> Spec:
+def asking(*clauses: str, judge_on: str = "bound", judge_for: str = "new_groups", **sections: Any) -> Spec:
     """A spec with these clauses."""
     return spec(
         conditions=[{"name": "lighting", "bins": ["bright", "dim"]}, {"name": "camera"}],
         sets=[{"name": "gold", "kind": "golden", "where": {"camera": "cam-9"}},
               {"name": "night", "kind": "challenge", "where": {"lighting": "dim"}}],
-        acceptance={"require": list(clauses), "judge_on": judge_on},
+        acceptance={"require": list(clauses), "judge_on": judge_on, "judge_for": judge_for},
         **sections,
     )  # fmt: skip

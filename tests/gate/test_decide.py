@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from boxwright.artifacts import Check, Comparison, Predictions, Report, Verdict
 from boxwright.artifacts.comparison import ComparedMetric
-from boxwright.artifacts.resampling import Resampling
 from boxwright.artifacts.verdict import MANY_LOOKS
 from boxwright.errors import InputError
 from boxwright.gate import OnSet, as_junit, as_markdown, decide, pair
@@ -84,7 +83,7 @@ def test_where_nothing_was_seen_a_least_number_of_groups_is_said(found: Observed
 
 
 def test_the_least_number_of_groups_is_wilsons() -> None:
-    from boxwright.evaluation.bootstrap import LEAST_GROUPS, wilson
+    from boxwright.statistics import LEAST_GROUPS, wilson
 
     easy = only(decide(report({"recall": figure(None)}), asking("recall >= 0.1")))
     assert easy.lacking is not None and easy.lacking.groups == LEAST_GROUPS
@@ -257,7 +256,7 @@ def comparison(before: Report, after: Report, *found: ComparedMetric) -> Compari
     """What `compare` would store of two reports."""
     return Comparison(
         title_a="a", title_b="b", class_names=(), metrics=found, objects={}, false_alarms={}, slices=(), error_types={},
-        resampling=Resampling(unit="group", groups=20, replicates=1000, confidence=0.95), judged_on=after.measured["judged_on"],
+        resampling=Resampled(unit="group", groups=20, replicates=1000, confidence=0.95), judged_on=after.measured["judged_on"],
         made_from={"matches_a": before.made_from["matches"], "matches_b": after.made_from["matches"]},
     )  # fmt: skip
 

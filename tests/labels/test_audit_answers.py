@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from boxwright.artifacts import Suspects
 from boxwright.errors import BoxwrightError, InputError
 from boxwright.labels.audit.answers import answer_sheet, apply_answers, read_sheet, sheet_text
 from boxwright.labels.audit.suspects import AuditedImages, suspects
-from boxwright.labels.audit.systematic import Tally, _upper_tail, groups
+from boxwright.labels.audit.systematic import Tally, groups
 from tests.labels.audit_worlds import world
 
 MADE = world(60)
@@ -191,9 +190,3 @@ def test_errors_of_one_site_are_systematic_and_even_ones_are_not() -> None:
     assert any(r["systematic"] and r["value"] == "north" for r in one_site)
     even = groups(tally(np.arange(0, 120, 3)), ["a", "b"], {"site": site})
     assert not any(r["systematic"] and r["condition"] for r in even)
-
-
-def test_the_tail_is_the_binomial_one() -> None:
-    for count, of, share in ((3, 10, 0.2), (7, 7, 0.5), (1, 40, 0.01)):
-        exact = sum(comb(of, k) * share**k * (1 - share) ** (of - k) for k in range(count, of + 1))
-        assert _upper_tail(count, of, share) == pytest.approx(exact)

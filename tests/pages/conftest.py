@@ -50,7 +50,6 @@ from boxwright.artifacts.report import (
     WeakSlice,
     WeakSlices,
 )
-from boxwright.artifacts.resampling import Resampling
 from boxwright.artifacts.review_queue import Selection
 from boxwright.detections import Annotations, Detections
 from boxwright.pages import (
@@ -76,7 +75,7 @@ NOTHING_ANSWERED = OperatingMetrics(
 )  # fmt: skip
 EMPTY_COMPARISON = Comparison(
     title_a="", title_b="", class_names=(), metrics=(), objects={}, false_alarms={}, slices=(), error_types={},
-    resampling=Resampling(unit="group", groups=0, replicates=0, confidence=0.95), judged_on="",
+    resampling=Resampled(unit="group", groups=0, replicates=0, confidence=0.95), judged_on="",
 )  # fmt: skip
 EMPTY_REPORT = Report(
     title="nothing", class_names=(), metrics={}, per_class={}, operating=NOTHING_ANSWERED,
@@ -148,7 +147,7 @@ def full_report() -> Report:
     return replace(
         plain,
         intervals={"ap50": figure(0.7654, 0.7123, 0.8111, 171), "ap": figure(None)},
-        resampling=Resampling(unit="group", groups=17, replicates=1000, confidence=0.95),
+        resampling=Resampled(unit="group", groups=17, replicates=1000, confidence=0.95),
         slices=tuple(
             replace(of, errors={kind.code: 3 * i for i, kind in enumerate(ERROR_KINDS)}) for of in plain.slices
         ),
@@ -216,7 +215,7 @@ def undefined_report() -> Report:
     return replace(
         EMPTY_REPORT,
         intervals={"ap": figure(None)},
-        resampling=Resampling(unit="picture", groups=2, replicates=0, confidence=0.95),
+        resampling=Resampled(unit="picture", groups=2, replicates=0, confidence=0.95),
         errors=ErrorCosts(kinds={"Cls": ErrorCost(name="", dap=0.0, low=None, high=None, share=0.0, count=0)}),
         weak_slices=WeakSlices(found=(), searched=0, rate=0.1),
         certificates=(record,),
@@ -289,7 +288,7 @@ def full_comparison() -> Comparison:
                           gone=6, new=4),
         ),
         error_types={kind.code: CostPair(a=9.85, b=9.32) for kind in ERROR_KINDS},
-        resampling=Resampling(unit="picture", groups=120, replicates=1000, confidence=0.95),
+        resampling=Resampled(unit="picture", groups=120, replicates=1000, confidence=0.95),
         judged_on="e" * 64,
         changed=pa.Table.from_pylist(rows),
     )  # fmt: skip

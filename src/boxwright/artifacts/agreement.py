@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from boxwright.artifacts.artifact import Artifact
 from boxwright.artifacts.codec import Document, table
-from boxwright.artifacts.resampling import Resampling
 from boxwright.artifacts.verdict import Status
 from boxwright.spec import Observed
 
@@ -226,7 +225,7 @@ class Agreement(Artifact):
     separation: Separated
     required: RequiredAgreement | None
     findings: tuple[AgreementFinding, ...]
-    resampling: Resampling
+    resampling: Resampled
     resemblance: Resemblance = field(default_factory=Resemblance)
     facts: Document = field(default_factory=dict)
     differences: pa.Table = table()

@@ -15,22 +15,11 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from boxwright.spec.document import Section
+from boxwright.statistics import logit, sigmoid
 
 RAW_SHARE = 0.01  # of a mapped score; what keeps the map strictly rising
-_EDGE = 1e-9  # keeps the logit finite at 0 and 1
 
 Unit = Annotated[float, Field(ge=0, le=1)]
-
-
-def logit(score: NDArray) -> NDArray[np.float64]:
-    """(n,) log odds of scores in [0, 1]; finite and strictly rising, 0 and 1 included."""
-    score = np.asarray(score, np.float64)
-    return np.log((score + _EDGE) / (1 - score + _EDGE))
-
-
-def sigmoid(value: NDArray) -> NDArray[np.float64]:
-    """(n,) the share whose log odds are `value`; no overflow."""
-    return 0.5 * (1 + np.tanh(0.5 * np.asarray(value, np.float64)))
 
 
 class ClassCalibration(Section):

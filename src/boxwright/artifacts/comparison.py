@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from boxwright.artifacts.artifact import Artifact
 from boxwright.artifacts.codec import table
-from boxwright.artifacts.resampling import Resampling
+from boxwright.artifacts.resampled import Resampled
 
 Standing = Literal["better", "worse", "not told apart", "undefined"]
 
@@ -26,9 +26,10 @@ class ComparedMetric:
         conditions: of the slice; empty for everything.
         a, b: the values.
         difference: b minus a.
-        low, high: interval of the difference.
+        low, high: interval of the difference, for new groups.
         support: objects.
         verdict: of B, by the interval.
+        these_low, these_high: interval of the difference, for these groups.
     """
 
     key: str
@@ -42,6 +43,8 @@ class ComparedMetric:
     high: float | None
     support: int
     verdict: Standing
+    these_low: float | None = None
+    these_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ class Comparison(Artifact):
     false_alarms: Mapping[str, AlarmChanges]
     slices: tuple[ComparedSlice, ...]
     error_types: Mapping[str, CostPair]
-    resampling: Resampling
+    resampling: Resampled
     judged_on: str
     changed: pa.Table = table()
 

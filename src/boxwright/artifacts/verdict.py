@@ -26,12 +26,14 @@ class Lacking:
         objects: more annotated objects of it.
         images: more pictures of it, at the density it has now.
         groups: groups of it that there must be at the least, all of them right.
+        more_groups: more groups of it, like those seen.
     """
 
     slice: str
     objects: int | None = None
     images: int | None = None
     groups: int | None = None
+    more_groups: int | None = None
 
 
 @dataclass(frozen=True)

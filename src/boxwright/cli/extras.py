@@ -16,7 +16,7 @@ from boxwright.errors import InputError
 
 EXTRAS: Mapping[str, Mapping[str, str]] = {
     "data": {"pylance": "lance"},
-    "train": {"torch": "torch", "onnx": "onnx", "onnxscript": "onnxscript", "safetensors": "safetensors", "scipy": "scipy"},
+    "train": {"torch": "torch", "onnx": "onnx", "onnxscript": "onnxscript", "safetensors": "safetensors"},
     "serve": {"starlette": "starlette", "uvicorn": "uvicorn", "httptools": "httptools", "prometheus-client": "prometheus_client"},
     "datumaro": {"datumaro": "datumaro"},
 }  # fmt: skip

@@ -17,10 +17,12 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
+
+T = TypeVar("T")
 
 
-def grouped(verb: Callable[..., None]) -> Callable[..., None]:
+def grouped(verb: Callable[..., T]) -> Callable[..., T]:
     """The verb with the fields of its dataclasses as parameters.
 
     Raises:
@@ -41,9 +43,9 @@ def grouped(verb: Callable[..., None]) -> Callable[..., None]:
         raise TypeError(f"{verb.__name__} has the option '{min(twice)}' in two nouns")
 
     @functools.wraps(verb)
-    def ungrouped(**given: Any) -> None:
+    def ungrouped(**given: Any) -> T:
         made = {name: kind(**{of.name: given.pop(of.name) for of in fields(kind)}) for name, kind in nouns.items()}
-        verb(**given, **made)
+        return verb(**given, **made)
 
     del ungrouped.__wrapped__  # or its signature would be taken
     ungrouped.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]

@@ -6,6 +6,7 @@ import math
 from typing import TypeGuard
 
 from boxwright.artifacts import Report
+from boxwright.artifacts.resampled import Resampled
 from boxwright.cli.columns import aligned
 from boxwright.evaluation.observe import FEW_OBJECTS
 from boxwright.spec import Observed
@@ -21,6 +22,7 @@ _POINT = {
     "precision": "precision", "recall": "recall", "f1": "F1", "false_alarms_per_image": "false alarms per image",
 }  # fmt: skip
 _CLASSES = 20
+_UNEVEN = 1.5  # the largest group, in mean groups
 
 
 def report_lines(report: Report) -> list[str]:
@@ -28,18 +30,21 @@ def report_lines(report: Report) -> list[str]:
     support, drawn = report.support, report.resampling
     lines = [f"{support.images:,} images, {support.objects:,} objects, {support.detections:,} detections"]
     interval = f"{drawn.confidence:.0%} interval" if drawn else "interval"
-    rows = [["metric", "value", interval, "objects", ""]]
+    two = drawn is not None and drawn.unit == "group" and drawn.these_replicates > 0
+    titles = [f"{interval}, new groups", "these groups"] if two else [interval]
+    rows = [["metric", "value", *titles, "objects", ""]]
     for name, value in report.metrics.items():
         if name in _IN_JSON_ONLY:
             continue
         title, about = _METRICS.get(name, (name, f"IoU {name.removeprefix('ap@')}" if "@" in name else ""))
         seen = report.intervals.get(name)
-        rows.append([title, _show(value), _interval(seen), f"{seen.support:,}" if seen else "", about])
-    lines += ["", *aligned(rows, right=(1, 3))]
+        rows.append([title, _show(value), *_intervals(seen, two), f"{seen.support:,}" if seen else "", about])
+    lines += ["", *aligned(rows, right=(1, 4 if two else 3))]
     lines += ["", *_classes(report)]
     point = report.operating.all
     rows = [
-        [words, _show(getattr(point, name)), _interval(report.observed.get(name))] for name, words in _POINT.items()
+        [words, _show(getattr(point, name)), *_intervals(report.observed.get(name), two)]
+        for name, words in _POINT.items()
     ]
     lines += ["", f"at the operating point ({_thresholds(report)}, IoU 0.50):"]
     lines += [f"  {line}" for line in aligned(rows, right=(1,))]
@@ -48,11 +53,18 @@ def report_lines(report: Report) -> list[str]:
     if drawn:
         units = f"{drawn.groups:,} {drawn.unit.replace('picture', 'image')}s"
         lines.append(
-            f"intervals: {units} resampled {drawn.replicates:,} times"
+            f"intervals: {units} resampled {drawn.replicates:,} times{_uneven(drawn)}"
             if drawn.replicates
             else f"no intervals: {units} are too few to resample"
         )
     return lines
+
+
+def _uneven(drawn: Resampled) -> str:
+    """That groups are weighed alike, where the largest would count for most."""
+    largest = drawn.largest_share or 0.0
+    alike = drawn.unit == "group" and largest * drawn.groups > _UNEVEN and drawn.weighed == "alike"
+    return f"; one contains {largest:.0%} of the objects, so the groups are weighed alike" if alike else ""
 
 
 def _classes(report: Report) -> list[str]:
@@ -111,6 +123,13 @@ def _show(value: float | None, digits: int = 4) -> str:
 
 
 def _interval(seen: Observed | None) -> str:
-    if seen is None or not (_defined(seen.low) and _defined(seen.high)):
-        return ""
-    return f"[{seen.low:.3f}, {seen.high:.3f}]"
+    return "" if seen is None else _ends(seen.low, seen.high)
+
+
+def _intervals(seen: Observed | None, two: bool) -> list[str]:
+    of_these = "" if seen is None else _ends(seen.these_low, seen.these_high)
+    return [_interval(seen), of_these] if two else [_interval(seen)]
+
+
+def _ends(low: float | None, high: float | None) -> str:
+    return f"[{low:.3f}, {high:.3f}]" if _defined(low) and _defined(high) else ""

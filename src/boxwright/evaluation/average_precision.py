@@ -94,6 +94,11 @@ class Reducer:
         asked = self.asked(area, mask)
         return np.bincount(class_id[asked], weights[image[asked]], self.classes).astype(np.float64)
 
+    def objects_of_images(self) -> NDArray[np.float64]:
+        """(images,) objects asked for in each image, of any area."""
+        image, _, _ = self._object_columns
+        return np.bincount(image[self.asked(0)], minlength=self.images).astype(np.float64)
+
     def curves(
         self,
         *,

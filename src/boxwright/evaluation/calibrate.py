@@ -13,19 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
-from boxwright.artifacts.calibration import ClassCalibration, logit, sigmoid
+from boxwright.artifacts.calibration import ClassCalibration
 from boxwright.evaluation.operating import operating_bit
+from boxwright.statistics import fit_platt, isotonic_blocks, logit
 
 ISOTONIC_FROM = 1000
 PLATT_FROM = 100
 _PER_RARER = 10
 _SLOPE_LEAST = 0.01
-_STEPS = 50
 
 
 def fit_calibration(matches: Matches) -> dict[str, ClassCalibration]:
@@ -38,7 +37,7 @@ def fit_calibration(matches: Matches) -> dict[str, ClassCalibration]:
     class_id = detections.column("class_id").to_numpy()[asked]
     if not len(score):
         return {}
-    pooled = fit_platt(score, true)
+    pooled = fit_platt(logit(score), true, least_slope=_SLOPE_LEAST)
     return {
         name: fit_class(score[class_id == i], true[class_id == i], pooled=pooled)
         for i, name in enumerate(matches.class_names)
@@ -56,12 +55,13 @@ def fit_class(score: NDArray, true: NDArray, *, pooled: tuple[float, float]) -> 
     amount = float(np.sum(true))
     enough = evidence(len(score), amount)
     if enough >= ISOTONIC_FROM:
-        x, y = fit_isotonic(score, true)
+        x, y, _ = isotonic_blocks(score, true)
+        y = np.clip(y, 0, 1)
         return ClassCalibration(
             method="isotonic", x=tuple(x.tolist()), y=tuple(y.tolist()), detections=len(score), true=round(amount)
         )
     share = 1.0 if enough >= PLATT_FROM else enough / (enough + PLATT_FROM)
-    own = fit_platt(score, true) if len(score) else pooled
+    own = fit_platt(logit(score), true, least_slope=_SLOPE_LEAST) if len(score) else pooled
     a, b = (share * mine + (1 - share) * ours for mine, ours in zip(own, pooled, strict=True))
     return ClassCalibration(method="platt", a=a, b=b, own_share=share, detections=len(score), true=round(amount))
 
@@ -81,73 +81,3 @@ def calibrated_scores(matches: Matches, calibration: Mapping[str, ClassCalibrati
             mine = class_id == i
             mapped[mine] = calibration[name].apply(score[mine]).astype(np.float32)
     return mapped
-
-
-def fit_isotonic(score: NDArray, true: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Knots (x, y), both (k,) and strictly rising: centre and mean of the blocks of the isotonic fit."""
-    x, first = np.unique(score, return_inverse=True)
-    weight = np.bincount(first).astype(np.float64)
-    mean = np.bincount(first, np.asarray(true, np.float64)) / weight
-    block = _pool_adjacent(mean, weight)
-    size = np.bincount(block, weight)
-    centre = np.bincount(block, weight * x) / size
-    return centre, np.clip(np.bincount(block, weight * mean) / size, 0, 1)
-
-
-def fit_platt(score: NDArray, true: NDArray) -> tuple[float, float]:
-    """(a, b) of sigmoid(a logit(score) + b) with the least cross entropy, a > 0; damped Newton steps.
-
-    Targets are softened as Platt does, to (true + 1) / (true + 2) and 1 / (false + 2), so that parted scores give no
-    infinite slope.
-    """
-    z = logit(score)
-    true = np.asarray(true, np.float64)
-    yes, no = float(true.sum()), float((1 - true).sum())
-    target = true * (yes + 1) / (yes + 2) + (1 - true) / (no + 2)
-    a, b = _newton(np.stack([z, np.ones_like(z)], axis=1), target, np.array([1.0, 0.0]))
-    if a >= _SLOPE_LEAST:
-        return a, b
-    (b,) = _newton(np.ones((len(z), 1)), target, np.array([0.0]), offset=_SLOPE_LEAST * z)
-    return _SLOPE_LEAST, b
-
-
-def _newton(columns: NDArray, target: NDArray, start: NDArray, *, offset: NDArray | float = 0.0) -> tuple[float, ...]:
-    """Coefficients (k,) of a logistic regression of `target` on `columns` (n, k), from `start`."""
-
-    def loss(coefficients: NDArray) -> float:
-        value = columns @ coefficients + offset
-        return float(np.sum(np.logaddexp(0, value) - target * value))
-
-    at, best = start, loss(start)
-    for _ in range(_STEPS):
-        p = sigmoid(columns @ at + offset)
-        curvature = columns.T @ (columns * (p * (1 - p))[:, None]) + 1e-9 * np.eye(columns.shape[1])
-        step = np.linalg.solve(curvature, columns.T @ (target - p))
-        while np.abs(step).max() > 1e-10 and loss(at + step) > best:
-            step = step / 2
-        at = at + step
-        before, best = best, loss(at)
-        if before - best <= 1e-12 * max(1.0, abs(best)):
-            break
-    return tuple(float(v) for v in at)
-
-
-@numba.njit(cache=True, nogil=True)
-def _pool_adjacent(mean: NDArray, weight: NDArray) -> NDArray:
-    """(n,) block of each entry: neighbours are pooled until block means rise strictly."""
-    n = len(mean)
-    value, size, first = np.empty(n), np.empty(n), np.empty(n, np.int64)
-    blocks = 0
-    for i in range(n):
-        value[blocks], size[blocks], first[blocks] = mean[i], weight[i], i
-        blocks += 1
-        while blocks > 1 and value[blocks - 2] >= value[blocks - 1]:
-            together = size[blocks - 2] + size[blocks - 1]
-            value[blocks - 2] = (value[blocks - 2] * size[blocks - 2] + value[blocks - 1] * size[blocks - 1]) / together
-            size[blocks - 2] = together
-            blocks -= 1
-    block = np.empty(n, np.int64)
-    for k in range(blocks):
-        stop = first[k + 1] if k + 1 < blocks else n
-        block[first[k] : stop] = k
-    return block

@@ -25,13 +25,14 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
 from boxwright.artifacts.report import CalibrationError, ClassScores, ReliabilityBin, ScoreCalibration
-from boxwright.evaluation.bootstrap import LEAST_GROUPS, interval, wilson
 from boxwright.evaluation.operating import operating_bit
+from boxwright.statistics import percentile_interval, wilson
 
 BINS = 10
 BINS_OF_CLASS = 25
 NULL_DRAWS = 100
 MOST_REPLICATES = 400
+_LEAST_GROUPS = 5  # percentiles of fewer do not reach far enough
 METRICS = ("d_ece", "laece0", "laace0")
 
 
@@ -67,7 +68,7 @@ def calibration_figures(matches: Matches, weights: NDArray | None, *, confidence
 
     Args:
         matches: the tables.
-        weights: (b, images) bootstrap weightings, see bootstrap.group_weights, of which MOST_REPLICATES are used; None for
+        weights: (b, images) bootstrap weightings, see `group_weights`, of which MOST_REPLICATES are used; None for
             no intervals.
         confidence: of the intervals.
     """
@@ -245,10 +246,10 @@ def _figures(
             records.append(CalibrationError())
             continue
         low, high = None, None
-        if spread is not None and groups[i] >= LEAST_GROUPS:
-            low, high = interval(spread[:, i], confidence=confidence, groups=int(groups[i]))
+        if spread is not None and groups[i] >= _LEAST_GROUPS:
+            low, high = percentile_interval(spread[:, i], confidence=confidence, groups=int(groups[i]))
         if low is not None and high is not None and noise is not None:
-            low, high = max(0.0, 2 * found - high), max(0.0, 2 * found - low)
+            low, high = (min(1.0, max(0.0, end)) for end in (2 * found - high, 2 * found - low))
             low = 0.0 if found <= float(np.nanquantile(noise[:, i], confidence)) else low
         by_chance = float(np.mean(null[:, i])), float(np.quantile(null[:, i], confidence))
         records.append(CalibrationError(found, low, high, *by_chance))
@@ -259,10 +260,10 @@ def _precision_interval(
     precision: float, spread: NDArray | None, groups: int, confidence: float
 ) -> tuple[float | None, float | None]:
     """Percentiles of a bin's precision; Wilson's where replicates do not differ; None for too few groups."""
-    if spread is None or groups < LEAST_GROUPS:
+    if spread is None or groups < _LEAST_GROUPS:
         return None, None
     with np.errstate(invalid="ignore", divide="ignore"):
-        low, high = interval(spread[:, 2] / spread[:, 0], confidence=confidence, groups=groups)
+        low, high = percentile_interval(spread[:, 2] / spread[:, 0], confidence=confidence, groups=groups)
     if low is not None and low == high:
         return wilson(precision, groups, confidence=confidence)
     return low, high

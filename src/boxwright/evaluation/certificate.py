@@ -34,8 +34,8 @@ from boxwright.artifacts import Matches
 from boxwright.artifacts.operating_point import ALL_CLASSES
 from boxwright.artifacts.report import CertifiedPrecision, Claim
 from boxwright.errors import InputError
-from boxwright.evaluation.clopper_pearson import lower_bound
 from boxwright.evaluation.operating import operating_bit
+from boxwright.statistics import clopper_pearson_lower
 
 BETS = np.array([0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95])
 PRECISIONS = (0.8, 0.9, 0.95, 0.98, 0.99)
@@ -173,7 +173,9 @@ def certificates(
                 detections=int(kept.sum()),
                 cap=cap,
                 beyond_cap=int(mine.sum() - within.sum()),
-                if_independent=lower_bound(int(kept.sum() - false.sum()), int(kept.sum()), confidence=confidence),
+                if_independent=clopper_pearson_lower(
+                    int(kept.sum() - false.sum()), int(kept.sum()), confidence=confidence
+                ),
                 claims=tuple(_claim(c, len(unit) / max(len(names), 1)) for c in claims),
             )
         )

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
-from boxwright.artifacts.calibration import logit, sigmoid
 from boxwright.artifacts.condition_thresholds import spelled
 from boxwright.artifacts.operating_point import ConditionEvidence
 from boxwright.evaluation.follow_rule import follow, worth
 from boxwright.evaluation.operating import operating_bit
 from boxwright.spec.spec import OperatingPointClause
+from boxwright.statistics import draws, logit, sigmoid
 
 FOLDS = 5
 LEAST_GROUPS = 10  # of a value
@@ -222,5 +222,5 @@ def _resampled(inside: NDArray, replicates: int, rng: np.random.Generator) -> ND
     count = int(there.sum())
     weights = np.zeros((replicates, len(inside)))
     if count:
-        weights[:, there] = rng.multinomial(count, np.full(count, 1 / count), size=replicates)
+        weights[:, there] = draws(count, replicates=replicates, rng=rng)
     return weights

@@ -19,7 +19,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from statistics import NormalDist
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,6 +29,7 @@ from boxwright.evaluation.coverage import coverage
 from boxwright.evaluation.slices import label_of
 from boxwright.spec import Requirement, Spec
 from boxwright.spec.spec import OF_OBJECTS, ConditionClause
+from boxwright.statistics import two_sided_z
 
 _SIZES = ConditionClause(name="box_size", source="measured", bins=(0, 32, 96, 100_000))  # COCO's
 _SHARES = ("recall", "precision", "f1", "ap", "ap50", "ap75")
@@ -147,7 +147,7 @@ def objects_needed(bound: float, confidence: float) -> int:
     """
     least = math.log((1 - confidence) / 2) / math.log(bound)
     middle = (1 + bound) / 2
-    usual = NormalDist().inv_cdf((1 + confidence) / 2) ** 2 * middle * (1 - middle) / (middle - bound) ** 2
+    usual = two_sided_z(confidence) ** 2 * middle * (1 - middle) / (middle - bound) ** 2
     return math.ceil(max(least, usual) - 1e-9)
 
 

@@ -26,19 +26,19 @@ from boxwright.artifacts.comparison import (
     ObjectChanges,
     Standing,
 )
-from boxwright.artifacts.resampling import Resampling
+from boxwright.artifacts.resampled import Resampled
 from boxwright.boxes import iou_of_two
 from boxwright.errors import InputError
 from boxwright.evaluation.average_precision import Reducer
-from boxwright.evaluation.bootstrap import LEAST_GROUPS, group_weights, plain_intervals, replicates_for
 from boxwright.evaluation.diagnose import Diagnosis, diagnose
 from boxwright.evaluation.error_types import error_types
 from boxwright.evaluation.evaluate import CONFIDENCE, judged_on
-from boxwright.evaluation.observe import AVERAGES, OF_POINT, Observer
+from boxwright.evaluation.observe import AVERAGES, OF_POINT, UNBOUNDED, Holding, Observer
 from boxwright.evaluation.operating import answered
 from boxwright.evaluation.slices import Axis, Slice, axis, cut, standard_conditions
 from boxwright.spec import Spec, figure_key
 from boxwright.spec.spec import ConditionClause
+from boxwright.statistics import LEAST_GROUPS, Resampling, plain_intervals, replicates_for
 
 T = TypeVar("T")
 LOWER_IS_BETTER = ("false_alarms_per_image",)
@@ -89,12 +89,11 @@ class _Judged:
 
     @classmethod
     def of(
-        cls, contender: Contender, clauses: Sequence[ConditionClause], weights: NDArray | None, confidence: float
+        cls, contender: Contender, clauses: Sequence[ConditionClause], resampling: Resampling, confidence: float
     ) -> _Judged:
         matches = contender.matches
         passes = answered(matches, contender.least)
-        groups = matches.images.column("group").to_pylist()
-        observer = Observer(matches, Reducer(matches), passes, weights, confidence=confidence, groups=groups)
+        observer = Observer(matches, Reducer(matches), passes, resampling, confidence=confidence)
         return cls(matches, passes, diagnose(matches, passes), observer, tuple(axis(matches, c) for c in clauses))
 
 
@@ -122,11 +121,11 @@ def compare(
             f"evaluate both again with the same spec, then compare."
         )
     groups = a.matches.images.column("group").to_pylist()
-    weights = group_weights(groups, replicates=replicates_for(len(a.matches.detections)))
+    resampling = Resampling.of(groups, replicates=replicates_for(len(a.matches.detections)))
     confidence = spec.acceptance.confidence if spec else CONFIDENCE
     clauses = (*(spec.conditions if spec else conditions),)
     every = clauses + standard_conditions(a.matches, clauses)
-    sides = [_Judged.of(side, every, weights, confidence) for side in (a, b)]
+    sides = [_Judged.of(side, every, resampling, confidence) for side in (a, b)]
     objects, alarms = _objects(sides[0], sides[1]), _false_alarms(sides[0], sides[1])
     daps = [error_types(side.matches).kinds for side in sides]
     metrics = list(_metrics(sides, sides[0].observer.whole(), sides[1].observer.whole(), (*AVERAGES, *OF_POINT), ()))
@@ -143,11 +142,12 @@ def compare(
         false_alarms=_by_class(alarms, a.matches.class_names, AlarmChanges, kinds=3),
         slices=tuple(_slices(sides, objects, alarms)),
         error_types={code: CostPair(cost.dap, daps[1][code].dap) for code, cost in daps[0].items()},
-        resampling=Resampling(
-            unit="group" if len(set(groups)) < len(groups) else "picture",
-            groups=len(set(groups)),
-            replicates=0 if weights is None else len(weights),
+        resampling=Resampled(
+            unit="picture" if resampling.single else "group",
+            groups=resampling.groups,
+            replicates=len(resampling.new),
             confidence=confidence,
+            these_replicates=len(resampling.these),
         ),
         judged_on=judged_on(a.matches),
         changed=_changed_table(a.matches, objects, alarms),
@@ -171,21 +171,13 @@ def _metrics(
     parts = (part_a, part_b)
     found_a, found_b = (s.observer.replicated(p, metrics) for s, p in zip(sides, parts, strict=True))
     holding_a, holding_b = (s.observer.holding(p) for s, p in zip(sides, parts, strict=True))
-    groups = np.maximum(holding_a.groups, holding_b.groups)
     names: list[str | None] = [*sides[0].matches.class_names, None]
     for metric in metrics:
         (value_a, spread_a), (value_b, spread_b) = found_a[metric], found_b[metric]
         difference = value_b - value_a
-        low = high = np.full(len(names), np.nan)
-        if spread_a is not None and spread_b is not None:
-            confidence = sides[0].observer.confidence
-            low, high = plain_intervals(
-                difference,
-                spread_b - spread_a,
-                groups=np.maximum(holding_a.even, holding_b.even),
-                confidence=confidence,
-            )
-            low, high = (np.where(groups >= LEAST_GROUPS, end, np.nan) for end in (low, high))
+        (low, high), (these_low, these_high) = _ends(
+            sides[0].observer, metric, difference, spread_b - spread_a, (holding_a, holding_b)
+        )
         for i, name in enumerate(names):
             yield ComparedMetric(
                 key=figure_key(metric, name, selected),
@@ -199,7 +191,33 @@ def _metrics(
                 high=_plain(high[i]),
                 support=int(holding_a.objects[i]),
                 verdict=_verdict(metric, low[i], high[i]) if np.isfinite(difference[i]) else "undefined",
+                these_low=_plain(these_low[i]),
+                these_high=_plain(these_high[i]),
             )
+
+
+def _ends(
+    observer: Observer, metric: str, difference: NDArray, replicates: NDArray, holdings: tuple[Holding, Holding]
+) -> tuple[tuple[NDArray, NDArray], tuple[NDArray, NDArray]]:
+    """Ends of the differences' intervals for new groups, and for these; NaN where there are none."""
+    resampling, nothing = observer.resampling, np.full(len(difference), np.nan)
+    centre, new, these = resampling.parted(replicates)
+    within = (-np.inf, np.inf) if metric in UNBOUNDED else (-1.0, 1.0)
+
+    def ends(spread: NDArray, groups: NDArray, around: NDArray, enough: NDArray) -> tuple[NDArray, NDArray]:
+        if not len(spread):
+            return nothing, nothing
+        low, high = plain_intervals(
+            difference, spread, groups=groups, confidence=observer.confidence, within=within, centre=around
+        )
+        return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
+
+    a, b = holdings
+    of_new = ends(new, np.maximum(a.effective, b.effective), centre, np.maximum(a.groups, b.groups) >= LEAST_GROUPS)
+    if resampling.single:
+        return of_new, of_new
+    images = np.maximum(a.freedom, b.freedom) + 1
+    return of_new, ends(these, images, difference, images >= LEAST_GROUPS)
 
 
 def _verdict(metric: str, low: float, high: float) -> Standing:

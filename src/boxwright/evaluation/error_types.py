@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
 from boxwright.artifacts.report import ERROR_KINDS, ErrorCost, ErrorCosts
-from boxwright.evaluation.bootstrap import plain_intervals
 from boxwright.evaluation.diagnose import KINDS, Diagnosis, diagnose, tally
 from boxwright.evaluation.mended import ALONE, SETS, Entries
 from boxwright.evaluation.slices import Slice
+from boxwright.statistics import plain_intervals
 
 _MOST_REPLICATES = 400
 RULE = (
@@ -49,9 +49,9 @@ def error_types(
         matches: the match tables.
         diagnosis: of all detections; made here when None.
         part: a slice; everything when None.
-        weights: (r, images) bootstrap weightings for intervals of `dap`; none when None.
+        weights: (1 + r, images) for intervals of `dap`: the weighting they stand around, then the bootstrap's; none when None.
         confidence: of the intervals.
-        groups: how many groups of one size were resampled, see `effective_groups`.
+        groups: how many groups of one weight were resampled, see `effective_groups`.
     """
     diagnosis = diagnosis or diagnose(matches)
     as_found = Entries.of(matches, diagnosis.within(part), part, mended="sets")
@@ -65,9 +65,15 @@ def error_types(
     alone = gains(matches, everything, diagnosis=diagnosis, part=part)[0]
     low = high = np.full(len(alone), np.nan)
     if weights is not None:
-        spread = gains(matches, weights[:_MOST_REPLICATES], diagnosis=diagnosis, part=part)
-        low, high = plain_intervals(alone, spread, groups=np.full(len(alone), groups), confidence=confidence)
-        low = np.maximum(low, 0.0)
+        spread = gains(matches, weights[: 1 + _MOST_REPLICATES], diagnosis=diagnosis, part=part)
+        low, high = plain_intervals(
+            alone,
+            spread[1:],
+            groups=np.full(len(alone), groups),
+            confidence=confidence,
+            within=(0.0, 100.0),
+            centre=spread[0],
+        )
     kinds = {
         kind.code: ErrorCost(
             kind.name,

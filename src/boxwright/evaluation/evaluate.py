@@ -25,10 +25,9 @@ from boxwright.artifacts.report import (
     SliceResult,
     Support,
 )
-from boxwright.artifacts.resampling import Resampling
+from boxwright.artifacts.resampled import Resampled
 from boxwright.errors import InputError
 from boxwright.evaluation.average_precision import RECALL_POINTS, UNDEFINED, Reducer, coco_metrics, mean_defined
-from boxwright.evaluation.bootstrap import group_weights, replicates_for
 from boxwright.evaluation.calibration import calibration_figures
 from boxwright.evaluation.certificate import certificates
 from boxwright.evaluation.confusion import RULE, confusion
@@ -47,6 +46,7 @@ from boxwright.evaluation.voc import voc_ap
 from boxwright.evaluation.weak_slices import weak_slices
 from boxwright.spec import Observed, Spec
 from boxwright.spec.spec import ConditionClause
+from boxwright.statistics import Resampling, replicates_for
 from boxwright.store.digest import digest_of_bytes, digest_of_columns
 
 CONFIDENCE = 0.95
@@ -131,7 +131,8 @@ def evaluate(
     least = least_scores(matches, score_thresholds, condition_thresholds)
     passes = answered(matches, least)
     groups = matches.images.column("group").to_pylist()
-    weights = group_weights(groups, replicates=replicates_for(len(matches.detections)))
+    resampling = Resampling.of(groups, replicates=replicates_for(len(matches.detections)))
+    weights = resampling.new if len(resampling.new) else None
     confidence = spec.acceptance.confidence if spec else CONFIDENCE
     clauses = (*(spec.conditions if spec else conditions),)
     clauses += standard_conditions(matches, clauses)
@@ -141,13 +142,17 @@ def evaluate(
     weak = weak_slices(matches, point, axes, groups=groups)
     progress("calibration")
     calibrated = calibration_figures(matches, weights, confidence=confidence)
-    observer = Observer(matches, reducer, passes, weights, confidence=confidence, groups=groups)
+    observer = Observer(matches, reducer, passes, resampling, confidence=confidence)
     measured = {**measured_figures(predictions, bundle), "judged_on": judged_on(matches)}
     progress("intervals")
     observed = observe(observer, matches, spec, measured, calibrated)
     progress("error types")
+    whole = observer.whole()
     costs = error_types(
-        matches, weights=weights, confidence=confidence, groups=float(observer.holding(observer.whole()).even[-1])
+        matches,
+        weights=observer.weightings(whole)[: 1 + len(resampling.new)] if len(resampling.new) else None,
+        confidence=confidence,
+        groups=float(observer.holding(whole).effective[-1]),
     )
     progress("slices")
     slices = tuple(slice_results(matches, observer, axes, point))
@@ -177,11 +182,15 @@ def evaluate(
             for key, figure in observed.items()
             if key in (*AVERAGES, *OF_POINT)
         },
-        resampling=Resampling(
-            unit="group" if len(set(groups)) < len(groups) else "picture",
-            groups=len(set(groups)),
-            replicates=0 if weights is None else len(weights),
+        resampling=Resampled(
+            unit="picture" if resampling.single else "group",
+            groups=resampling.groups,
+            replicates=len(resampling.new),
             confidence=confidence,
+            these_replicates=len(resampling.these),
+            effective_groups=float(observer.holding(whole).effective[-1]),
+            largest_share=resampling.largest_share(reducer.objects_of_images()),
+            weighed="as they are" if observer.even(whole) else "alike",
         ),
         errors=with_advice(costs, tally(point, matches), evidence(point, axes)),
         calibration=calibrated,

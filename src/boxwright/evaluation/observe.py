@@ -1,15 +1,16 @@
 """Figures by name, with intervals: what the gate looks up.
 
 A figure is a metric over a class and a slice, such as `recall[open, lighting=dim]`; it is a reduction of the match
-tables under a weighting of pictures, and its interval the same reduction under the bootstrap's weightings. One pass over
+tables under a weighting of pictures, and its intervals the same reduction under the bootstrap's weightings: one for new groups,
+one for new images of these groups (statistics/resampling.py). One pass over
 the replicates serves all classes of a slice. Every report carries the figures of the whole and of each class; with a
 spec, also those its clauses ask for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,16 +20,11 @@ from boxwright.artifacts import Matches
 from boxwright.artifacts.codec import Fact
 from boxwright.artifacts.report import CalibrationError, ScoreCalibration
 from boxwright.evaluation.average_precision import Reducer
-from boxwright.evaluation.bootstrap import (
-    LEAST_GROUPS,
-    effective_groups,
-    plain_intervals,
-    share_intervals,
-    wilson,
-)
 from boxwright.evaluation.operating import Counts, count, figures
 from boxwright.evaluation.slices import Slice, cut
 from boxwright.spec import Observed, Spec, figure_key
+from boxwright.spec.requirement import NO_INTERVAL
+from boxwright.statistics import LEAST_GROUPS, Resampling, effective_groups, plain_intervals, share_intervals, wilson
 
 
 @dataclass(frozen=True)
@@ -68,9 +64,8 @@ class Observer:
         matches: the match tables.
         reducer: over them.
         passes: (detections,) bool, those answered at the operating point.
-        weights: (r, images) bootstrap weightings, or None for no intervals.
+        resampling: weightings of the images.
         confidence: of the intervals.
-        groups: (images,) what was resampled.
     """
 
     def __init__(
@@ -78,15 +73,14 @@ class Observer:
         matches: Matches,
         reducer: Reducer,
         passes: NDArray,
-        weights: NDArray | None,
+        resampling: Resampling,
         *,
         confidence: float,
-        groups: Sequence[str],
     ) -> None:
         self._matches, self._reducer, self._passes = matches, reducer, passes
-        self._weights, self.confidence = weights, confidence
+        self.resampling, self.confidence = resampling, confidence
         self._walked: dict[Any, tuple[Any, Any]] = {}
-        self._group = np.unique(np.array(groups, dtype=object).astype(str), return_inverse=True)[1]
+        self._last: tuple[Slice, _Weighed] | None = None
 
     def slice(self, part: Slice, metrics: Iterable[str]) -> dict[tuple[str, int | None], Observed]:
         """(metric, class_id or None for all) to figure, in one slice."""
@@ -96,24 +90,36 @@ class Observer:
             found.update(self._observed(metric, value, spread, self._within_area(metric, part, holding)))
         return found
 
-    def replicated(self, part: Slice, metrics: Iterable[str]) -> dict[str, tuple[NDArray, NDArray | None]]:
-        """Metric to (K + 1,) its figure per class and, last, over all, and (r, K + 1) its replicates, in one slice."""
-        found: dict[str, tuple[NDArray, NDArray | None]] = {}
-        totals: tuple[NDArray, NDArray | None, NDArray, NDArray | None] | None = None
+    def replicated(self, part: Slice, metrics: Iterable[str]) -> dict[str, tuple[NDArray, NDArray]]:
+        """Metric to (K + 1,) its figure per class and, last, over all, and its replicates, in one slice.
+
+        Replicates are (1 + r + s, K + 1), in the order of `Resampling.parted`.
+        """
+        found: dict[str, tuple[NDArray, NDArray]] = {}
+        totals: tuple[NDArray, NDArray, NDArray, NDArray] | None = None
         metrics = list(metrics)
         alone = sum(metric in AVERAGES for metric in metrics) == 1
         for metric in metrics:
             if metric in AVERAGES:
                 found[metric] = self._averages(AVERAGES[metric], part, alone)
             else:
-                totals = totals or self._totals(self._counts(part), part)
+                totals = totals or self._totals(part)
                 found[metric] = _of_point(metric, *totals)
         self._walked.clear()
         return found
 
     def holding(self, part: Slice) -> Holding:
         """What figures of a slice rest on."""
-        return Holding.of(self._counts(part), part.pictures, self._group)
+        weighed = self._weigh(part)
+        return Holding.of(weighed.counts, part.pictures, self.resampling, weighed.votes)
+
+    def weightings(self, part: Slice) -> NDArray[np.float32]:
+        """(1 + r + s, images) weightings of a slice, see `Resampling.weightings`."""
+        return self._weigh(part).rows
+
+    def even(self, part: Slice) -> bool:
+        """Whether the groups of a slice are even enough to be weighed by their objects."""
+        return bool((self._weigh(part).votes == 1).all())
 
     def _within_area(self, metric: str, part: Slice, holding: Holding) -> Holding:
         """The same for a metric over one range of areas: only objects of that range support it."""
@@ -121,17 +127,22 @@ class Observer:
         if area == 0:
             return holding
         of_class = self._reducer.objects(area=area, weights=part.pictures.astype(np.float64), mask=part.objects)
-        return Holding(np.append(of_class, of_class.sum()), holding.groups, holding.even)
+        return replace(holding, objects=np.append(of_class, of_class.sum()))
 
-    def _counts(self, part: Slice) -> Counts:
-        return count(self._matches, self._passes, detection_mask=part.detections, object_mask=part.objects)
+    def _weigh(self, part: Slice) -> _Weighed:
+        if self._last is None or self._last[0] is not part:
+            counts = count(self._matches, self._passes, detection_mask=part.detections, object_mask=part.objects)
+            inside = part.pictures.astype(np.float32)
+            votes = self.resampling.votes(counts.objects.sum(axis=1) * inside)
+            self._last = part, _Weighed(counts, votes, self.resampling.weightings(inside, votes))
+        return self._last[1]
 
     def whole(self) -> Slice:
         """The slice that is everything."""
         return Slice(np.ones(len(self._matches.images), np.bool_))
 
-    def _averages(self, average: Average, part: Slice, alone: bool) -> tuple[NDArray, NDArray | None]:
-        """(K + 1,) the metric per class and their mean, and (r, K + 1) its replicates.
+    def _averages(self, average: Average, part: Slice, alone: bool) -> tuple[NDArray, NDArray]:
+        """(K + 1,) the metric per class and their mean, and (1 + r + s, K + 1) its replicates.
 
         `alone` walks only the IoU threshold asked for; otherwise all are walked and kept for the next metric.
         """
@@ -145,10 +156,10 @@ class Observer:
         of_class = value[which][at]
         of_class = np.where(of_class[0] > -1, of_class.mean(axis=0), np.nan)
         mean = _with_mean(of_class[None])[0]
-        return mean, None if spread is None else _with_mean(spread[which][:, at].mean(axis=1))
+        return mean, _with_mean(spread[which][:, at].mean(axis=1))
 
     def _walk(self, average: Average, ious: tuple[int, ...] | None, part: Slice) -> tuple[Any, Any]:
-        """AP and recall (T, K) of a slice, and their replicates (r, T, K)."""
+        """AP and recall (T, K) of a slice, and their replicates (1 + r + s, T, K)."""
         inside = part.pictures.astype(np.float32)
         asked: dict[str, Any] = {
             "area": average.area,
@@ -159,48 +170,93 @@ class Observer:
         }
         curves = self._reducer.curves(weights=inside, **asked)
         value = (curves.precision.mean(axis=1), curves.recall)
-        return value, None if self._weights is None else self._reducer.replicates(self._weights * inside, **asked)
+        return value, self._reducer.replicates(self._weigh(part).rows, **asked)
 
-    def _totals(self, counts: Counts, part: Slice) -> tuple[NDArray, NDArray | None, NDArray, NDArray | None]:
-        """(3, K + 1) true, false and objects with their replicates (r, 3, K + 1), and pictures likewise."""
-        inside = part.pictures.astype(np.float32)
-        table = np.stack(counts.with_total(), axis=1) * inside[:, None, None]  # (images, 3, K + 1)
+    def _totals(self, part: Slice) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+        """(3, K + 1) true, false and objects with their replicates (1 + r + s, 3, K + 1), and pictures likewise."""
+        inside, weighed = part.pictures.astype(np.float32), self._weigh(part)
+        table = np.stack(weighed.counts.with_total(), axis=1) * inside[:, None, None]  # (images, 3, K + 1)
         flat = table.reshape(len(table), -1)
         value = flat.sum(axis=0, dtype=np.float64).reshape(table.shape[1:])
-        if self._weights is None:
-            return value, None, inside.sum(dtype=np.float64), None
-        spread = (self._weights @ flat).astype(np.float64).reshape(-1, *table.shape[1:])
-        return value, spread, inside.sum(dtype=np.float64), (self._weights @ inside).astype(np.float64)[:, None]
+        spread = (weighed.rows @ flat).astype(np.float64).reshape(-1, *table.shape[1:])
+        return value, spread, inside.sum(dtype=np.float64), (weighed.rows @ inside).astype(np.float64)[:, None]
 
     def _observed(
-        self, metric: str, value: NDArray, spread: NDArray | None, holding: Holding
+        self, metric: str, value: NDArray, replicates: NDArray, holding: Holding
     ) -> dict[tuple[str, int | None], Observed]:
+        centre, new, these = self.resampling.parted(replicates)
+        ends = self._ends(metric, value, new, holding.objects, holding.effective, centre)
+        ends_these = self._ends(metric, value, these, holding.objects, holding.freedom + 1, None)
         names: list[int | None] = [*range(len(value) - 1), None]
-        nothing = np.full(len(value), np.nan)
-        low, high = nothing, nothing
-        if spread is not None and metric in UNBOUNDED:
-            low, high = plain_intervals(value, spread, groups=holding.even, confidence=self.confidence)
-            low = np.maximum(low, 0.0)
-        elif spread is not None:
-            low, high = share_intervals(
-                value, spread, objects=holding.objects, groups=holding.even, confidence=self.confidence
-            )
-        return {
-            (metric, name): self._one(value[i], low[i], high[i], int(holding.objects[i]), int(holding.groups[i]))
-            if np.isfinite(value[i])
-            else _undefined(metric, int(holding.objects[i]))
-            for i, name in enumerate(names)
-        }
+        found: dict[tuple[str, int | None], Observed] = {}
+        for i, name in enumerate(names):
+            if not np.isfinite(value[i]):
+                found[metric, name] = _undefined(metric, int(holding.objects[i]))
+                continue
+            rests = _Rests(metric, float(value[i]), int(holding.groups[i]), self.confidence)
+            low, high, lacks = rests.on_groups(ends[0][i], ends[1][i], float(holding.effective[i]))
+            if self.resampling.single:
+                of_these = low, high
+            else:
+                of_these = rests.on_images(ends_these[0][i], ends_these[1][i], float(holding.freedom[i]))
+            few = f"rests on {int(holding.objects[i])} objects only" if holding.objects[i] < FEW_OBJECTS else ""
+            found[metric, name] = Observed(
+                rests.value, low, high, int(holding.objects[i]), lacks or few, *of_these,
+                groups=rests.groups, effective_groups=float(holding.effective[i]), centre=float(centre[i]),
+            )  # fmt: skip
+        return found
 
-    def _one(self, value: float, low: float, high: float, support: int, groups: int) -> Observed:
-        if self._weights is None or groups < LEAST_GROUPS:
-            return Observed(float(value), support=support, note=f"no interval: {groups} groups hold anything of it")
+    def _ends(
+        self, metric: str, value: NDArray, spread: NDArray, objects: NDArray, groups: NDArray, centre: NDArray | None
+    ) -> tuple[NDArray, NDArray]:
+        """(K + 1,) lower and upper ends; NaN where there are none."""
+        if not len(spread):
+            return np.full(len(value), np.nan), np.full(len(value), np.nan)
+        if metric in UNBOUNDED:
+            return plain_intervals(
+                value, spread, groups=groups, confidence=self.confidence, within=(0.0, np.inf), centre=centre
+            )
+        return share_intervals(value, spread, objects=objects, groups=groups, confidence=self.confidence, centre=centre)
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    """A slice's counts, the votes of its groups and its weightings, see `Resampling.weightings`."""
+
+    counts: Counts
+    votes: NDArray
+    rows: NDArray
+
+
+@dataclass(frozen=True)
+class _Rests:
+    """A figure, and how many groups it rests on; says which of its intervals hold."""
+
+    metric: str
+    value: float
+    groups: int
+    confidence: float
+
+    def on_groups(self, low: float, high: float, effective: float) -> tuple[float | None, float | None, str]:
+        """The interval for new groups, and why there is none."""
+        if self.groups < LEAST_GROUPS:
+            count = "1 group contains" if self.groups == 1 else f"{self.groups} groups contain"
+            return None, None, f"{NO_INTERVAL}{count} anything of it"
         if np.isnan(low):
-            return Observed(float(value), support=support, note="no interval: too few groups hold most of it")
-        if low == high and 0 <= value <= 1:
-            low, high = wilson(float(value), groups, confidence=self.confidence)
-        note = f"rests on {support} objects only" if support < FEW_OBJECTS else ""
-        return Observed(float(value), float(low), float(high), support, note)
+            return None, None, f"{NO_INTERVAL}too few groups contain most of it"
+        return *self._unless_alike(low, high, effective), ""
+
+    def on_images(self, low: float, high: float, freedom: float) -> tuple[float | None, float | None]:
+        """The interval for these groups."""
+        if np.isnan(low) or freedom + 1 < LEAST_GROUPS:
+            return None, None
+        return self._unless_alike(low, high, freedom + 1)
+
+    def _unless_alike(self, low: float, high: float, trials: float) -> tuple[float, float]:
+        """Wilson's interval for a share that is the same in every replicate."""
+        if low == high and self.metric not in UNBOUNDED:
+            return wilson(self.value, trials, confidence=self.confidence)
+        return float(low), float(high)
 
 
 def _undefined(metric: str, support: int) -> Observed:
@@ -216,25 +272,31 @@ class Holding:
     Attributes:
         objects: annotations asked for.
         groups: groups that hold an annotation or an answered detection of the slice.
-        even: how many groups of one size they are worth, by their annotations (by all they hold where there is none).
+        effective: how many groups of one weight they are worth, by their weighted annotations (by all they hold where there is
+            none).
+        freedom: degrees of freedom of the images within groups.
     """
 
     objects: NDArray
     groups: NDArray
-    even: NDArray
+    effective: NDArray
+    freedom: NDArray
 
     @classmethod
-    def of(cls, counts: Counts, pictures: NDArray, group: NDArray) -> Holding:
-        """Of the counts of a slice; `group` is (images,) numbers from 0."""
+    def of(cls, counts: Counts, pictures: NDArray, resampling: Resampling, votes: NDArray) -> Holding:
+        """Of the counts of a slice; `votes` is (images,), see `Resampling.votes`."""
         true, false, objects = counts.with_total()
+        group = resampling.group
         holding = ((true + false + objects) > 0) & pictures[:, None]
         image, column = np.nonzero(holding)
         shape = (int(group.max(initial=-1)) + 1, holding.shape[1])
         seen, sizes = np.zeros(shape, np.bool_), np.zeros(shape)
         seen[group[image], column] = True
-        np.add.at(sizes, (group[image], column), objects[image, column])
-        even = effective_groups(np.where(sizes.any(axis=0), sizes, seen))
-        return cls((objects * pictures[:, None]).sum(axis=0), seen.sum(axis=0), even)
+        np.add.at(sizes, (group[image], column), objects[image, column] * votes[image])
+        effective = effective_groups(np.where(sizes.any(axis=0), sizes, seen))
+        of_slice = objects * pictures[:, None]
+        within = resampling.freedom_within(np.where(of_slice.any(axis=0), of_slice, holding))
+        return cls(of_slice.sum(axis=0), seen.sum(axis=0), effective, within)
 
 
 def observe(
@@ -258,7 +320,10 @@ def observe(
 
 def _of_calibration(error: CalibrationError, support: int) -> Observed:
     note = "" if error.value is not None else "no detection to calibrate"
-    return Observed(error.value, error.low, error.high, support, note)
+    low, high = error.low, error.high
+    return Observed(
+        error.value, low, high, support, note, low, high
+    )  # groups are resampled; the wider interval answers both
 
 
 def _measured(metric: str, measured: Mapping[str, Fact], spec: Spec | None) -> Observed:
@@ -273,13 +338,9 @@ def _measured(metric: str, measured: Mapping[str, Fact], spec: Spec | None) -> O
     return Observed(float(value))
 
 
-def _of_point(
-    metric: str, value: NDArray, spread: NDArray | None, images: NDArray, drawn: NDArray | None
-) -> tuple[NDArray, NDArray | None]:
+def _of_point(metric: str, value: NDArray, spread: NDArray, images: NDArray, drawn: NDArray) -> tuple[NDArray, NDArray]:
     """A metric at the operating point from totals, see `Observer._totals`."""
     found = figures(value[0], value[1], value[2], images)[metric]
-    if spread is None or drawn is None:
-        return found, None
     return found, figures(spread[:, 0], spread[:, 1], spread[:, 2], drawn)[metric]
 
 

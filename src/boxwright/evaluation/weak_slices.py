@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
 from boxwright.artifacts.report import WeakSlice, WeakSlices
-from boxwright.evaluation.bootstrap import LEAST_GROUPS
 from boxwright.evaluation.diagnose import Diagnosis
 from boxwright.evaluation.slices import Axis
-from boxwright.evaluation.student import t_upper_tail
+from boxwright.statistics import benjamini_hochberg, group_numbers, t_upper_tail
 
 FALSE_DISCOVERY = 0.1
 LEAST_SUPPORT = 30
+_LEAST_GROUPS = 5
 _MOST_PAIRS = 1000
 
 
@@ -74,13 +74,13 @@ def weak_slices(
     records = [
         record for side in _sides(matches, point, every, groups) for record in _compared(side, every, least_support)
     ]
-    kept = _discoveries(np.array([r.p for r in records]), false_discovery)
+    kept = benjamini_hochberg(np.array([r.p for r in records]), rate=false_discovery)
     found = sorted((r for r, keep in zip(records, kept, strict=True) if keep), key=lambda r: -r.excess)
     return WeakSlices(tuple(_not_explained(found)), len(records), false_discovery)
 
 
 def _sides(matches: Matches, point: Diagnosis, axes: Sequence[Axis], groups: Sequence[str]) -> Iterator[Side]:
-    group = np.unique(np.array(groups, dtype=object).astype(str), return_inverse=True)[1]
+    group = group_numbers(groups)
     asked = np.flatnonzero(point.state >= 0)
     of_objects = group[matches.objects.column("image").to_numpy()]
     yield Side("missed", point.state[asked] > 0, of_objects[asked], tuple(a.objects[asked] for a in axes))
@@ -109,7 +109,7 @@ def _compared(side: Side, axes: Sequence[Axis], least: int) -> Iterator[WeakSlic
         if support < least or total - support < least:
             continue
         holding = int((np.bincount(side.group[inside], minlength=groups) > 0).sum())
-        if holding < LEAST_GROUPS:
+        if holding < _LEAST_GROUPS:
             continue
         rate, elsewhere, t = _contrast(side.wrong, inside, side.group, groups)
         yield WeakSlice(
@@ -120,7 +120,7 @@ def _compared(side: Side, axes: Sequence[Axis], least: int) -> Iterator[WeakSlic
             rate=rate,
             elsewhere=elsewhere,
             excess=support * (rate - elsewhere),
-            p=float(t_upper_tail(np.array([t]), holding - 1)[0]),
+            p=float(t_upper_tail(t, holding - 1)[0]),
         )
 
 
@@ -136,18 +136,6 @@ def _contrast(wrong: NDArray, inside: NDArray, group: NDArray, groups: int) -> t
         shares = [((n * share + 0.5) / (n + 1), n) for share, n in ((rate, held_in), (elsewhere, held_out))]
         spread = np.sqrt(sum(share * (1 - share) / n for share, n in shares))
     return rate, elsewhere, (rate - elsewhere) / float(spread)
-
-
-def _discoveries(p: NDArray, rate: float) -> NDArray[np.bool_]:
-    """Which hypotheses Benjamini and Hochberg reject."""
-    if not len(p):
-        return np.zeros(0, np.bool_)
-    order = np.argsort(p)
-    passing = np.flatnonzero(p[order] <= rate * np.arange(1, len(p) + 1) / len(p))
-    kept = np.zeros(len(p), np.bool_)
-    if len(passing):
-        kept[order[: passing[-1] + 1]] = True
-    return kept
 
 
 def _not_explained(found: list[WeakSlice]) -> list[WeakSlice]:

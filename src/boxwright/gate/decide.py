@@ -1,7 +1,8 @@
 """One check per requirement of the spec, and nothing else decides.
 
 With `judge_on: bound` (the default) a requirement is met when the interval's worse end meets it, not met when even the
-better end does not, and otherwise there is no evidence: the data cannot tell. With `judge_on: value` the figure itself
+better end does not, and otherwise there is no evidence: the data cannot tell. `judge_for` says whose interval that is: new
+groups like those seen (the default), or other images of these groups. With `judge_on: value` the figure itself
 is compared. A figure that is undefined, was not measured, or lacks its baseline is no evidence. Figures without a
 sampling interval by nature (latency percentiles, memory, parity) are compared as they are. A clause against the
 baseline is judged on the interval of the paired difference where that is given. A clause on a golden or challenge set
@@ -19,8 +20,9 @@ from boxwright.artifacts import Check, Report, Verdict
 from boxwright.artifacts.verdict import Lacking, Status
 from boxwright.errors import InputError
 from boxwright.gate.on_set import OnSet
-from boxwright.gate.settle import images_of, undecided, unseen
+from boxwright.gate.settle import groups_limit, images_of, undecided, unseen
 from boxwright.spec import Observed, Requirement, Spec
+from boxwright.spec.requirement import UNBOUNDED, JudgeFor
 from boxwright.spec.spec import CoverageFigure
 
 _MEASURED = ("latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "memory_mb", "parity_iou", "parity_score")
@@ -89,9 +91,11 @@ class _Known:
         found = report.observed.get(requirement.figure)
         if found is None:
             return self._without_figure(requirement, report)
-        before = _value_of(baseline, requirement.figure)
+        whom, both = self.spec.acceptance.judge_for, found
+        found, before = both.judged_for(whom), _value_of(baseline, requirement.figure)
         if requirement.against_baseline and (pairs := self.differences.get(requirement.key)) is not None:
-            found, before = _paired(found, before, pairs)
+            both = pairs
+            found, before = _paired(requirement.metric, found, before, pairs.judged_for(whom))
         required = requirement.required(before)
         judged = _Judged(requirement, required, found)
         if required is None:
@@ -102,15 +106,23 @@ class _Known:
         if requirement.metric in _MEASURED or self.spec.acceptance.judge_on == "value":
             return judged.ends("met" if holds else "not met", found.note)
         if found.low is None or found.high is None:
-            more, lacking = unseen(requirement, required, self.spec.acceptance.confidence)
+            more, lacking = unseen(requirement, required, self.spec.acceptance.confidence, whom=whom)
             return judged.ends("no evidence", f"{found.note or 'no interval'}; judged on its bound, so {more}", lacking)
         worse, better = (found.low, found.high) if requirement.higher_is_better else (found.high, found.low)
         if requirement.holds(worse, required):
             return judged.ends("met", found.note)
         if not requirement.holds(better, required):
             return judged.ends("not met", found.note)
-        note, lacking = undecided(requirement, found, required, images_of(requirement, report))
-        return judged.ends("no evidence", "; ".join(part for part in (found.note, note) if part), lacking)
+        note, lacking = undecided(
+            requirement,
+            found,
+            required,
+            images=images_of(requirement, report),
+            confidence=self.spec.acceptance.confidence,
+            groups_limit=whom == "new_groups" and groups_limit(both),
+        )
+        told = (found.note, note, _of_the_other(both, whom))
+        return judged.ends("no evidence", "; ".join(part for part in told if part), lacking)
 
     def _reports_of(self, requirement: Requirement) -> tuple[Report | None, Report | None]:
         if requirement.on_set is None:
@@ -172,8 +184,20 @@ def _each(requirement: Requirement, class_names: Sequence[str]) -> list[Requirem
     return [replace(requirement, text=text, class_name=name) for name, text in texts.items()]
 
 
-def _paired(found: Observed, before: float | None, pairs: Observed) -> tuple[Observed, float | None]:
-    """The candidate's figure with the interval of its difference to the baseline's, put around the baseline's figure."""
+def _of_the_other(both: Observed, whom: JudgeFor) -> str:
+    """The interval that is not judged on, where it is of another question."""
+    if not both.groups_differ:
+        return ""
+    other: JudgeFor = "these_groups" if whom == "new_groups" else "new_groups"
+    ends = both.judged_for(other)
+    if ends.low is None or ends.high is None:
+        return ""
+    return f"for {other.replace('_', ' ')} the interval is [{ends.low:.4f}, {ends.high:.4f}]"
+
+
+def _paired(metric: str, found: Observed, before: float | None, pairs: Observed) -> tuple[Observed, float | None]:
+    """The candidate's figure with the interval of its difference to the baseline's, put around the baseline's figure and
+    kept within the metric's range."""
     if found.value is None or pairs.value is None:
         return found, before
     before = found.value - pairs.value if before is None else before
@@ -181,7 +205,8 @@ def _paired(found: Observed, before: float | None, pairs: Observed) -> tuple[Obs
         note = f"the paired difference to the baseline has {pairs.note or 'no interval'}"
         return replace(found, low=None, high=None, note=note), before
     note = f"paired difference to the baseline {pairs.value:+.4f} [{pairs.low:+.4f}, {pairs.high:+.4f}]"
-    return replace(found, low=before + pairs.low, high=before + pairs.high, note=note), before
+    low, high = max(0.0, before + pairs.low), before + pairs.high
+    return replace(found, low=low, high=high if metric in UNBOUNDED else min(1.0, high), note=note), before
 
 
 def _value_of(report: Report | None, figure: str) -> float | None:

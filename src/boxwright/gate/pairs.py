@@ -50,7 +50,10 @@ def pair(
                     f"The figure '{key}' is compared twice (in the comparison {comparison.digest[:12]}); give one comparison of each "
                     "side, as `boxwright compare` makes it."
                 )
-            differences[key] = Observed(found.difference, found.low, found.high, found.support)
+            differences[key] = Observed(
+                found.difference, found.low, found.high, found.support,
+                these_low=found.these_low, these_high=found.these_high,
+            )  # fmt: skip
         made_from[f"comparison[{name}]" if name else "comparison"] = comparison.digest
     return Pairs(differences, made_from)
 

@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.errors import InputError
-from boxwright.evaluation.bootstrap import effective_groups, group_weights, plain_intervals, share_intervals, wilson
-from boxwright.evaluation.student import t_upper_tail
 from boxwright.ingestion.reading import Boxes, Interned, PictureRecord, Reading
 from boxwright.ingestion.source import read_source
 from boxwright.labels.agreement.ratings import Ratings
 from boxwright.labels.agreement.sureness import Sureness
 from boxwright.lifecycle.in_common import images_in_common
 from boxwright.spec import Spec
+from boxwright.statistics import group_numbers, group_weights
 
 MARKS = ("truncated", "occluded", "difficult")
 _SHOWN = 20  # names of pictures that only some have
@@ -131,11 +130,9 @@ def sureness(
         of_picture, unit = [f"{i // block:09d}" for i in range(len(names))], "block"  # they come in this order
     else:
         of_picture, unit = [f"{i:09d}" for i in range(len(names))], "picture"
-    index = np.unique(np.array(of_picture, dtype=object).astype(str), return_inverse=True)[1]
+    index = group_numbers(of_picture)
     drawn = group_weights([f"{i:09d}" for i in range(int(index.max(initial=-1)) + 1)])
-    return Sureness(
-        index, unit, drawn, confidence, effective_groups, share_intervals, plain_intervals, wilson, t_upper_tail
-    )
+    return Sureness(index, unit, drawn, confidence)
 
 
 def natural(name: str) -> tuple[Any, ...]:

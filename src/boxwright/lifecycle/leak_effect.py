@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
 from boxwright.evaluation import Reducer
-from boxwright.evaluation.bootstrap import LEAST_GROUPS, effective_groups, group_weights, plain_intervals
 from boxwright.evaluation.operating import answered, count, figures, least_scores
+from boxwright.statistics import LEAST_GROUPS, effective_groups, group_numbers, group_weights, plain_intervals
 
 CONFIDENCE = 0.95
 FIGURES = ("ap", "ap50", "f1")
@@ -40,7 +40,7 @@ def leak_effect(
         where a figure is not defined or the groups are too few.
     """
     parts = {"leaky": leaky, "clean": ~leaky}
-    names = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)[1]
+    names = group_numbers(groups)
     sizes = np.stack([np.bincount(names, part, names.max(initial=0) + 1) for part in parts.values()], axis=1)
     held = {name: len(np.unique(names[part])) for name, part in parts.items()}
     weights = group_weights(groups, replicates=_REPLICATES) if min(held.values()) >= LEAST_GROUPS else None
@@ -68,7 +68,9 @@ def leak_effect(
         if spread is not None and record["difference"] is not None:
             apart = (spread["leaky"][figure] - spread["clean"][figure])[:, None]
             even = np.array([effective_groups(sizes).min()])
-            low, high = plain_intervals(np.array([one - other]), apart, groups=even, confidence=CONFIDENCE)
+            low, high = plain_intervals(
+                np.array([one - other]), apart, groups=even, confidence=CONFIDENCE, within=(-1.0, 1.0)
+            )
             record["low"], record["high"] = _plain(float(low[0])), _plain(float(high[0]))
         found["figures"][figure] = record
     return found

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import DRIFT_SCHEMA, Drift, Events
 from boxwright.artifacts.drift import DriftSummary, NotCompared, OtherBundle
+from boxwright.monitoring.effect import effect
 from boxwright.monitoring.features import Features, rows_by_value
 from boxwright.monitoring.sources import LEAST, declared_values, sources
-from boxwright.monitoring.statistics import effect, holm, ks_p_value, ks_statistic
 from boxwright.spec import Spec
+from boxwright.statistics import holm, ks_p_value, ks_statistic
 
 _LEAST_VALUES = 10  # of a feature, on either side
 _PERCENTS = (50, 95, 99)
@@ -119,11 +120,9 @@ def _compare(
     for name, inside, against in slices:
         for feature in (name for name in window.values if name in reference.values):
             value, base = _known(window.values[feature][inside]), _known(reference.values[feature][against])
-            short: list[tuple[Literal["events", "reference"], int]] = [
-                (side, len(of)) for side, of in (("events", value), ("reference", base)) if len(of) < _LEAST_VALUES
-            ]
-            if short:
-                too_few.append(_TooFew(name, feature, *short[0], _LEAST_VALUES))
+            if min(len(value), len(base)) < _LEAST_VALUES:
+                side, there = ("events", value) if len(value) < _LEAST_VALUES else ("reference", base)
+                too_few.append(_TooFew(name, feature, side, len(there), _LEAST_VALUES))
                 continue
             p_values.append(ks_p_value(ks_statistic(value, base), len(value), len(base)))
             rows.append(

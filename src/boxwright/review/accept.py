@@ -134,7 +134,7 @@ def _placed(answer: Answer, size_hw: tuple[int, int]) -> NDArray[np.float64]:
         raise InputError(
             f"The answer for '{answer.file_name}' has a box outside its picture ({width} x {height}); nothing was accepted."
         )
-    return boxes
+    return np.asarray(boxes, np.float64)
 
 
 def _as_proposed(boxes: NDArray, class_id: NDArray, proposal: Proposal | None) -> NDArray[np.float64]:

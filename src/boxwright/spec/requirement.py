@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from boxwright.errors import SpecError
 from boxwright.spec.sane import MOST
@@ -40,6 +41,8 @@ METRICS = {
 }
 UNBOUNDED = frozenset({"false_alarms_per_image", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "memory_mb"})
 SLICEABLE = frozenset({"ap", "ap50", "ap75", "precision", "recall", "f1", "false_alarms_per_image"})
+JudgeFor = Literal["new_groups", "these_groups"]
+NO_INTERVAL = "no interval: "  # how a note begins that says why there is none for new groups
 SET = "set"  # the selector that names a set of pictures of the spec; no condition can be called so
 
 _QUOTED = r"'[^']*'|\"[^\"]*\""
@@ -59,9 +62,15 @@ class Observed:
 
     Attributes:
         value: the figure, or None when it is undefined (no objects of that slice, nothing measured).
-        low, high: interval at the spec's confidence, or None when there is none.
+        low, high: interval at the spec's confidence for new groups like those seen, or None when there is none.
         support: objects, detections or pictures the figure rests on.
         note: what a reader must know, such as the hardware of a latency.
+        these_low, these_high: interval for other images of the same groups; equal to the first where every image is a group
+            of its own.
+        groups: groups that contain anything the figure rests on.
+        effective_groups: how many of equal weight these are worth in the interval for new groups.
+        centre: the figure with few and unequal groups weighed alike, which that interval stands around; the value itself
+            where groups are even.
     """
 
     value: float | None
@@ -69,6 +78,27 @@ class Observed:
     high: float | None = None
     support: int = 0
     note: str = ""
+    these_low: float | None = None
+    these_high: float | None = None
+    groups: int = 0
+    effective_groups: float = 0.0
+    centre: float | None = None
+
+    @property
+    def groups_differ(self) -> bool:
+        """Whether the two intervals are of two questions: some group has several images."""
+        return (self.these_low, self.these_high) not in ((None, None), (self.low, self.high))
+
+    def judged_for(self, whom: JudgeFor) -> Observed:
+        """The same with `low` and `high` for those a spec's `judge_for` names."""
+        if whom == "new_groups" or (self.low, self.these_low) == (None, None):
+            return self
+        note = (
+            self.note if self.these_low is not None or self.value is None else "no interval: too few images in a group"
+        )
+        if self.these_low is not None and note.startswith(NO_INTERVAL):
+            note = ""  # that was said of the other interval
+        return replace(self, low=self.these_low, high=self.these_high, note=note)
 
 
 @dataclass(frozen=True)

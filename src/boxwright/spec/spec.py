@@ -22,7 +22,7 @@ from boxwright.spec.images import ImageClause
 from boxwright.spec.labels import LabelClause
 from boxwright.spec.metadata import MetadataClause
 from boxwright.spec.overrides import Override
-from boxwright.spec.requirement import SET, Requirement, parse_requirement
+from boxwright.spec.requirement import SET, JudgeFor, Requirement, parse_requirement
 from boxwright.spec.sane import MOST, MOST_CHARACTERS, one_line
 from boxwright.spec.sets import SetClause, check_named, check_sets
 from boxwright.spec.split import SplitClause
@@ -202,6 +202,7 @@ class AcceptanceClause(Section):
 
     require: tuple[str, ...] = ()  # clauses; see requirement.py for the grammar
     judge_on: Literal["bound", "value"] = "bound"  # the interval's worse end, or the figure itself
+    judge_for: JudgeFor = "new_groups"  # other groups like those seen, or other images of the same groups
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95  # of the intervals
 
     @field_validator("require")

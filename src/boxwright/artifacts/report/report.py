@@ -15,7 +15,6 @@ from boxwright.artifacts.report.errors import Crowding, ErrorCosts
 from boxwright.artifacts.report.operating import Confusion, OperatingMetrics
 from boxwright.artifacts.report.scores import CertifiedPrecision, ScoreCalibration
 from boxwright.artifacts.report.slices import SliceResult, WeakSlices
-from boxwright.artifacts.resampling import Resampling
 from boxwright.spec import Observed
 
 
@@ -76,7 +75,7 @@ class Report(Artifact):
     curves: Curves = field(default_factory=Curves)
     measured: Mapping[str, Fact] = field(default_factory=dict)
     intervals: Mapping[str, Observed] = field(default_factory=dict)
-    resampling: Resampling | None = None
+    resampling: Resampled | None = None
     errors: ErrorCosts = field(default_factory=ErrorCosts)
     calibration: ScoreCalibration = field(default_factory=ScoreCalibration)
     olrp: OptimalLrp = field(default_factory=OptimalLrp)

@@ -2,8 +2,7 @@
 
 The difference of the two shares is taken over its standard error from the groups' summed residuals, so that one bad clip is
 not taken for a bad class. Effects are log-odds ratios, drawn towards 0 by as much as their family shows no spread of its own
-(empirical Bayes; DerSimonian and Laird, Controlled Clinical Trials 7, 1986). Several are judged together by Benjamini and
-Hochberg (JRSS B 57, 1995).
+(empirical Bayes; DerSimonian and Laird, Controlled Clinical Trials 7, 1986).
 """
 
 from __future__ import annotations
@@ -73,13 +72,3 @@ def shrunken(found: list[Contrast]) -> list[float]:
     effect, error = np.array([c.log_odds for c in found]), np.array([c.error for c in found])
     own = max(0.0, float((np.square(effect) - np.square(error)).mean()))
     return (effect * own / (own + np.square(error) + 1e-12)).tolist()
-
-
-def discoveries(p: NDArray, rate: float = FALSE_DISCOVERY) -> NDArray[np.bool_]:
-    """(n,) which of n hypotheses Benjamini and Hochberg reject."""
-    kept = np.zeros(len(p), np.bool_)
-    if len(p):
-        order = np.argsort(p)
-        passing = np.flatnonzero(p[order] <= rate * np.arange(1, len(p) + 1) / len(p))
-        kept[order[: passing[-1] + 1 if len(passing) else 0]] = True
-    return kept

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from boxwright.artifacts.agreement import AgreementFinding
 from boxwright.boxes import paired_iou
 from boxwright.labels.agreement.axes import UnitAxis
-from boxwright.labels.agreement.contrast import LEAST_SUPPORT, Contrast, contrast, discoveries, shrunken
+from boxwright.labels.agreement.contrast import FALSE_DISCOVERY, LEAST_SUPPORT, Contrast, contrast, shrunken
 from boxwright.labels.agreement.phrases import person, rule_gap
 from boxwright.labels.agreement.ratings import NOTHING, Units, units_of
 from boxwright.labels.agreement.sureness import Sureness
+from boxwright.statistics import benjamini_hochberg, t_upper_tail
 
 LEAST_EFFECT = float(np.log(1.5))  # shrunken odds ratio
 HARD_EFFECT = float(np.log(2))  # for cells without sides, which ask for less
@@ -61,7 +62,7 @@ def gaps(units: Units, axes: Sequence[UnitAxis], sure: Sureness) -> list[Agreeme
     found, left = [], rated.copy()
     for cell in cells:
         again = contrast(missing[left], cell.inside[left], group[left])
-        if again is None or sure.upper_tail(np.array([again.t]), np.array([again.groups - 1]))[0] > 0.025:
+        if again is None or t_upper_tail(np.array([again.t]), np.array([again.groups - 1]))[0] > 0.025:
             continue
         if again.log_odds < LEAST_EFFECT:
             continue
@@ -97,8 +98,8 @@ def _raised(happens: NDArray, rated: NDArray, axes: Sequence[UnitAxis], group: N
             _Cell("existence", axis, code, axis.codes == code, found, effect)
             for (code, found), effect in zip(mine, effects, strict=True)
         ]
-    p = sure.upper_tail(np.array([c.found.t for c in cells]), np.array([c.found.groups - 1 for c in cells]))
-    kept = discoveries(p) if cells else []
+    p = t_upper_tail(np.array([c.found.t for c in cells]), np.array([c.found.groups - 1 for c in cells]))
+    kept = benjamini_hochberg(p, rate=FALSE_DISCOVERY) if cells else []
     raised = [c for c, keep in zip(cells, kept, strict=True) if keep and c.effect >= LEAST_EFFECT]
     return sorted(raised, key=lambda c: -c.found.t)
 
@@ -139,7 +140,7 @@ def _one_sided(sides: Sequence[NDArray], rows: NDArray, group: NDArray, sure: Su
         mean, t, holding = sure.mean_over_error(side[rows], group[rows])
         if holding < 2:
             continue
-        p = min(1.0, 2 * len(sides) * float(sure.upper_tail(np.array([abs(t)]), np.array([holding - 1]))[0]))
+        p = min(1.0, 2 * len(sides) * float(t_upper_tail(np.array([abs(t)]), np.array([holding - 1]))[0]))
         if abs(mean) >= ONE_SIDED and p < SIDE_P:
             (draws if mean > 0 else lacks).append(r)
             shares.append((1 + abs(mean)) / 2)
@@ -191,11 +192,13 @@ def _class_pairs(units: Units, group: NDArray, sure: Sureness) -> list[Agreement
         by_chance = np.sqrt(per_pair * (1 - per_pair) * (1 / of_two.sum() + 1 / (pairs_else * base)))
         cells.append((x, y, both, rate, per_pair, (rate - per_pair) / max(alike, float(by_chance)), holding))
     p = (
-        sure.upper_tail(np.array([c[5] for c in cells]), np.array([max(c[6] - 1, 1) for c in cells]))
+        t_upper_tail(np.array([c[5] for c in cells]), np.array([max(c[6] - 1, 1) for c in cells]))
         if cells
         else np.zeros(0)
     )
-    for (x, y, both, rate, per_pair, _, _), keep in zip(cells, discoveries(p), strict=True):
+    for (x, y, both, rate, per_pair, _, _), keep in zip(
+        cells, benjamini_hochberg(p, rate=FALSE_DISCOVERY), strict=True
+    ):
         if not keep or rate < 2 * per_pair:
             continue
         sides = [np.where(label[:, r] == x, 1.0, np.where(label[:, r] == y, -1.0, 0.0)) for r in range(label.shape[1])]

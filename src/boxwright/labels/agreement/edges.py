@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts.agreement import AgreementFinding, EdgeHabit
-from boxwright.labels.agreement.contrast import discoveries
+from boxwright.labels.agreement.contrast import FALSE_DISCOVERY
 from boxwright.labels.agreement.ratings import Units
 from boxwright.labels.agreement.sureness import Sureness
+from boxwright.statistics import benjamini_hochberg, t_upper_tail
 
 EDGES = ("left", "top", "right", "bottom")
 LEAST_SHARE, LEAST_PX = 0.01, 0.3  # smaller habits are not worth a sentence
@@ -27,7 +28,7 @@ def edge_biases(units: Units, sure: Sureness) -> list[AgreementFinding]:
     tested = _against_the_middle(
         [(r, *edge) for r in _told(units) for edge in _of_annotator(units, sure, r)], units, sure
     )
-    kept = discoveries(np.array([entry[-1] for entry in tested]))
+    kept = benjamini_hochberg(np.array([entry[-1] for entry in tested]), rate=FALSE_DISCOVERY)
     found = []
     for r in _told(units):
         mine = [(entry, keep) for entry, keep in zip(tested, kept, strict=True) if entry[0] == r]
@@ -97,7 +98,7 @@ def _against_the_middle(
 
 
 def _p(sure: Sureness, t: float, holding: int) -> float:
-    return 2 * float(sure.upper_tail(np.array([abs(t)]), np.array([holding - 1]))[0]) if holding > 4 else 1.0
+    return 2 * float(t_upper_tail(np.array([abs(t)]), np.array([holding - 1]))[0]) if holding > 4 else 1.0
 
 
 def _record(units: Units, r: int, every: list[_Tested], clear: list[_Tested]) -> AgreementFinding:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from boxwright.boxes import iou_of_two
 from boxwright.labels.agreement.ratings import Ratings
+from boxwright.statistics import distribution_gaps
 
 _CELLS = 1000
 _DEFAULT = 0.5
@@ -59,11 +60,13 @@ def separation(ratings: Ratings, *, seed: int = 0) -> Separation:
     observed, expected = observed[observed >= 0], expected[expected >= 0]
     if len(observed) < 2 or len(expected) < 2:
         return Separation(_DEFAULT, float("nan"), False, observed, expected)
-    every = np.unique(np.concatenate([observed, expected]))
-    below = [np.searchsorted(np.sort(side), every, side="right") / len(side) for side in (observed, expected)]
     at = _crossing(_density(observed), _density(expected))
     return Separation(
-        1 - at if at is not None else _DEFAULT, float((below[0] - below[1]).max()), at is not None, observed, expected
+        1 - at if at is not None else _DEFAULT,
+        float(distribution_gaps(observed, expected).max()),
+        at is not None,
+        observed,
+        expected,
     )
 
 

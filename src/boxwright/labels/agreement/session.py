@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts.agreement import AgreementFinding, Resemblance
-from boxwright.labels.agreement.contrast import discoveries
 from boxwright.labels.agreement.edges import outward
 from boxwright.labels.agreement.ratings import NOTHING, Units
 from boxwright.labels.agreement.sureness import Sureness
+from boxwright.statistics import benjamini_hochberg, t_upper_tail
 
 BLOCKS = 20
 _LEAST_PICTURES = 5  # of a block
@@ -37,7 +37,7 @@ def drifts(units: Units, sure: Sureness) -> list[AgreementFinding]:
         for r in range(len(units.ratings.annotators))
         for what, top, bottom in _rates(units, r, block, blocks)
     ]
-    kept = discoveries(np.array([entry[-1] for entry in tested]), _FALSE_DISCOVERY)
+    kept = benjamini_hochberg(np.array([entry[-1] for entry in tested]), rate=_FALSE_DISCOVERY)
     return [
         _record(units, *entry)
         for entry, keep in zip(tested, kept, strict=True)
@@ -77,7 +77,7 @@ def _trend(top: NDArray, bottom: NDArray, sure: Sureness) -> tuple[float, float,
     residual = rate - mean - slope * (x - mean_x)
     error = float(np.sqrt((weight * np.square(residual)).sum() / (len(x) - 2) / spread))
     t = abs(slope) / max(error, 1e-12)
-    p = 2 * float(sure.upper_tail(np.array([t]), np.array([len(x) - 2]))[0])
+    p = 2 * float(t_upper_tail(np.array([t]), np.array([len(x) - 2]))[0])
     third = max(len(top) // 3, 1)
     ends = [float(top[part].sum() / max(bottom[part].sum(), 1)) for part in (slice(None, third), slice(-third, None))]
     return ends[0], ends[1], slope, p

@@ -1,47 +1,34 @@
-"""How sure a figure of agreement is: groups of pictures are resampled, since frames of one clip quarrel alike.
-
-Labels and evaluation are strangers; the arithmetic of intervals is evaluation's and is handed in (lifecycle/annotators.py).
-"""
+"""How sure a figure of agreement is: groups of pictures are resampled, since frames of one clip quarrel alike."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from boxwright.artifacts.resampling import Resampling
+from boxwright.artifacts.resampled import Resampled
 from boxwright.spec import Observed
+from boxwright.statistics import effective_groups, plain_intervals, share_intervals, wilson
 
 _FEW = 400  # groups
 
 
 @dataclass(frozen=True)
 class Sureness:
-    """The groups of the pictures, and how intervals and tails are reckoned.
+    """The groups of the pictures, and how often a replicate draws each.
 
     Attributes:
         group: (P,) number of each picture's group, from 0.
         unit: what a group is: picture, group or block.
         drawn: (r, groups) float32, how often each group was drawn in a replicate; None for too few groups.
         confidence: of the intervals.
-        effective: (groups, n) sizes to (n,) groups they are worth.
-        of_shares: value, spread, objects, groups, confidence to the ends of intervals inside [0, 1].
-        of_amounts: value, spread, groups, confidence to the ends of any other.
-        of_certain: a share that never varies and its groups to the ends of an interval (Wilson).
-        upper_tail: (n,) t values and degrees of freedom to the share of Student's t above.
     """
 
     group: NDArray
     unit: str
     drawn: NDArray | None
     confidence: float
-    effective: Callable[[NDArray], NDArray]
-    of_shares: Callable[..., tuple[NDArray, NDArray]]
-    of_amounts: Callable[..., tuple[NDArray, NDArray]]
-    of_certain: Callable[..., tuple[float, float]]
-    upper_tail: Callable[[NDArray, NDArray], NDArray]
 
     @property
     def groups(self) -> int:
@@ -49,9 +36,9 @@ class Sureness:
         return int(self.group.max(initial=-1)) + 1
 
     @property
-    def resampling(self) -> Resampling:
+    def resampling(self) -> Resampled:
         """What the intervals rest on."""
-        return Resampling(self.unit, self.groups, 0 if self.drawn is None else len(self.drawn), self.confidence)
+        return Resampled(self.unit, self.groups, 0 if self.drawn is None else len(self.drawn), self.confidence)
 
     def resampled(self, columns: NDArray) -> NDArray[np.float64] | None:
         """(r, c) sums of (P, c) columns in every replicate; None for too few groups. Whole numbers below 2^24 stay exact."""
@@ -80,17 +67,16 @@ class Sureness:
             return Observed(None, support=round(support))
         if spread is None:
             return Observed(value, support=round(support))
-        held = self.effective(np.bincount(self.group, sizes, self.groups)[:, None])
+        held = effective_groups(np.bincount(self.group, sizes, self.groups)[:, None])
         values, spreads = np.array([value]), np.asarray(spread, np.float64)[:, None]
         if share:
-            low, high = self.of_shares(
+            low, high = share_intervals(
                 values, spreads, objects=np.array([support]), groups=held, confidence=self.confidence
             )
         else:
-            low, high = self.of_amounts(values, spreads, groups=held, confidence=self.confidence)
-            low, high = np.maximum(low, -1.0), np.minimum(high, 1.0)
+            low, high = plain_intervals(values, spreads, groups=held, confidence=self.confidence, within=(-1.0, 1.0))
         if low[0] == high[0] and 0 <= value <= 1:  # the same in every replicate: what as many groups could hide
-            low, high = ([end] for end in self.of_certain(value, max(round(held[0]), 1), confidence=self.confidence))
+            low, high = ([end] for end in wilson(value, max(round(held[0]), 1), confidence=self.confidence))
         if not (np.isfinite(low[0]) and np.isfinite(high[0])):
             return Observed(value, support=round(support))
         return Observed(value, min(float(low[0]), value), max(float(high[0]), value), round(support))

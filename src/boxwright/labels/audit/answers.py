@@ -139,7 +139,7 @@ class _Sheet:
 
     made: dict[str, Any]
     names: dict[str, Any]
-    images: dict[int, dict[str, Any]]
+    images: dict[int | None, dict[str, Any]]
     by_id: dict[int, dict[str, Any]]
     there: set[Any]
     answered: set[tuple[Any, ...]] = field(default_factory=set)
@@ -184,7 +184,7 @@ class _Sheet:
             self._change(row, number, kind, said_class, said_box)
 
     def _add(
-        self, row: Mapping[str, Any], number: int, image: int, said_class: Any, said_box: list[float] | None
+        self, row: Mapping[str, Any], number: int, image: int | None, said_class: Any, said_box: list[float] | None
     ) -> None:
         category = said_class if said_class is not None else self.names.get(str(row.get("proposed_class_name")))
         box = said_box or _box(row.get("proposed_box_xyxy") or row["box_xyxy"], number)

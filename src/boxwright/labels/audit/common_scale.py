@@ -9,11 +9,11 @@ a little and does not change the order.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.boxes import grouped
+from boxwright.statistics import isotonic
 
 _SHRINK = 200.0  # detections of a class that weigh as much as all classes together
 _LEAST, _MOST = 0.002, 0.998
@@ -39,39 +39,12 @@ def share_agreeing(rank: NDArray, class_id: NDArray, agrees: NDArray, *, classes
     """
     if not len(rank):
         return np.zeros(0)
-    order = np.argsort(rank, kind="stable")
-    pooled = np.empty(len(rank))
-    pooled[order] = _isotonic(rank[order], agrees[order].astype(np.float64))
+    pooled = isotonic(rank, agrees)
     found = pooled.copy()
-    by_class, starts = grouped(class_id[order], classes)
+    by_class, starts = grouped(class_id, classes)
     for c in range(classes):
-        mine = order[by_class[starts[c] : starts[c + 1]]]
+        mine = by_class[starts[c] : starts[c + 1]]
         if len(mine):
             share = len(mine) / (len(mine) + _SHRINK)
-            found[mine] = share * _isotonic(rank[mine], agrees[mine].astype(np.float64)) + (1 - share) * pooled[mine]
+            found[mine] = share * isotonic(rank[mine], agrees[mine]) + (1 - share) * pooled[mine]
     return np.clip(found, _LEAST, _MOST) * (1 - _RANK_SHARE) + _RANK_SHARE * rank
-
-
-@numba.njit(cache=True, nogil=True)
-def _isotonic(x, y):
-    """Values of the rising step function nearest to y; equal x get one value."""
-    n = len(y)
-    total, weight, start = np.empty(n), np.empty(n), np.empty(n + 1, np.int64)
-    top, i = 0, 0
-    while i < n:
-        j, s = i, 0.0
-        while j < n and x[j] == x[i]:
-            s += y[j]
-            j += 1
-        total[top], weight[top], start[top] = s, j - i, i
-        while top > 0 and total[top - 1] * weight[top] >= total[top] * weight[top - 1]:
-            total[top - 1] += total[top]
-            weight[top - 1] += weight[top]
-            top -= 1
-        top += 1
-        i = j
-    start[top] = n
-    out = np.empty(n)
-    for k in range(top):
-        out[start[k] : start[k + 1]] = total[k] / weight[k]
-    return out

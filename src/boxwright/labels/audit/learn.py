@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.labels.audit.boosted import fit_boosted
+from boxwright.statistics import fit_logistic, logit
 
 _MOST_REST = 6000  # rows that are not planted errors, drawn for learning
 _MOST_PLANTED = 1500
@@ -63,7 +64,7 @@ def learnt_share(
     )
     if planted.sum() < 2 * parts or not len(asked.plain):
         return 0.5 * asked.plain
-    base, base_asked = _logit(plain), _logit(asked.plain)
+    base, base_asked = _odds(plain), _odds(asked.plain)
     odds, odds_asked = np.zeros((2, len(plain))), np.zeros((2, len(asked.plain)))  # by the formula, by the trees
     for part in range(parts):
         chosen, weight = _drawn(planted, np.flatnonzero(image % parts != part), rng, parts)
@@ -127,33 +128,21 @@ def _drawn(
     return np.concatenate(chosen), np.concatenate(weight)
 
 
-def _logit(p: NDArray) -> NDArray[np.float64]:
-    clipped = np.clip(p, _EPS, 1 - _EPS)
-    return np.log(clipped / (1 - clipped))
+def _odds(share: NDArray) -> NDArray[np.float64]:
+    return logit(np.clip(share, _EPS, 1 - _EPS))
 
 
 def _logistic(x: NDArray, y: NDArray, weight: NDArray) -> tuple[float, float]:
-    """Intercept and slope (at least 0.05) of a weighted logistic regression: Newton steps, halved until they gain.
+    """Intercept and slope (at least 0.05) of a weighted logistic regression.
 
     A little ridge holds the slope near 1 where the two sides can be told apart altogether.
     """
-    design, ridge = np.stack([np.ones(len(x)), x], axis=1), np.diag([1e-3, 1.0])
-    sign = np.where(y, 1.0, -1.0)
-
-    def loss(beta: NDArray) -> float:
-        pull = beta - [0, 1.0]
-        return float(weight @ np.logaddexp(0, -sign * (design @ beta)) + 0.5 * pull @ ridge @ pull)
-
-    beta = np.array([np.log((weight[y].sum() + 0.5) / (weight[~y].sum() + 0.5)), 0.3])
-    least = loss(beta)
-    for _ in range(12):
-        p = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
-        gradient = design.T @ (weight * (y - p)) - ridge @ (beta - [0, 1.0])
-        hessian = (design * (weight * p * (1 - p))[:, None]).T @ design + ridge
-        step = np.linalg.solve(hessian, gradient)
-        while (found := loss(beta + step)) > least and np.abs(step).max() > 1e-6:
-            step = step / 2
-        if found >= least - 1e-9 * abs(least):
-            break
-        beta, least = beta + step, found
-    return float(beta[0]), max(float(beta[1]), 0.05)
+    a, b = fit_logistic(
+        np.stack([np.ones(len(x)), x], axis=1),
+        y,
+        start=np.array([np.log((weight[y].sum() + 0.5) / (weight[~y].sum() + 0.5)), 0.3]),
+        weight=weight,
+        ridge=np.array([1e-3, 1.0]),
+        towards=np.array([0.0, 1.0]),
+    )
+    return float(a), max(float(b), 0.05)

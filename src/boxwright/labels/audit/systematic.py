@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts.suspects import SuspectGroup
+from boxwright.statistics import benjamini_hochberg, binomial_upper_tail
 
 RATE = 0.1
 LEAST = 5  # suspects in a group that is looked at
@@ -75,7 +76,7 @@ def groups(tally: Tally, class_names: Sequence[str], conditions: Mapping[str, Se
                         part = held / max(int(labels.sum()), 1)
                         there = replace(whose, condition=name, value=str(value))
                         records.append(_group(there, inside, count, part, held))
-    kept = _discoveries(np.array([r.p for r in records]))
+    kept = benjamini_hochberg(np.array([r.p for r in records]), rate=RATE)
     judged = [replace(r, systematic=bool(k), sentence=_sentence(r)) for r, k in zip(records, kept, strict=True)]
     return sorted(judged, key=lambda r: (not r.systematic, -(r.suspects - r.expected), -r.suspects))
 
@@ -101,11 +102,15 @@ class _Whose:
 def _group(whose: _Whose, count: int, of: int, share: float, labels: int) -> SuspectGroup:
     """A group of `count` suspects of the `of` that there are, where its share of them was to be expected."""
     return SuspectGroup(
-        **vars(whose),
+        kind=whose.kind,
+        class_name=whose.class_name,
+        proposed_class_name=whose.proposed_class_name,
+        condition=whose.condition,
+        value=whose.value,
         suspects=count,
         labels=labels,
         expected=round(of * share, 2),
-        p=_upper_tail(count, of, min(share, 1.0)),
+        p=binomial_upper_tail(count, of, share),
     )
 
 
@@ -123,25 +128,3 @@ def _sentence(group: SuspectGroup) -> str:
         f"{what}{where}: {group.suspects} suspects, {of} the {group.labels} labels of "
         f"{group.class_name} there, {group.expected:.1f} expected"
     )
-
-
-def _upper_tail(count: int, of: int, share: float) -> float:
-    """Chance that a binomial of `of` draws at `share` is `count` or more."""
-    if share >= 1 or count <= 0:
-        return 1.0
-    if share <= 0:
-        return 0.0
-    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, of + 1)))])
-    k = np.arange(count, of + 1)
-    terms = logs[of] - logs[k] - logs[of - k] + k * np.log(share) + (of - k) * np.log1p(-share)
-    return float(min(1.0, np.exp(terms).sum()))
-
-
-def _discoveries(p: NDArray) -> NDArray[np.bool_]:
-    """Which hypotheses Benjamini and Hochberg reject."""
-    kept = np.zeros(len(p), np.bool_)
-    order = np.argsort(p, kind="stable")
-    passing = np.flatnonzero(p[order] <= RATE * np.arange(1, len(p) + 1) / max(len(p), 1))
-    if len(passing):
-        kept[order[: passing[-1] + 1]] = True
-    return kept

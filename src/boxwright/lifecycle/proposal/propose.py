@@ -10,7 +10,6 @@ import numpy as np
 
 from boxwright.boxes import pairwise_iou
 from boxwright.errors import InputError
-from boxwright.evaluation.bootstrap import LEAST_GROUPS
 from boxwright.lifecycle.proposal.axes import axes_of
 from boxwright.lifecycle.proposal.kept_together import Together, keep_together
 from boxwright.lifecycle.proposal.method import method_of
@@ -22,6 +21,7 @@ from boxwright.splitting import in_order
 
 _FEW_IMAGES = 60  # below, more of them are needed to judge
 _MANY_OBJECTS = 200  # on the test side, from which an interval is narrow enough to judge by
+_MANY_GROUPS = 10
 _LONGEST_NAME = 100
 _CROWDED_IOU, _CROWDED_SHARE = 0.5, 0.01
 
@@ -162,7 +162,7 @@ def _acceptance(
     share = split["test"]
     images, objects = round(share * int(found.labelled.sum())), round(share * len(found.class_id))
     groups = round(share * len(set(together.of_image.tolist())))
-    large = objects >= _MANY_OBJECTS and groups >= 2 * LEAST_GROUPS
+    large = objects >= _MANY_OBJECTS and groups >= _MANY_GROUPS
     least = 0.5 if large else 0.3
     margin = round(float(np.clip(1 / np.sqrt(max(objects, 1)), 0.01, 0.2)), 2)
     clauses = [f"ap50 >= {least}", f"recall >= {least}", f"precision >= {least}", f"ap50 >= baseline - {margin}"]
@@ -175,7 +175,7 @@ def _acceptance(
     told = [f"{behind}; these are starting points: raise them to what the product needs"]
     if not large:
         told.append(
-            f"an interval needs {_MANY_OBJECTS} test objects in {2 * LEAST_GROUPS} groups: collect more, then judge_on: bound"
+            f"an interval needs {_MANY_OBJECTS} test objects in {_MANY_GROUPS} groups: collect more, then judge_on: bound"
         )
     if len(set(together.of_image.tolist())) < 3:
         told.append("fewer than three groups cannot be dealt to train, val and test: `turn` needs more images")

@@ -1,0 +1,108 @@
+"""Six boards of which one contains most images: intervals of use, in range, for new groups and for these."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from boxwright.artifacts import Matches
+from boxwright.evaluation import Contender, compare, evaluate
+from tests.evaluation.random_worlds import World
+from tests.oracles import Thing
+
+SIZES = (146, 20, 20, 20, 20, 20)
+OBJECTS = 6  # an image
+
+
+def boards(found: tuple[float, ...], *, seed: int = 0, sizes: tuple[int, ...] = SIZES) -> Matches:
+    """Boards whose objects are found with these chances; one false alarm on every fourth image."""
+    rng = np.random.default_rng(seed)
+    objects, detections = [], []
+    groups = [g for g, size in enumerate(sizes) for _ in range(size)]
+    for image, group in enumerate(groups):
+        for slot in range(OBJECTS):
+            box = (60.0 * slot, 0.0, 60.0 * slot + 40, 40.0)
+            objects.append(Thing(image, slot % 2, box))
+            if rng.random() < found[group]:
+                detections.append(Thing(image, slot % 2, box, score=rng.uniform(0.5, 1)))
+        if image % 4 == 0:
+            detections.append(Thing(image, image % 2, (0.0, 100.0, 40.0, 140.0), score=rng.uniform(0.3, 0.7)))
+    names = tuple(f"board {g}" for g in groups)
+    return World(objects, detections, ["c"] * len(groups), ("a", "b"), names).matches()
+
+
+def figures(matches: Matches, at: float = 0.0):
+    return evaluate(matches, title="t", score_thresholds={"a": at, "b": at})
+
+
+def test_six_unequal_boards_give_an_interval_of_use() -> None:
+    report = figures(boards((0.99, 0.97, 0.96, 0.98, 0.95, 0.97)))
+    recall = report.observed["recall"]
+    assert recall["low"] <= 0.97 <= recall["high"]
+    assert recall["high"] - recall["low"] < 0.06  # the pooled figure's, with t of 1.6 degrees of freedom, is above 0.1
+    assert recall["groups"] == 6 and recall["effective_groups"] > 5.5
+    assert recall["centre"] < recall["value"]  # the large board is the best
+    assert report.resampling["largest_share"] == pytest.approx(146 / 246)
+    assert report.resampling["weighed"] == "alike"
+
+
+def test_these_groups_have_an_interval_of_their_own_that_is_narrower() -> None:
+    recall = figures(boards((0.99, 0.9, 0.8, 0.95, 0.85, 0.97))).observed["recall"]
+    assert recall["low"] < recall["these_low"] <= recall["value"] <= recall["these_high"] < recall["high"]
+
+
+def test_of_one_board_only_these_groups_have_an_interval() -> None:
+    recall = figures(boards((0.9,), sizes=(60,))).observed["recall"]
+    assert recall["low"] is None and "1 group contains" in recall["note"]
+    assert recall["these_low"] < 0.9 < recall["these_high"]
+
+
+def test_even_groups_are_weighed_as_they_are() -> None:
+    report = figures(boards((0.9,) * 25, sizes=(4,) * 25))
+    assert report.resampling["weighed"] == "as they are"
+    assert report.observed["recall"]["centre"] == pytest.approx(report.observed["recall"]["value"])
+
+
+def test_images_that_are_groups_of_their_own_have_one_interval() -> None:
+    recall = figures(boards((0.9,) * 30, sizes=(1,) * 30)).observed["recall"]
+    assert (recall["these_low"], recall["these_high"]) == (recall["low"], recall["high"])
+
+
+chance = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 1))
+worlds = st.lists(st.tuples(chance, st.integers(1, 8)), min_size=2, max_size=7)
+
+
+@settings(max_examples=25, deadline=None)
+@given(worlds, st.integers(0, 9), st.sampled_from([0.0, 0.6]))
+def test_no_interval_of_a_report_leaves_its_range(world: list[tuple[float, int]], seed: int, at: float) -> None:
+    report = figures(boards(tuple(f for f, _ in world), seed=seed, sizes=tuple(n for _, n in world)), at)
+    for key, found in report.observed.items():
+        most = np.inf if key.startswith("false_alarms") else 1.0
+        for name in ("low", "high", "these_low", "these_high"):
+            assert found[name] is None or 0 <= found[name] <= most, (key, name)
+        for low, high in (("low", "high"), ("these_low", "these_high")):
+            assert found[low] is None or found[low] <= found["value"] <= found[high], key
+    for kind, record in report.error_types.items():
+        assert record["low"] is None or 0 <= record["low"] <= record["dap"] <= record["high"] <= 100, kind
+    for metric in ("d_ece", "laece0", "laace0"):
+        record = report.calibration[metric]
+        assert record["low"] is None or 0 <= record["low"] <= record["high"] <= 1, metric
+
+
+@settings(max_examples=15, deadline=None)
+@given(worlds, chance, st.integers(0, 9))
+def test_no_difference_leaves_its_range(world: list[tuple[float, int]], other: float, seed: int) -> None:
+    sizes = tuple(n for _, n in world)
+    a = boards(tuple(f for f, _ in world), seed=seed, sizes=sizes)
+    sides = [Contender(t, a, np.full(len(a.detections), at)) for t, at in (("A", 0.0), ("B", other))]
+    for record in compare(sides[0], sides[1]).figures:
+        if record["difference"] is None:
+            continue
+        for low, high in (("low", "high"), ("these_low", "these_high")):
+            if record[low] is None:
+                continue
+            assert record[low] <= record["difference"] <= record[high], record["key"]
+            if record["metric"] != "false_alarms_per_image":
+                assert record[low] >= -1 and record[high] <= 1, record["key"]
