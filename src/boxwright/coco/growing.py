@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,7 +86,7 @@ class GrowingResults:
     """
 
     def __init__(self, *, named: bool = False) -> None:
-        self.decode = _NAMED if named else _RESULTS
+        self.decode: Callable[[memoryview], list[Any]] = _NAMED if named else _RESULTS
         self._packed = _PACKED_NAMED if named else _PACKED_RESULTS
         self._named = named
         self._names: dict[str, int] = {}

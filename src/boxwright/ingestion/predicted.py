@@ -104,7 +104,7 @@ def _plain(path: Path) -> Predicted | None:
         or (rows.boxes_xywh[:, 2:] < 0).any()
     ):
         return None
-    pairs, image = _in_order_met(np.stack([rows.image_id, rows.name], axis=1))
+    pairs, image = _in_order_met(np.stack([rows.image_id, rows.name.astype(np.int64)], axis=1))
     categories, category = _in_order_met(rows.category_id[:, None])
     return Predicted(
         [(number, rows.names[name]) for number, name in pairs], image, [number for (number,) in categories], category,
