@@ -381,6 +381,20 @@ def division_by_a_name_of_two_meanings(_folder: str) -> bytes:
     return by_first_pixel(nodes, {"least": np.array([-(2**63)]), "by": np.array([3]), "three": np.array([3])})
 
 
+@crafted("operator")
+def division_by_a_name_like_another(_folder: str) -> bytes:
+    """A divisor whose name is no UTF-8, and in the branch a constant called as that name is written out."""
+    raw = b"\xff" * 4
+    written = nh.from_array(np.array([3]), str(raw, "utf-8", "backslashreplace"))
+    inside = h.make_graph([node("Div", "least RAW_", "b")], "then", [], [value("b", T.INT64)], [written])
+    other = h.make_graph([node("Identity", "three", "c")], "else", [], [value("c", T.INT64)])
+    nodes = [
+        node("Where", "now minus_one three", "RAW_"),
+        node("If", "now_or_not", "more", then_branch=inside, else_branch=other),
+    ]
+    return by_first_pixel(nodes, {"least": np.array([-(2**63)]), "three": np.array([3])}).replace(b"RAW_", raw)
+
+
 @crafted("operator", step=("more_", "length"), length=("step", "more_"))
 def stft_of_length_by_a_pixel(_folder: str, names: tuple[str, str]) -> bytes:
     nodes = [
@@ -406,6 +420,44 @@ def tensor_emptied_by_a_pixel(_folder: str, named: tuple[str, str]) -> bytes:
     constants = {"row": np.ones((1, 1, 1), np.float32), "scale": np.ones(1, np.float32), "bias": np.ones(1, np.float32),
                  "w4": np.ones((1, 4, 1), np.float32), "w3": np.ones((1, 3, 1), np.float32)}  # fmt: skip
     return by_first_pixel(nodes, constants)
+
+
+@crafted("operator")
+def text_in_the_locale_of_the_environment(_folder: str) -> bytes:
+    """Upper case by the locale that LC_ALL names: a score of 0.9 in one environment is another in the next."""
+    nodes = [node("StringNormalizer", "text", "upper", case_change_action="UPPER", locale=""), node("Equal", "upper wanted", "same"),
+             node("Cast", "same", "factor", to=T.FLOAT), node("Mul", "one_scores factor", "scores")]  # fmt: skip
+    constants = {"one_scores": SCORES, "text": np.array(["\u00e4"], object), "wanted": np.array(["\u00c4"], object)}
+    return model(nodes, scores=None, constants=constants, opsets={"": 19}).SerializeToString()
+
+
+@crafted("operator")
+def machine_learning(_folder: str) -> bytes:
+    nodes = [h.make_node("ArrayFeatureExtractor", ["one_scores", "first"], ["scores"], domain="ai.onnx.ml")]
+    constants = {"one_scores": SCORES, "first": np.array([0])}
+    return model(nodes, scores=None, constants=constants, opsets={"ai.onnx.ml": 3}).SerializeToString()
+
+
+@crafted("operator", inverse=("Inverse", "square", "square"), attention=("MultiHeadAttention", "three three emptied", "three"),
+         skip_norm=("SkipLayerNormalization", "three emptied gamma", "three"), average=("QLinearAveragePool", "q_emptied s z s z", "q"))  # fmt: skip
+def sizes_by_a_pixel(_folder: str, named: tuple[str, str, str]) -> bytes:
+    """Where the first byte is 7, one input of the operator loses a row or all its columns."""
+    name, inputs, emptied = named
+    names = inputs.replace("q_emptied", "emptied").replace("square", "emptied")
+    more = {"MultiHeadAttention": {"num_heads": 2}, "QLinearAveragePool": {"kernel_shape": [2, 2], "channels_last": 1}}
+    nodes = [
+        node("Where", "now fewer all", "kept"),
+        node("Slice", f"{emptied} start kept last", "emptied"),
+        h.make_node(name, names.split(), ["out"], domain="com.microsoft", **more.get(name, {})),
+        node("Size", "out", "more"),
+    ]
+    axis, fewer = {"Inverse": (2, 2), "MultiHeadAttention": (2, 0), "QLinearAveragePool": (2, 1)}.get(name, (0, 0))
+    constants = {
+        "square": np.eye(3, dtype=np.float32)[None], "three": np.ones((1, 4, 8), np.float32), "gamma": np.ones(8, np.float32),
+        "q": np.ones((1, 8, 8, 2), np.uint8), "s": np.float32(0.1), "z": np.uint8(3), "start": np.array([0]), "last": np.array([axis]),
+        "fewer": np.array([fewer]), "all": np.array([99]),
+    }  # fmt: skip
+    return by_first_pixel(nodes, constants, opsets={"com.microsoft": 1})
 
 
 @crafted("runtime")

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from itertools import permutations
 
+from boxwright.images.path_ends import subset_of_folder
+
 Box = Sequence[float]
 
 
@@ -269,3 +271,24 @@ def lrp_loop(true_ious: Sequence[float], false: int, missed: int) -> float:
     """Localisation recall precision error at one threshold, tau 0.5."""
     counted = len(true_ious) + false + missed
     return (sum((1 - iou) / 0.5 for iou in true_ious) + false + missed) / counted
+
+
+def longest_ends(
+    parts: list[str], known: list[list[str]], shared: set[tuple[str, ...]], *, from_elsewhere: bool
+) -> list[int]:
+    """Positions of the known paths that agree longest with the end of one, each compared with it; see `PathEnds.met`."""
+    lengths = [_common_end(parts, other) for other in known]
+    best = [k for k, length in enumerate(lengths) if length == max(lengths) > 0]
+    return best if from_elsewhere else [k for k in best if not _beside(parts, known[k], shared)]
+
+
+def _beside(parts: list[str], known: list[str], shared: set[tuple[str, ...]]) -> bool:
+    return len(parts) == len(known) and parts[:-1] != known[:-1] and tuple(known[:-1]) in shared
+
+
+def _common_end(a: list[str], b: list[str]) -> int:
+    length = 0
+    while length < min(len(a), len(b)) and a[-1 - length] == b[-1 - length]:
+        length += 1
+    subsets = [{s for p in parts[: len(parts) - length] if (s := subset_of_folder(p))} for parts in (a, b)]
+    return 0 if subsets[0] and subsets[1] and not subsets[0] & subsets[1] else length

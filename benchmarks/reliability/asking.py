@@ -1,4 +1,4 @@
-"""Requests over raw keep-alive sockets of one asyncio loop, in a closed or an open loop, and what processes took meanwhile."""
+"""Requests over raw keep-alive sockets of one asyncio loop, and what processes took meanwhile."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Asked:
     """One request.
 
     Attributes:
-        begin, end: `time.perf_counter()`; an open loop begins when the request was due.
+        begin, end: `time.perf_counter()`.
         status: HTTP status; 0 where the connection broke.
         retry_after: whether the answer says when to come again.
     """
@@ -46,7 +46,8 @@ class Connection:
 
     async def ask(self, path: str, body: bytes, begin: float) -> Asked:
         """One request and its answer."""
-        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n"
+        kind = "application/json" if body[:1] == b"{" else "image/jpeg"
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
         try:
             if self._streams is None:
                 self._streams = await asyncio.open_connection("127.0.0.1", self._port)
@@ -90,31 +91,6 @@ async def closed_loop(
         connection.close()
 
     await asyncio.gather(*(client() for _ in range(clients)))
-    return asked
-
-
-async def open_loop(
-    port: int, body: Callable[[], bytes], *, rate: float, seconds: float, path: str = "/v1/detect"
-) -> list[Asked]:
-    """So many requests a second, evenly, whether or not others were answered."""
-    free: list[Connection] = []
-    asked: list[Asked] = []
-    tasks = []
-
-    async def one(due: float) -> None:
-        connection = free.pop() if free else Connection(port)
-        asked.append(await connection.ask(path, body(), due))
-        free.append(connection)
-
-    begin = time.perf_counter()
-    for k in range(int(rate * seconds)):
-        due = begin + k / rate
-        if (wait := due - time.perf_counter()) > 0:
-            await asyncio.sleep(wait)
-        tasks.append(asyncio.create_task(one(due)))
-    await asyncio.gather(*tasks)
-    for connection in free:
-        connection.close()
     return asked
 
 

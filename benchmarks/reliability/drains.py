@@ -1,6 +1,6 @@
 """SIGTERM under load, again and again: is a request lost, and how long does the end take?
 
-    python benchmarks/reliability/drains.py --rounds 100
+    python -m benchmarks.reliability.drains --rounds 100
 
 A real server in a process of its own answers eight clients that keep their connections and never stop asking. It gets SIGTERM at a
 random moment. A request is lost when its bytes were sent on a connection that had been made and no whole answer came; a
@@ -13,14 +13,11 @@ import argparse
 import http.client
 import json
 import random
-import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.reliability.measured_on import box
 from boxwright.serving import read_events

@@ -1,6 +1,6 @@
 """A thousand clients that send one byte a second: how long do they stay, and what do the others notice?
 
-    python benchmarks/reliability/slow_clients.py --seconds 20
+    python -m benchmarks.reliability.slow_clients --seconds 20
 
 A real server in a process of its own. Slow clients (in another process) connect within 5 s; half of them send a head at one byte a
 second, half a whole head and then a body at that pace. Each that is closed comes back 3 to 7 s later, so that the pressure lasts.
@@ -22,8 +22,6 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.reliability.measured_on import box
 from tests.serving.own_process import OwnProcess, serving

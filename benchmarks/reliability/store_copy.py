@@ -1,6 +1,6 @@
 """Backup of a store: `store copy` beside `cp -a` and a flush of the disk, the second run, `store check`, and what flushing costs ingest.
 
-    python benchmarks/reliability/store_copy.py [--images 2000] [--rounds 3] [--folder build/store_copy] [--seed 0]
+    python -m benchmarks.reliability.store_copy [--images 2000] [--rounds 3] [--folder build/store_copy] [--seed 0]
 
 A store is made by ingesting JPEG files of noise, 320 x 240, and has 60 small artifacts beside. Each round, in turn: the files copied by
 `cp -a` and flushed by `sync -f`; `store copy --no-verify`; `store copy`; `store copy` again with nothing new; again after 20 more images
@@ -39,7 +39,7 @@ from boxwright.cli.main import run
 from boxwright.store import tables
 flushed, *words = sys.argv[1:]
 @contextmanager
-def without(folder):
+def without(folder, **_):
     yield lambda: None
 if flushed == "no":
     tables.flushing = without

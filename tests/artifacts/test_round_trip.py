@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
@@ -12,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from boxwright.artifacts import KINDS, Artifact, Bundle, Contract, Report, read_manifest
+from boxwright.artifacts import KINDS, Artifact, Bundle, Contract, Report, Rollout, read_manifest
 from boxwright.errors import InputError, StoreError
 from boxwright.store import Store
 from tests.worlds import digest_of, one_of_each_kind
@@ -231,3 +232,33 @@ def test_a_manifest_cannot_point_outside_its_folder(name: str, world: dict[str, 
     manifest.write_text(manifest.read_text().replace("golden/0.jpg", name))
     with pytest.raises(StoreError, match="plain file inside"):
         Bundle.load(folder)
+
+
+def test_a_document_spelled_otherwise_than_its_digest_is_refused(world: dict[str, Artifact], tmp_path: Path) -> None:
+    """Pairs that a reader makes an object of have the digest of the object; whoever used the report met a list."""
+    folder = saved(world["report"], tmp_path / "report")
+    document = json.loads((folder / "report.json").read_text())
+    (folder / "report.json").write_text(json.dumps({**document, "measured": list(document["measured"].items())}))
+    with pytest.raises(StoreError, match="written in another way"):
+        Report.load(folder)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "document.json"])
+def test_a_key_that_stands_twice_is_refused(name: str, world: dict[str, Artifact], tmp_path: Path) -> None:
+    """Readers take the first or the last; the digest was of one of them."""
+    folder = saved(world["rollout"], tmp_path / "rollout")
+    text = (folder / name).read_text()
+    (folder / name).write_text('{"primary": "' + "f" * 64 + '", "kind": "bundle", ' + text[1:])
+    with pytest.raises(StoreError, match="a key twice"):
+        Rollout.load(folder)
+
+
+@pytest.mark.parametrize(
+    "change", [{"primary": 7}, {"number": "1"}, {"verdict": None}, {"made_from": {"bundle": ["b"]}}], ids=str
+)
+def test_what_is_no_digest_is_damage_and_no_crash(
+    change: dict[str, Any], world: dict[str, Artifact], tmp_path: Path
+) -> None:
+    made = replace(world["rollout"], **change)
+    with pytest.raises(StoreError, match="is damaged|cannot be read"):
+        Rollout.load(saved(made, tmp_path / "rollout"))

@@ -109,6 +109,29 @@ def many_tags(count: int) -> bytes:
     return tiff([(0x112, 3, 1, 1)] + [(40000 + k % 20000, 1, 4000, None) for k in range(count - 1)], b"A" * 4000)
 
 
+def segments(marker: int, content: bytes, begin: bytes = b"") -> bytes:
+    """A content in as many segments of a JPEG as it takes, each with this beginning."""
+    parts = [begin + content[at : at + 60_000] for at in range(0, len(content), 60_000)]
+    return b"".join(bytes([0xFF, marker]) + struct.pack(">H", len(part) + 2) + part for part in parts)
+
+
+def numbers(tag: int, kind: int, size: int, count: int) -> bytes:
+    """An EXIF block of one tag."""
+    return tiff([(tag, kind, count, None)], (b"\1\0\0\0\3\0\0\0" * (count * size // 8 + 1))[: count * size])
+
+
+def shared(tags: int, size: int) -> bytes:
+    """A block of tags that all have the whole block as their value."""
+    return tiff([(40000 + k, 1, size, 0) for k in range(tags)], b"").ljust(size, b"\0")
+
+
+def with_exif(form: str, exif: bytes) -> bytes:
+    """An ordinary small JPEG or PNG with an EXIF block of any size."""
+    if form == "PNG":
+        return after_head("PNG", chunk(b"eXIf", exif), 12 + len(exif))
+    return after_head("JPEG", piece := segments(0xE1, exif, b"Exif\0\0"), len(piece))
+
+
 BOMBS: dict[str, Callable[[], bytes]] = {
     "comments among the samples of a PGM": lambda: b"P2\n64 64\n255\n" + b"#\n" * 500_000 + b"0 " * 4096,
     "comments before the size of a PGM": lambda: b"P5\n" + b"#\n" * 8_000_000 + b"64 64\n255\n" + bytes(4096),
@@ -119,6 +142,20 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "fill bytes of a JPEG": lambda: after_head("JPEG", b"\xff", 300_000).replace(b"\xff" * 300_000, b"\xff" * 300_000 + b"\0"),
     "comments of a JPEG": lambda: after_head("JPEG", b"\xff\xfe\0\2", 4 << 20),
     "pieces of EXIF of a JPEG": lambda: after_head("JPEG", b"\xff\xe1\0\x12Exif\0\0" + b"0123456789", 4 << 20),
+    "numbers of a tag in the EXIF of a PNG": lambda: with_exif("PNG", numbers(0x112, 5, 8, 2_400_000)),
+    "numbers of a tag in the EXIF of a JPEG": lambda: with_exif("JPEG", numbers(0x128, 5, 8, 450_000)),
+    "EXIF of a JPEG in what is no segment": lambda: after_head(
+        "JPEG", segments(0xF0, segments(0xE1, numbers(0x128, 5, 8, 2_000_000), b"Exif\0\0")), 1 << 24
+    ),
+    "EXIF of a JPEG behind its end": lambda: b"\xff\xd8\xff\xd9" + with_exif("JPEG", numbers(0x128, 5, 8, 2_000_000)),
+    "tags of a PNG that share their bytes": lambda: with_exif("PNG", shared(1000, 16 << 20)),
+    "tags of the index of an MPO": lambda: after_head("JPEG", segments(0xE2, b"MPF\0" + shared(4900, 59_000)), 60_000),
+    "profiles of a PNG": lambda: after_head("PNG", chunk(b"iCCP", b"p\0\0" + zlib.compress(bytes(1 << 20), 9)), 15 << 20),
+    "texts of a PNG that unpack to nothing": lambda: after_head(
+        "PNG", chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(1_040_000), 9)[:-5] + b"\xff" * 5), 15 << 20
+    ),
+    "zeros in the head of a JPEG": lambda: after_head("JPEG", bytes(1 << 20), 19 << 20),
+    "stuffed bytes in the head of a JPEG": lambda: after_head("JPEG", b"\xff\0" * (1 << 19), 19 << 20),
     "chunks of a PNG": lambda: after_head("PNG", chunk(b"prVt", b""), 8 << 20),
     "pixel chunks of a PNG": lambda: after_head("PNG", chunk(b"IDAT", b""), 8 << 20),
     "directories of a TIFF": lambda: overlapping_directories(40),
@@ -187,6 +224,17 @@ def test_what_cameras_and_tools_write_is_far_from_the_bounds() -> None:
     pixels = small[at + 8 : at + 8 + length]
     cut = b"".join(chunk(b"IDAT", pixels[k : k + 4096]) for k in range(0, length, 4096))
     np.testing.assert_array_equal(read_picture(small[:at] + cut + small[at + 12 + length :])[..., 0], grey)
+
+
+def test_damage_of_exif_that_no_bytes_stand_for_is_passed_over() -> None:
+    for exif in (
+        numbers(0x112, 3, 2, 1)[:-2],
+        tiff([(0x112, 3, 1 << 32 - 1, 8)], b""),
+        tiff([(0x9C9B, 1, 1 << 31, 8)], b""),
+        b"II*\0\xff\xff\xff\x7f",
+    ):
+        for form in ("JPEG", "PNG"):
+            assert read_picture(with_exif(form, exif)).shape == (48, 64, 3)
 
 
 def test_a_tile_may_be_larger_than_a_small_image() -> None:

@@ -141,11 +141,22 @@ def test_damaged_files_come_out_alike_by_either_decoder(monkeypatch: pytest.Monk
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 @pytest.mark.parametrize(
-    "form, mode, most",
-    [("PNG", "RGB", 8), ("PNG", "L", 6), ("PNG", "RGBA", 9.5), ("WEBP", "RGB", 8), ("TIFF", "RGB", 9.5)],
+    "form, mode, most, behind",
+    [
+        ("PNG", "RGB", 8, b""),
+        ("PNG", "RGB", 8, chunk(b"tEXt", b"date:create\0" + b"2026")),  # as ImageMagick writes it
+        ("PNG", "L", 6, b""),
+        ("PNG", "RGBA", 9.5, b""),
+        ("WEBP", "RGB", 8, b""),
+        ("TIFF", "RGB", 9.5, b""),
+    ],
 )
-def test_bytes_a_pixel(form: str, mode: str, most: float) -> None:
-    """Peak memory while a 12 MP image is read, over what the process had, in bytes a pixel."""
+def test_bytes_a_pixel(form: str, mode: str, most: float, behind: bytes) -> None:
+    """Peak memory while a 12 MP image is read, over what the process had, in bytes a pixel.
+
+    Args:
+        behind: chunks between the pixels and the end.
+    """
     code = f"""
 import io
 from PIL import Image
@@ -157,7 +168,7 @@ def stored(key):
 def file(side):
     buffer = io.BytesIO()
     Image.new("{mode}", (side, side * 2 // 3), 7).save(buffer, "{form}", compress_level=1, method=0)
-    return buffer.getvalue()
+    return buffer.getvalue()[:-12] + {behind!r} + buffer.getvalue()[-12:] if {bool(behind)} else buffer.getvalue()
 
 data = file(4200)
 read_picture(file(60))

@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxwright.images import match_names
+from boxwright.images.path_ends import PathEnds
+from tests.oracles import longest_ends
 
 PARTS = st.lists(
     st.sampled_from(["a", "b", "train", "val", "images", "1.png", "2.png", "É.png"]), min_size=1, max_size=4
@@ -87,6 +89,40 @@ def test_no_image_is_given_to_two_different_paths_and_each_exact_name_is_kept(
 def test_every_name_matches_itself(names: list[str]) -> None:
     names = sorted(set(names))
     assert match_names(names, names).index.tolist() == list(range(len(names)))
+
+
+@given(
+    st.lists(PARTS, max_size=8),
+    PARTS,
+    st.sets(st.tuples(st.sampled_from(["a", "b", "val"])), max_size=2),
+    st.booleans(),
+)
+def test_one_walk_finds_what_comparing_each_with_each_does(
+    known: list[list[str]], parts: list[str], shared: set[tuple[str, ...]], elsewhere: bool
+) -> None:
+    count, k = PathEnds(enumerate(known), shared).met(parts, from_elsewhere=elsewhere)
+    wanted = longest_ends(parts, known, shared, from_elsewhere=elsewhere)
+    assert count == len(wanted) and (count != 1 or [k] == wanted)
+
+
+def test_no_name_is_compared_with_every_path_that_ends_alike() -> None:
+    """Thousands of folders with one `image.png` each: every name was once compared with every path."""
+
+    class Part(str):
+        compared = 0
+
+        def __eq__(self, other: object) -> bool:
+            Part.compared += 1
+            return str.__eq__(self, str(other))
+
+        __hash__ = str.__hash__
+
+    many = 2000
+    ends = PathEnds(((k, [f"clip{k}", Part("image.png")]) for k in range(many)), set())
+    for k in range(many):
+        assert ends.met(["elsewhere", f"clip{k}", Part("image.png")], from_elsewhere=False) == (1, k)
+        assert ends.met([f"other{k}", Part("image.png")], from_elsewhere=False)[0] == many
+    assert Part.compared < 20 * many
 
 
 def test_nothing_in_nothing_out() -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from boxwright.lifecycle import Turned, turn
 from boxwright.spec import Spec, parse_spec
 from boxwright.store import Store
 from boxwright.synthesis import packing_line
+from tests.once import once
 
 SPEC = """
 name: small
@@ -71,22 +69,11 @@ class World:
         )  # fmt: skip
 
 
-@contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """One worker of the test run at a time."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> World:
-    base = tmp_path_factory.getbasetemp()
-    root = (base if worker_id == "master" else base.parent) / "small-world"
-    root.mkdir(exist_ok=True)
-    made = World(root, parse_spec(SPEC))
-    with alone(root / "lock"):
-        if not (root / "done").exists():
+    with once(tmp_path_factory, worker_id, "small-world") as (root, empty):
+        made = World(root, parse_spec(SPEC))
+        if empty:
             (root / "spec.yaml").write_text(SPEC)
             (root / "recipe.yaml").write_text(json.dumps(RECIPE))
             write_frames(root / "data", list(packing_line(90, season="summer", seed=5, frames_per_clip=2)))
@@ -99,5 +86,4 @@ def world(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> World:
             for name, artifact in (("candidate", turned.candidate), ("verdict", turned.verdict), ("split", turned.split),
                                    ("checkpoint", turned.checkpoint), ("report", turned.report)):  # fmt: skip
                 made.store.point(f"{name}/small", artifact.digest)
-            (root / "done").touch()
     return made

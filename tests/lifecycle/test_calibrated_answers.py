@@ -11,10 +11,9 @@ import pytest
 
 from boxwright.artifacts import Bundle, Matches, OperatingPoint, Rollout, Split
 from boxwright.artifacts.calibration import ClassCalibration
-from boxwright.detections import Detections
 from boxwright.errors import InputError
 from boxwright.images import read_picture
-from boxwright.inference import Detector, calibrated
+from boxwright.inference import Detector
 from boxwright.lifecycle import ROLLOUT, Stages, release
 from boxwright.spec.spec import AcceptanceClause
 from boxwright.store import Store
@@ -61,37 +60,6 @@ def test_golden_pictures_are_held_against_raw_scores(world) -> None:
         world.candidate.contract.score_thresholds, point="0" * 64, calibration=far
     )  # fmt: skip
     Detector(moved, check_golden=True)
-
-
-def test_equal_scores_keep_their_order_and_no_map_changes_nothing() -> None:
-    boxes = np.array([[i, 0, i + 5, 5] for i in range(4)], float)
-    found = Detections(boxes, np.array([0.9, 0.8, 0.7, 0.6]), np.array([0, 1, 0, 1]))
-    assert calibrated(found, None, class_names=("a", "b")) is found
-    level = {
-        "a": ClassCalibration(method="isotonic", x=(0.5,), y=(0.3,)),
-        "b": ClassCalibration(method="isotonic", x=(0.5,), y=(0.8,)),
-    }
-    mapped = calibrated(found, level, class_names=("a", "b"))
-    assert mapped.boxes_xyxy[:, 0].tolist() == [1, 3, 0, 2]
-    assert calibrated(found, {"b": level["b"]}, class_names=("a", "b")).boxes_xyxy[:, 0].tolist() == [0, 1, 3, 2]
-    assert len(calibrated(Detections.empty(), level, class_names=("a", "b"))) == 0
-
-
-def test_a_value_of_a_condition_has_thresholds_of_its_own(world) -> None:
-    names = world.candidate.contract.class_names
-    by = {"camera": {"cam-9": dict.fromkeys(names, 0.0), "cam-8": {names[0]: 1.1}}}
-    special = world.candidate.with_thresholds(dict.fromkeys(names, 0.4), point="0" * 64, condition_thresholds=by)
-    detector = Detector(special)
-    boxes = np.tile([0, 0, 5, 5], (3, 1))
-    found = Detections(boxes, np.array([0.9, 0.5, 0.1]), np.array([0, 1, 1]))
-    for conditions, expected in (
-        (None, [True, True, False]),
-        ({}, [True, True, False]),
-        ({"camera": "cam-1"}, [True, True, False]),
-        ({"camera": "cam-9", "lighting": "dim"}, [True, True, True]),
-        ({"camera": "cam-8"}, [False, True, False]),
-    ):
-        assert detector.answered(found, conditions).tolist() == expected
 
 
 def test_a_calibrated_bundle_is_not_calibrated_again(world) -> None:

@@ -7,7 +7,10 @@ them are asked through the command line.
 from __future__ import annotations
 
 import shutil
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,9 +39,9 @@ from boxwright.evaluation.evaluate import measured_figures
 from boxwright.evaluation.operating import least_scores
 from boxwright.gate import OnSet
 from boxwright.inference import Detector, Thresholds
-from boxwright.lifecycle import ROLLOUT, Stages, check_verdict, following, promoted, release
+from boxwright.lifecycle import ROLLOUT, Stages, check_verdict, following, promoted, release, releasing
 from boxwright.lifecycle.evidence import answer_again, gather, measure_again
-from boxwright.serving import promote
+from boxwright.serving import promote, rollback
 from boxwright.spec import Spec
 from boxwright.store import Store
 from boxwright.store.digest import digest_of_columns, digest_of_table
@@ -259,7 +262,7 @@ def _moved_boxes(predictions: Predictions) -> pa.Table:
 def _at_score(detections: pa.Table, score: float) -> pa.Table:
     of_kind = detections.column("score").to_numpy().dtype
     at = detections.column_names.index("score")
-    return detections.set_column(at, "score", pa.array(np.full(len(detections), score, of_kind)))
+    return detections.set_column(at, "score", pa.array(np.full(len(detections), np.float32(score), of_kind)))
 
 
 @pytest.mark.parametrize("forge", [_moved_boxes, lambda p: _at_score(p.detections, 0.99)], ids=["boxes", "scores"])
@@ -649,6 +652,63 @@ def test_a_bundle_before_that_was_put_in_by_hand_is_not_kept_warm(honest: Honest
     store.put(replace(now, previous=other.digest), name=ROLLOUT)
     wanted = following(store)()
     assert (wanted.bundle, wanted.previous) == (second.digest, None)
+
+
+def test_evidence_that_a_store_does_not_give_holds_up_no_other_release(
+    honest: Honest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, over, hangs = honest.store, threading.Event(), threading.Event()
+    release(store, honest.verdict, reason="test")
+    ask = following(store)
+    assert ask().bundle == honest.bundle.digest
+    second = tiny_bundle(honest.root / "second", scores=(0.8, 0.6))
+    judged = keep_verdict(store, second)
+    release(store, judged, reason="test")
+
+    def hanging(store: Store, verdict: Verdict) -> Any:
+        if verdict.digest == judged.digest:
+            hangs.set()
+            assert over.wait(60)
+        return gather(store, verdict)
+
+    monkeypatch.setattr(releasing, "gather", hanging)
+    monkeypatch.setattr(releasing, "_BEFORE_S", 0.1)
+    with ThreadPoolExecutor(1) as thread:
+        first = thread.submit(ask)
+        assert hangs.wait(60)
+        with pytest.raises(StoreError, match="has not been read yet"):
+            ask()
+        now = store.get(ROLLOUT, Rollout)
+        store.put(rollback(now), name=ROLLOUT)
+        wanted = ask()
+        assert (wanted.bundle, wanted.previous) == (honest.bundle.digest, None)
+        over.set()
+        assert first.result(60).bundle == second.digest
+    assert ask().previous == second.digest
+
+
+def test_the_evidence_on_the_bundle_before_holds_up_a_look_for_a_moment_only(
+    honest: Honest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, over = honest.store, threading.Event()
+    release(store, honest.verdict, reason="test")
+    second = tiny_bundle(honest.root / "second", scores=(0.8, 0.6))
+    release(store, keep_verdict(store, second), reason="test")
+
+    def hanging(store: Store, verdict: Verdict) -> Any:
+        if verdict.digest == honest.verdict.digest:
+            assert over.wait(60)
+        return gather(store, verdict)
+
+    monkeypatch.setattr(releasing, "gather", hanging)
+    monkeypatch.setattr(releasing, "_BEFORE_S", 0.1)
+    ask = following(store)
+    assert (ask().bundle, ask().previous) == (second.digest, None)
+    over.set()
+    until = time.monotonic() + 60
+    while ask().previous != honest.bundle.digest:
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_measured_figures_come_from_what_was_timed(honest: Honest, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from boxwright.artifacts import Bundle, Checkpoint, Report, Rollout, Split, Verdict
 from boxwright.cli.main import run
 from boxwright.errors import NotReleasable, ParityError
-from boxwright.export.export import prove
-from boxwright.inference import Detector, agreement
+from boxwright.inference import Detector
 from boxwright.serving import promote, rollback
 
 
@@ -49,20 +47,6 @@ def test_bundle_equals_checkpoint_and_golden_answers_hold(world) -> None:
     Detector(world.candidate, check_golden=True)
 
 
-def test_a_bundle_that_differs_from_its_checkpoint_is_caught(world) -> None:
-    import torch
-
-    from boxwright.training import load_network
-
-    network = load_network(world.store.get("checkpoint/small", Checkpoint))
-    pictures = [world.store.pictures.read(d) for d in world.dataset.picture_digests[:6]]
-    prove(world.candidate, network, pictures)
-    with torch.no_grad():
-        network.head.sides.bias += 0.05
-    with pytest.raises(ParityError, match="differs from its checkpoint"):
-        prove(world.candidate, network, pictures)
-
-
 def test_a_tampered_bundle_is_refused(world, tmp_path: Path) -> None:
     folder = tmp_path / "bundle"
     folder.mkdir()
@@ -78,17 +62,6 @@ def test_a_tampered_bundle_is_refused(world, tmp_path: Path) -> None:
         Detector(replace(world.candidate, golden=golden), check_golden=True)
     (folder / "model.onnx").write_bytes((folder / "model.onnx").read_bytes()[:-1] + b"x")
     assert run(["predict", str(folder), str(tmp_path), "--out", str(tmp_path / "dt.json")]) == 2
-
-
-def test_one_agrees_with_many(world) -> None:
-    from boxwright.images import read_picture
-
-    detector = Detector(world.candidate)
-    pictures = [read_picture(world.store.pictures.read(d)) for d in world.dataset.picture_digests[:5]]
-    pictures[2] = pictures[2][:150, :97]
-    for one, many in zip(map(detector.detect, pictures), detector.detect_many(pictures), strict=True):
-        _, lost, iou, score = agreement(one, many, above=0.06)
-        assert (lost, round(iou, 3), round(score, 3)) == (0, 1.0, 0.0)
 
 
 def test_only_a_passing_verdict_is_promoted_and_the_way_back_is_open(world) -> None:
@@ -116,42 +89,6 @@ def test_lineage_leads_from_the_rollout_to_the_data_and_back(world, capsys: pyte
     assert run(["lineage", world.dataset.digest, "--store", str(world.root / "store"), "--json"]) == 0
     down = {entry["digest"] for entry in json.loads(capsys.readouterr().out)["used_by"]}
     assert rollout.digest in down
-
-
-def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(world, tmp_path: Path) -> None:
-    from safetensors.numpy import load_file
-
-    from boxwright.training import Recipe, train
-    from tests.lifecycle.conftest import RECIPE
-
-    short = {
-        **RECIPE,
-        "training": {
-            **RECIPE["training"],
-            "steps": 12,
-            "validate_every": 4,
-            "threads": 1,
-            "overfit_check": False,
-            "batch": 2,
-            "crop": 96,
-        },
-    }
-    recipe, split = Recipe.model_validate(short), world.store.get("split/small", Split)
-
-    def trained(folder: Path, stop_at: int | None = None) -> Checkpoint:
-        def progress(what: str, step: int, _steps: int, _text: str) -> None:
-            if (what, step) == ("train", stop_at):
-                raise KeyboardInterrupt
-
-        read = world.store.pictures.read
-        return train(world.dataset, split, world.spec, recipe, read=read, work_folder=folder, progress=progress)
-
-    whole = load_file(trained(tmp_path / "whole").weights)
-    with pytest.raises(KeyboardInterrupt):
-        trained(tmp_path / "parted", stop_at=7)
-    assert (tmp_path / "parted" / "state.pt").exists()
-    parted = load_file(trained(tmp_path / "parted").weights)
-    assert all(np.array_equal(whole[name], parted[name]) for name in whole)
 
 
 def test_the_verbs_agree_with_the_turn(world, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

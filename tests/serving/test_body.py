@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,6 +108,24 @@ def test_all_bodies_together_are_bounded(server: OwnProcess) -> None:
     assert (status, headers["retry-after"]) == (503, "1")
     assert answer(holding)[0] == 408
     assert server.ask("POST", "/v1/detect", jpeg())[0] == 200
+
+
+def test_bodies_that_linger_make_room_for_others(bundle: Bundle, tmp_path: Path) -> None:
+    """All memory for bodies is held by clients that keep sending just enough; others are answered all the same."""
+    with serving(bundle, tmp_path, bodies_bytes=1 << 20) as started:
+        holding = [started.connect() for _ in range(4)]
+        for client in holding:
+            client.sendall(post(bytes(300_000))[: (1 << 18) - 100])
+        until = time.monotonic() + 10
+        while started.metric("boxwright_body_bytes") < 900_000 and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(1.1)
+        for _ in range(5):
+            assert started.ask("POST", "/v1/detect", jpeg())[0] == 200
+        assert started.ask("POST", "/v1/detect", bytes(600_000))[0] == 415  # no image, but it was let in
+        assert answer(holding[0])[0] == 503
+        for client in holding:
+            client.close()
 
 
 def test_a_client_that_leaves_while_it_sends_is_not_computed(server: OwnProcess) -> None:

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from boxwright.errors import InputError
 from boxwright.serving.limits import Limits
 from boxwright.serving.request.callers import (
+    CallerRules,
     Callers,
     check_caller,
     checked_hosts,
@@ -38,7 +39,7 @@ def status(
     """What a server on detect.local answers."""
     app = Starlette(routes=[Route("/", lambda _request: PlainTextResponse("let in"), methods=["GET", "POST"])])
     limits = Limits(allowed_hosts=hosts, allowed_origins=origins)
-    guarded = Callers(app, limits, host="detect.local", registry=CollectorRegistry())
+    guarded = Callers(app, CallerRules(limits, host="detect.local"), registry=CollectorRegistry())
     raw = [(name.encode(), value.encode()) for name, value in headers]
     if not any(name == b"host" for name, _ in raw):
         raw = [(b"host", b"localhost"), *raw]

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 from starlette.testclient import TestClient
 
 from boxwright.serving.journal import read_records
+from boxwright.serving.observed import page
 from boxwright.serving.request.counted import request_name
-from tests.serving.in_process import asking
+from tests.serving.in_process import Hands, asking
 from tests.tiny_bundles import jpeg, tiny_bundle
 
 
@@ -143,3 +145,31 @@ def test_ready_says_all_that_is_known(client: TestClient) -> None:
     assert ready["rollout"]["state"] == "current" and ready["rollout"]["stale_since"] is None
     assert ready["rollout"]["wanted"] == ready["rollout"]["serving"] == {"bundle": digest, "release": "fixed"}
     json.dumps(ready)
+
+
+def test_the_text_of_all_meters_is_not_written_for_whoever_asks_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written, hands = [], Hands()
+    monkeypatch.setattr(page, "generate_latest", lambda _registry: written.append(hands.now) or b"%d" % len(written))
+    text = page.Page(CollectorRegistry(), hands)
+    for k in range(1, 11):
+        assert text.text() == b"%d" % k  # who asks now and then gets what holds now
+    for _ in range(1000):
+        text.text()
+    assert len(written) <= 20
+    hands.now += 1.0
+    before = len(written)
+    assert text.text() == b"%d" % (before + 1)
+    for _ in range(1000):
+        text.text()
+    assert len(written) - before <= 11
+
+
+def test_a_server_writes_its_meters_so_only(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+    monkeypatch.setattr(page, "generate_latest", lambda _registry: written.append(0) or b"x")
+    monkeypatch.setattr(page, "_A_SECOND", 0.0)
+    for _ in range(50):
+        assert client.get("/metrics").status_code == 200
+    assert len(written) < 50

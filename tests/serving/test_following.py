@@ -16,8 +16,9 @@ from boxwright.errors import StoreError
 from boxwright.serving import Journal, Wanted, read_events
 from boxwright.serving.app import Server
 from boxwright.serving.limits import Limits
+from boxwright.serving.primary import loading
 from boxwright.serving.primary.retries import Retries
-from boxwright.serving.primary.slot import LOAD_SECONDS, Slot
+from boxwright.serving.primary.slot import LOAD_SECONDS, MOST_HANGING, Slot
 from tests.serving.in_process import Hands, Rollouts
 from tests.tiny_bundles import jpeg, tiny_bundle
 
@@ -169,6 +170,140 @@ def test_a_load_that_hangs_is_given_up_and_the_next_bundle_taken(three) -> None:
     rollouts.move(third)
     look_until(slot, third.digest)
     over.set()
+
+
+class Hanging:
+    """Loads of one bundle that hang until they are let go; the others are quick."""
+
+    def __init__(self, rollouts: Rollouts, bundle: Bundle) -> None:
+        self.over, self.begun = threading.Event(), 0
+        plain = rollouts.load
+
+        def load(digest: str) -> Bundle:
+            if digest == bundle.digest:
+                self.begun += 1
+                assert self.over.wait(SOON_S)
+            return plain(digest)
+
+        rollouts.load = load  # type: ignore[method-assign]
+
+
+def test_a_load_that_hangs_holds_up_no_other_bundle(three) -> None:
+    """Neither for a moment nor for two minutes: no time passes here."""
+    first, second, third = three
+    rollouts = Rollouts(first, second, third)
+    hanging = Hanging(rollouts, second)
+    slot = slot_of(rollouts, Hands())
+    slot.follow()
+    rollouts.move(second)
+    slot.look()
+    until(lambda: hanging.begun)
+    rollouts.move(third, previous=first)
+    look_until(slot, third.digest)
+    assert slot.state.hanging == 1
+    hanging.over.set()
+    until(lambda: slot.state.hanging == 0)
+    assert (digest_of(slot), slot.state.state) == (third.digest, "current")
+
+
+def test_a_previous_bundle_that_hangs_holds_up_no_release(three) -> None:
+    first, second, third = three
+    rollouts = Rollouts(second, first, third)
+    hanging = Hanging(rollouts, first)
+    rollouts.move(second, previous=first)
+    slot = slot_of(rollouts, Hands())
+    slot.follow()
+    slot.look()
+    until(lambda: hanging.begun)
+    rollouts.move(third, previous=second)
+    look_until(slot, third.digest)
+    hanging.over.set()
+
+
+def test_however_many_loads_hang_the_next_release_is_loaded(three) -> None:
+    first, second, third = three
+    hands, rollouts = Hands(), Rollouts(first, second, third)
+    hanging = Hanging(rollouts, second)
+    slot = slot_of(rollouts, hands)
+    slot.follow()
+    for _ in range(3):  # the bundle that hangs, wanted again and again
+        rollouts.move(second)
+        before = hanging.begun
+        for _ in range(6):
+            slot.look()
+            hands.now += LOAD_SECONDS + 301
+        until(lambda: hanging.begun == before + MOST_HANGING)  # noqa: B023
+    assert slot.state.hanging == 3 * MOST_HANGING and slot.state.failure is not None
+    rollouts.move(third)
+    look_until(slot, third.digest)
+    hanging.over.set()
+    until(lambda: slot.state.hanging == 0)
+    assert digest_of(slot) == third.digest
+
+
+def test_a_load_that_comes_back_late_is_taken_where_it_is_wanted_and_computes_nothing_where_it_is_not(
+    three, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = three
+    hands, rollouts = Hands(), Rollouts(first, second, third)
+    hanging = Hanging(rollouts, second)
+    slot = slot_of(rollouts, hands)
+    slot.follow()
+    rollouts.move(second)
+    slot.look()
+    hands.now += LOAD_SECONDS + 1
+    slot.look()
+    assert slot.state.failure is not None and slot.state.hanging == 1
+    hanging.over.set()
+    until(lambda: digest_of(slot) == second.digest)
+    hanging.over.clear()
+    rollouts.move(first)
+    slot.look()
+    assert digest_of(slot) == first.digest
+    rollouts.move(third, previous=first)
+    look_until(slot, third.digest)
+    rollouts.move(second, previous=third)
+    slot.look()
+    until(lambda: hanging.begun == 2)
+    rollouts.move(third, previous=first)
+    slot.look()
+    opened: list[str] = []
+    monkeypatch.setattr(loading, "Detector", lambda bundle, **_: opened.append(bundle.digest))
+    attempt = slot._attempt
+    assert attempt is not None
+    hanging.over.set()
+    until(lambda: not attempt.running)
+    assert digest_of(slot) == third.digest
+    assert second.digest not in opened
+
+
+def test_a_look_that_hangs_holds_up_no_later_one_and_says_nothing_new(three, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one release rests on cannot be read; the release after it is followed all the same."""
+    monkeypatch.setattr("boxwright.serving.primary.slot.LOOK_SECONDS", 0.1)
+    first, second, third = three
+    rollouts, over, hanging = Rollouts(first, second, third), threading.Event(), threading.Event()
+    plain = rollouts.wanted
+
+    def wanted() -> Wanted:
+        found = plain()
+        if found.bundle == second.digest:
+            hanging.set()
+            assert over.wait(SOON_S)
+        return found
+
+    rollouts.wanted = wanted  # type: ignore[method-assign]
+    slot = slot_of(rollouts)
+    slot.follow()
+    rollouts.move(second)
+    slot.look()
+    assert hanging.is_set() and digest_of(slot) == first.digest
+    rollouts.move(third)
+    look_until(slot, third.digest)
+    over.set()
+    until(lambda: not any(thread.is_alive() for thread in slot._looking))
+    slot.look()
+    assert (digest_of(slot), slot.state.wanted) == (third.digest, rollouts.named)
+    assert second.digest not in rollouts.loaded
 
 
 def test_another_bundle_than_the_wanted_never_answers(three) -> None:

@@ -17,6 +17,7 @@ from boxwright.serving.app import Server
 from boxwright.serving.limits import Limits
 from boxwright.serving.observed.health import MOST_LAG_S, Watch
 from boxwright.serving.primary.slot import Slot
+from boxwright.store.fs import Fs
 from tests.disks import Failing
 from tests.serving.asgi import gate
 from tests.serving.in_process import Hands
@@ -87,7 +88,8 @@ def test_liveness_notices_what_is_wedged_and_asks_no_disk(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("server_s", "caller_ms", "still_s", "wedged_s"), [(0.5, None, 15, 30), (5, "60000", 100, 130)]
+    ("server_s", "caller_ms", "still_s", "wedged_s"),
+    [(0.5, None, 15, 30), (5, "60000", 100, 130), (5, "600000", 100, 130)],
 )
 def test_a_worker_is_given_the_longest_of_its_deadlines(
     tmp_path: Path,
@@ -97,7 +99,7 @@ def test_a_worker_is_given_the_longest_of_its_deadlines(
     still_s: float,
     wedged_s: float,
 ) -> None:
-    """Neither a short deadline nor a patient caller is a reason to start the process again."""
+    """Neither a short deadline nor a patient caller is a reason to start the process again; nor can a caller hide a worker for ever."""
     bundle, hands = tiny_bundle(tmp_path / "bundle"), Hands()
     slot = Slot(lambda: Wanted(bundle.digest, "1"), lambda _digest: bundle)
     server = Server(slot, Journal(tmp_path / "journal"), Limits(deadline_seconds=server_s))
@@ -149,3 +151,30 @@ def test_a_full_disk_is_told_and_readiness_comes_back_by_itself(tmp_path: Path) 
             assert time.monotonic() < end, "readiness did not come back"
             time.sleep(0.1)
         assert client.post("/v1/detect", content=jpeg()).status_code == 200
+
+
+def test_a_disk_that_hangs_is_told_though_it_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No error comes, and neither does the write: readiness says so, and nobody else hangs for asking."""
+    monkeypatch.setattr("boxwright.serving.journal.troubles.HANGS_S", 0.2)
+    bundle, over, hanging = tiny_bundle(tmp_path / "bundle"), threading.Event(), threading.Event()
+
+    class Hanging(Fs):
+        def write(self, handle: int, data: bytes | memoryview) -> int:
+            if hanging.is_set():
+                assert over.wait(30)
+            return super().write(handle, data)
+
+    journal = Journal(tmp_path / "journal", fs=Hanging())
+    slot = Slot(lambda: Wanted(bundle.digest, "1"), lambda _digest: bundle)
+    with TestClient(Server(slot, journal, Limits()).app()) as client, ThreadPoolExecutor(1) as thread:
+        hanging.set()
+        answered = thread.submit(client.post, "/v1/detect", content=jpeg())
+        end = time.monotonic() + 20
+        while client.get("/v2/health/ready").status_code == 200:
+            assert time.monotonic() < end, "it says that it is ready"
+            time.sleep(0.02)
+        assert not journal.probe() and "has not come back" in str(journal.last_error)
+        hanging.clear()
+        over.set()
+        assert answered.result(20).status_code == 200
+        assert client.get("/v2/health/ready").status_code == 200

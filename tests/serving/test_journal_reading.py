@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import shutil
 import zlib
 from collections.abc import Callable
@@ -82,6 +83,23 @@ def test_a_missing_segment_is_counted(tmp_path: Path) -> None:
     segments[2].unlink()
     found = account(tmp_path)
     assert (found.records + found.lost, found.lost > 0) == (30, True)
+
+
+def test_more_writers_than_files_may_be_open_are_read(tmp_path: Path) -> None:
+    """Writers whose times overlap, as under one wrong clock, are read side by side."""
+    for writer in range(130):
+        journal = Journal(tmp_path)
+        for k in range(2):
+            journal.append(answer(2 * writer + k, at=1e9 + 1000 * k + writer))
+        journal.close()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 80, hard))
+    try:
+        found = account(tmp_path)
+        assert (found.records, found.unreadable, found.whole) == (260, {}, True)
+        assert numbers(tmp_path) == [*range(0, 260, 2), *range(1, 260, 2)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_zeros_at_the_end_are_an_unfinished_write(tmp_path: Path) -> None:

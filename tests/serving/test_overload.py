@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -155,3 +158,69 @@ def test_a_cancelled_request_gives_its_thread_back() -> None:
         return count
 
     assert run_async(flood()) == 0
+
+
+def test_a_system_that_starts_no_thread_costs_the_lane_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def starts_none(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def flood() -> list[BaseException | None]:
+        one = lane(threads=1, waiting=4)
+        with monkeypatch.context() as patched:
+            patched.setattr(one._pool, "submit", starts_none)
+            failed = [asking(one, 0.0) for _ in range(3)]
+            found = await asyncio.wait_for(asyncio.gather(*failed, return_exceptions=True), 10)
+        assert await asyncio.wait_for(refusals([asking(one, 0.0)]), 10) == 0
+        one.close()
+        return found
+
+    assert all(isinstance(error, RuntimeError) for error in run_async(flood()))
+
+
+def test_what_waits_goes_on_while_the_event_loop_is_busy() -> None:
+    async def flood() -> int:
+        one = lane(threads=1, waiting=8)
+        done: list[int] = []
+        work: Callable[[], None] = lambda: (time.sleep(0.02), done.append(1))[1]  # noqa: E731
+        later = Deadline(time.perf_counter() + 60)
+        tasks = [asyncio.create_task(one.work(work, deadline=later, client=Client())) for _ in range(5)]
+        await asyncio.sleep(0)
+        time.sleep(0.8)  # the loop refuses others
+        count = len(done)
+        await asyncio.gather(*tasks)
+        one.close()
+        return count
+
+    assert run_async(flood()) == 5
+
+
+def test_what_a_request_held_is_freed_while_its_thread_goes_on() -> None:
+    """In an overload a thread never ends: it takes one request after the other."""
+
+    class Image:
+        """Stands for a body."""
+
+    async def flood() -> list[bool]:
+        one, images, opened = lane(threads=1, waiting=8), [Image() for _ in range(3)], threading.Event()
+        alive = [weakref.ref(image) for image in images]
+        later = Deadline(time.perf_counter() + 60)
+
+        async def ask(image: Image, wait: bool) -> None:
+            work: Callable[[], object] = lambda: (image, opened.wait(30) if wait else None)  # noqa: E731
+            await one.work(work, deadline=later, client=Client())
+
+        tasks = [asyncio.create_task(ask(images.pop(0), wait)) for wait in (False, False, True)]
+        await asyncio.wait(tasks[:2])
+        tasks = tasks[2:]
+        found = [ref() is not None for ref in alive]
+        opened.set()
+        await asyncio.gather(*tasks)
+        one.close()
+        return found
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert run_async(flood()) == [False, False, True]
+    finally:
+        gc.enable()

@@ -65,6 +65,34 @@ def test_a_class_that_is_not_asked_for_is_refused_and_not_lost() -> None:
         Stretch.of([record("old", OLD, []), record("new", NEW, ["can"])]).events(OLD)
 
 
+def test_a_record_that_names_a_bundle_and_other_classes_is_left_out_and_counted() -> None:
+    """One such record once ended the watching of a whole journal."""
+    stretch = Stretch.of([record("mine", OLD, ["pouch"]), record("mine", NEW, ["can"]), record("other", NEW, [])])
+    mine = stretch.of_bundle("mine", OLD)
+    assert found_names(mine.events(OLD)) == [["pouch"]]
+    assert (dict(mine.reading.damaged), mine.reading.whole) == ({"of other classes than its bundle": 1}, False)
+    assert stretch.reading.whole and stretch.of_bundle("other", NEW).reading.whole
+
+
+def test_class_names_cost_what_they_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are looked up, and never searched for: one record with a million names kept a reader busy for hours."""
+
+    class Named(str):
+        compared = 0
+
+        def __eq__(self, other: object) -> bool:
+            Named.compared += 1
+            return str.__eq__(self, str(other))
+
+        __hash__ = str.__hash__
+
+    names = tuple(Named(f"class {k}") for k in range(3000))
+    events = Stretch.of([record("b", names, []) | {"class_names": names}]).events()
+    assert len(events.class_names) == 3000 and Named.compared < 100_000
+    many = Stretch.of(record("b", (f"a{k}", f"b{k}"), [f"b{k}"], at=k) for k in range(500))
+    assert found_names(many.events())[:2] == [["b0"], ["b1"]]
+
+
 def test_nothing_in_nothing_out(tmp_path: Path) -> None:
     Journal(tmp_path)
     assert (len(read_events(tmp_path)), read_events(tmp_path).class_names) == (0, ())

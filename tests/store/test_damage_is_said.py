@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from boxwright.artifacts import KINDS
+from boxwright.artifacts import KINDS, Bundle
 from boxwright.cli.store import of_journal
 from boxwright.errors import StoreError
+from boxwright.lifecycle.review_log import asked_pictures
 from boxwright.store import Steps, Store
 from boxwright.store.check import check
 from boxwright.store.copied import Copied
@@ -120,7 +121,9 @@ def test_nothing_is_written_through_a_link_in_the_copy(root: Path, tmp_path: Pat
         copied(root)
 
 
-@pytest.mark.parametrize("role", ["baseline", "matches_a", "matches_b"])
+@pytest.mark.parametrize(
+    "role", ["baseline", "matches_a", "matches_b", "report[golden]", "baseline[a b]", "comparison[x]", "predictions_2", "reference"]
+)  # fmt: skip
 def test_what_a_role_stands_for_must_be_there(root: Path, role: str) -> None:
     store = Store(root)
     store.put(replace(store.get("verdict/line", KINDS["verdict"]), made_from={role: "b" * 64}))
@@ -160,6 +163,62 @@ def test_an_odd_line_of_the_ledger_is_a_store_error(tmp_path: Path, line: str) -
     with pytest.raises(StoreError, match="Line 1 of"):
         Steps(Store(tmp_path), print)
     assert len(faults(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['{"ke', "[]", "{}", '{"what": 1}', '{"what": "skipped", "queue": "q"}', '{"what": "skipped", "pictures": 5}',
+     '{"what": "skipped", "queue": [], "pictures": ["p"]}', '{"what": "withdrawn", "corrections": {}}', DEEP],
+    ids=["torn", "list", "empty", "number", "no pictures", "a number of pictures", "queue", "corrections", "deep"],
+)  # fmt: skip
+def test_an_odd_line_of_the_log_of_reviews_is_a_store_error(tmp_path: Path, line: str) -> None:
+    """What the check calls whole stops no verb, and the other way round."""
+    (tmp_path / "reviews.jsonl").write_text('{"what": "closed", "queue": "q"}\n' + line + "\n")
+    with pytest.raises(StoreError, match="Line 2 of"):
+        asked_pictures(Store(tmp_path))
+    (told,) = faults(tmp_path)
+    assert "Line 2 of" in told
+
+
+@pytest.mark.parametrize("seconds", ["1e999", "NaN", "1" + "0" * 400, '"x"'])
+def test_a_line_of_the_ledger_with_an_absurd_time_is_a_store_error(tmp_path: Path, seconds: str) -> None:
+    (tmp_path / "ledger.jsonl").write_text(f'{{"key": "k", "step": "s", "output": "o", "seconds": {seconds}}}\n')
+    with pytest.raises(StoreError, match="Line 1 of"):
+        Steps(Store(tmp_path), print)
+    assert len(faults(tmp_path)) == 1
+
+
+def test_links_among_names_lead_nowhere(root: Path) -> None:
+    """Two links to their own folder once gave names without end."""
+    known = Store(root).names()
+    for name in ("a", "b"):
+        (root / "names" / name).symlink_to(".")
+    assert Store(root).names() == known
+    assert [told.split("'")[1] for told in faults(root)] == [str(root / "names/a"), str(root / "names/b")]
+
+
+@pytest.mark.parametrize(
+    "where", ["journal", "names", "tables/rows", "tables/rows/line.lance", "artifacts/split/DIGEST"]
+)
+def test_folders_nested_without_end_are_read(root: Path, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = next((root / "artifacts/split").iterdir()).name
+    monkeypatch.chdir(root / where.replace("DIGEST", digest))
+    for _ in range(1100):
+        os.mkdir("d")
+        os.chdir("d")
+    (Path("file")).write_text("x")
+    monkeypatch.undo()
+    assert faults(root) == [] and copied(root).faults == ()
+
+
+def test_a_file_of_an_artifact_may_be_called_as_it_likes(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("x")
+    store = Store(root)
+    bundle = store.get("bundle/line", Bundle)
+    names = {f"golden/x{ending}": tmp_path / "x" for ending in (".lock", ".unflushed", ".jsonl")}
+    digest = store.put(replace(bundle, golden={**bundle.golden, **names}))
+    assert copied(root).faults == ()
+    assert Store(tmp_path / "copy").get(digest, Bundle).digest == digest
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "report.json", "failures.parquet"])

@@ -70,6 +70,16 @@ def test_rows_differ_exactly_when_values_do(one: list[dict], other: list[dict]) 
     assert found.tolist() == [spelled(one[partner[k]]) != spelled(other[k]) for k in known]
 
 
+def test_marks_of_what_is_missing_are_not_read_as_lengths() -> None:
+    """63 texts: the mark `?` and 63 bytes for what is missing are the first eight lengths of texts of which none is missing."""
+    lacking: list[str | None] = [None] * 63
+    lacking[7] = "a"
+    whole = [chr(0) * 63, chr(0), *[""] * 61]
+    whole[15] = "a"
+    one, other = (digest_of_columns(pa.table({"side": pa.array(values, pa.string())})) for values in (lacking, whole))
+    assert one != other
+
+
 def test_a_type_without_a_spelling_is_refused() -> None:
     with pytest.raises(StoreError, match="has no digest"):
         digest_of_columns(pa.table({"when": pa.array([1], pa.timestamp("us"))}))

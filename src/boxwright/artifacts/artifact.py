@@ -128,11 +128,13 @@ class Artifact:
                 name: given[name] if given and name in given else pq.read_table(_inside(folder, f"{name}.parquet"))
                 for name in manifest["tables"]
             }
-            document = json.loads(read_text(folder / cls.document_name))
+            document = _read_json(folder / cls.document_name)
             files = {name: _inside(folder, name) for name in manifest["files"]}
             artifact = cls.from_parts(Parts(document, tables, files), manifest["made_from"])
             object.__setattr__(artifact, "_law", _law_of(manifest, folder))
             digest = artifact.digest
+            if digest_of_bytes(canonical_json(document).encode()) != artifact._manifest["document"]:
+                raise ValueError(f"{cls.document_name} is written in another way than its digest was made from")
         except _DAMAGED as error:
             raise StoreError(f"The {cls.kind} in '{folder}' is damaged: {type(error).__name__}: {error}.") from error
         if digest != manifest["digest"]:
@@ -193,16 +195,31 @@ def _law_of(manifest: dict[str, Any], folder: Path) -> int:
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of an artifact's folder; StoreError when there is none that can be read."""
     try:
-        manifest = json.loads(read_text(folder / "manifest.json"))
+        manifest = _read_json(folder / "manifest.json")
         shape = {"kind": str, "digest": str, "made_from": dict, "tables": dict, "files": dict}
         for key, wanted in shape.items():
             if not isinstance(manifest.get(key), wanted):
                 raise ValueError(f"'{key}' is missing or no {wanted.__name__}")
+        for role, digest in manifest["made_from"].items():
+            if not isinstance(digest, str):
+                raise ValueError(f"'{role}' of 'made_from' is no digest")
     except _DAMAGED as error:
         raise StoreError(
             f"'{folder}' is not the folder of an artifact: its manifest.json cannot be read ({error})."
         ) from error
     return manifest
+
+
+def _read_json(path: Path) -> Any:
+    """The JSON value in a file; ValueError where an object has a key twice, of which readers take one or the other."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise ValueError(f"{path.name} has a key twice")
+        return found
+
+    return json.loads(read_text(path), object_pairs_hook=once)
 
 
 def _inside(folder: Path, name: str) -> Path:

@@ -1,11 +1,13 @@
 """Which score threshold applies to an image: that of its condition's value, else that of the class.
 
 One rule for whoever answers and whoever evaluates. Thresholds depend on one condition at most: with two, the order in which they
-are written down would decide, and that order is in no digest.
+are written down would decide, and that order is in no digest. A value is known by its spelling (`spelled`), as a caller may
+write it in another way than the images that were evaluated.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -17,11 +19,16 @@ from boxwright.spec.spec import NOT_CONDITIONS
 ByCondition = Mapping[str, Mapping[str, Mapping[str, float]]]  # condition, value, class name to least score
 
 
+def spelled(value: str) -> str:
+    """The one spelling of a condition's value: composed Unicode (NFC), without blanks around it."""
+    return unicodedata.normalize("NFC", value).strip()
+
+
 def only_condition(by_condition: ByCondition) -> str | None:
     """The condition that thresholds depend on; None where they depend on none.
 
     Raises:
-        InputError: there are several, or it is one that no caller can send with an image.
+        InputError: there are several, or it is one that no caller can send with an image, or has two spellings of one value.
     """
     if len(by_condition) > 1:
         raise InputError(
@@ -29,10 +36,11 @@ def only_condition(by_condition: ByCondition) -> str | None:
             "Choose again: `boxwright choose`."
         )
     for condition, by_value in by_condition.items():
-        if condition in NOT_CONDITIONS or not condition or "" in by_value:
+        values = [spelled(value) for value in by_value]
+        if condition in NOT_CONDITIONS or not condition or "" in values or len(set(values)) < len(values):
             raise InputError(
                 f"Score thresholds depend on '{condition}' with the values {', '.join(map(repr, by_value))}; expected a condition and "
-                "values that a caller can send with an image. Choose again: `boxwright choose`."
+                "values that a caller can send with an image, each spelled once. Choose again: `boxwright choose`."
             )
     return next(iter(by_condition), None)
 
@@ -40,7 +48,7 @@ def only_condition(by_condition: ByCondition) -> str | None:
 def threshold_rows(
     class_names: Sequence[str], score_thresholds: Mapping[str, float], by_condition: ByCondition
 ) -> tuple[NDArray[np.float64], str | None, dict[str, NDArray[np.float64]]]:
-    """Thresholds by class_id, the condition that changes them, and its values with their thresholds by class_id.
+    """Thresholds by class_id, the condition that changes them, and its values (`spelled`) with their thresholds by class_id.
 
     Args:
         class_names: by class_id.
@@ -54,7 +62,7 @@ def threshold_rows(
     condition = only_condition(by_condition)
     by_value = by_condition[condition] if condition else {}
     rows = {
-        value: np.array(
+        spelled(value): np.array(
             [special.get(name, least) for name, least in zip(class_names, of_class, strict=True)], np.float64
         )
         for value, special in by_value.items()

@@ -42,4 +42,8 @@ class Rollout(Artifact):
 
     @classmethod
     def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
+        for key, value in parts.document.items():
+            wanted = int if key == "number" else str | None if key.startswith("previous") else str
+            if not isinstance(value, wanted) or isinstance(value, bool):
+                raise TypeError(f"'{key}' is {type(value).__name__}")
         return cls(**parts.document, made_from=made_from)

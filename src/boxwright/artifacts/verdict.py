@@ -127,6 +127,9 @@ class Verdict(Artifact):
     @classmethod
     def from_parts(cls, parts: Parts, made_from: Mapping[str, str]) -> Self:
         document = parts.document
+        for key in ("spec_name", "bundle"):
+            if not isinstance(document[key], str):
+                raise TypeError(f"'{key}' is {type(document[key]).__name__}")
         return cls(
             spec_name=document["spec_name"],
             bundle=document["bundle"],

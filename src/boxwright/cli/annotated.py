@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,6 +25,7 @@ class AnnotatedImages:
     def __init__(self, folder: Path, contract: Contract, thresholds: Thresholds | None) -> None:
         self._folder, self._contract, self._thresholds = folder, contract, thresholds
         self._taken: set[str] = set()
+        self._numbers: dict[str, Iterator[int]] = {}  # of images that are called alike
 
     @classmethod
     @contextmanager
@@ -62,7 +64,9 @@ class AnnotatedImages:
             part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", "..") and ":" not in part
         ]
         path = PurePosixPath(*parts or ["image"])
-        options = [str(path.with_suffix(".jpg")), f"{path}.jpg", *(f"{path}.{k}.jpg" for k in range(2, 10_000))]
-        chosen = next(option for option in options if option.lower() not in self._taken)
+        chosen, options = str(path.with_suffix(".jpg")), self._numbers.setdefault(str(path).lower(), count(1))
+        while chosen.lower() in self._taken:
+            number = next(options)
+            chosen = f"{path}.{number}.jpg" if number > 1 else f"{path}.jpg"
         self._taken.add(chosen.lower())
         return chosen

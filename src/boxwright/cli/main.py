@@ -88,6 +88,8 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         sys.stdout = None  # type: ignore[assignment]  whoever read has left
         return 0
+    except RecursionError:
+        return _complain("Something in the input is nested too deeply to be read; no file that Boxwright writes is.")
     except RuntimeError as error:
         if "no locator available" not in str(error):
             raise

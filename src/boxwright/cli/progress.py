@@ -84,11 +84,11 @@ class _Display:
     def _fresh() -> Progress:
         figures = (_Count, TimeElapsedColumn, _Left)
         columns = (
-            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
             BarColumn(bar_width=20, table_column=Column(no_wrap=True)),
             *(figure(table_column=Column(no_wrap=True)) for figure in figures),
             TextColumn(
-                "{task.fields[text]}", table_column=Column(no_wrap=False)
+                "{task.fields[text]}", markup=False, table_column=Column(no_wrap=False)
             ),  # gives way where the terminal is narrow
         )
         return Progress(*columns, console=stderr, transient=False, redirect_stdout=False)

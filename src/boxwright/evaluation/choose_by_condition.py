@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
 from boxwright.artifacts.calibration import logit, sigmoid
+from boxwright.artifacts.condition_thresholds import spelled
 from boxwright.evaluation.follow_rule import follow, worth
 from boxwright.evaluation.operating import operating_bit
 from boxwright.spec.spec import OperatingPointClause
@@ -87,7 +88,7 @@ def choose_by_condition(
     """
     by = str(rule.by)
     names, group = np.unique(np.array(matches.images.column("group").to_pylist(), object), return_inverse=True)
-    value = np.array(matches.images.column(by).to_pylist(), object)
+    value = np.array([spelled(value or "") for value in matches.images.column(by).to_pylist()], object)
     cells = _cells(matches, scores, value, group, len(names))
     records = {pair: _lack(cell) for pair, cell in cells.items() if pair[1] is not None}
     able = [pair for pair, lack in records.items() if not lack]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Matches
-from boxwright.artifacts.condition_thresholds import threshold_rows
+from boxwright.artifacts.condition_thresholds import spelled, threshold_rows
 from boxwright.evaluation.match import OPERATING_IOU
 
 
@@ -69,7 +69,7 @@ def least_scores(
     least = of_class[class_id]
     if condition not in matches.images.column_names:
         return least
-    values = np.array(matches.images.column(condition).to_pylist(), dtype=object)
+    values = np.array([spelled(value or "") for value in matches.images.column(condition).to_pylist()], dtype=object)
     here = values[matches.detections.column("image").to_numpy()]
     for value, special in by_value.items():
         least = np.where(here == value, special[class_id], least)

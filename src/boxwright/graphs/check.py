@@ -17,7 +17,7 @@ from typing import Any
 
 from boxwright.errors import ModelError
 from boxwright.graphs.operands import check_operands
-from boxwright.graphs.operators import CONTRIB, CONTRIB_OPERATORS, RANDOM, STANDARD, WHOLE_DOMAINS, is_reserved
+from boxwright.graphs.operators import CONTRIB, CONTRIB_OPERATORS, IMPORTED, RANDOM, STANDARD, TEXT, is_reserved
 from boxwright.graphs.wire import Message, count, integers, read_message, text
 
 MAX_NESTING = 12  # graphs inside graphs; exported detectors have two or three
@@ -90,7 +90,7 @@ def _functions(model: Message) -> dict[Called, Message]:
 def _check_domains(part: Message, own: set[str]) -> None:
     domains = [text(entry, "domain") for entry in part.get("opset_import", [])]
     for domain in domains:
-        if domain not in WHOLE_DOMAINS | own | {CONTRIB}:
+        if domain not in IMPORTED | own | {CONTRIB}:
             raise ModelError(
                 f"it uses operators of the domain '{domain}', which is not supported; expected ONNX operators",
                 reason="operator",
@@ -127,7 +127,7 @@ def _check_operator(node: Message, functions: set[Called]) -> None:
         return
     if domain in STANDARD and name in RANDOM:
         raise ModelError(f"it uses the random operator {name}: one image would have many answers", reason="operator")
-    if domain in WHOLE_DOMAINS or (domain == CONTRIB and name in CONTRIB_OPERATORS):
+    if (domain in STANDARD and name not in TEXT) or (domain == CONTRIB and name in CONTRIB_OPERATORS):
         return
     raise ModelError(
         f"it uses the operator {name!r} of the domain '{domain}', which is not supported", reason="operator"

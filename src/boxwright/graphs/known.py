@@ -70,6 +70,13 @@ _SHAPE_OF_SHAPES = _ELEMENT_BY_ELEMENT | _words("""
     MeanVarianceNormalization QLinearConv QLinearMatMul RMSNormalization RoiAlign ScatterElements ScatterND Shape Size Softmax
     SpaceToDepth Transpose Trilu
 """)
+_CONTRIB_SHAPE_OF_SHAPES = _words("""
+    Attention BiasAdd BiasGelu BiasSplitGelu DequantizeLinear DynamicQuantizeMatMul FastGelu FusedConv FusedGemm FusedMatMul Gelu
+    GroupNorm Inverse MatMulInteger16 MatMulIntegerToFloat MatMulNBits MultiHeadAttention NhwcConv NhwcFusedConv NhwcMaxPool QAttention
+    QGemm QLinearAdd QLinearAveragePool QLinearConcat QLinearConv QLinearGlobalAveragePool QLinearLeakyRelu QLinearMul QLinearReduceMean
+    QLinearSigmoid QLinearSoftmax QLinearWhere QuantizeLinear QuickGelu SkipGroupNorm SkipLayerNormalization
+    SkipSimplifiedLayerNormalization TransposeMatMul
+""")
 _REDUCTIONS = _words("""
     ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare
 """)
@@ -161,7 +168,8 @@ def _of_outputs(node: Message, given: list[Known | None]) -> Known:
         return _of_constant(node)
     fixed = bool(present) and all(each.fixed and each.steady for each in present)
     if text(node, "domain") == CONTRIB:
-        return Known(floating=operator in _CONTRIB_FLOATS, steady=fixed, fixed=fixed)
+        steady = fixed or (operator in _CONTRIB_SHAPE_OF_SHAPES and all(each.steady for each in present))
+        return Known(floating=operator in _CONTRIB_FLOATS, steady=steady, fixed=fixed)
     if operator == "Identity" and len(present) == 1:
         return present[0]
     steady = fixed or _is_steady(operator, given)

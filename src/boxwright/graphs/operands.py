@@ -8,7 +8,7 @@ operator runs at all:
     Dropout, BatchNormalization       not in training mode
     Div, Mod of integers              the least integer divided by -1 is a signal (SIGFPE)
     STFT, DFT, MelWeightMatrix        lengths of 0 are one
-    InstanceNormalization, LSTM, ...  tensors without elements are one (SIGSEGV, SIGABRT)
+    InstanceNormalization, LSTM, ...  tensors without elements, or of other sizes, are one (SIGSEGV, SIGABRT, SIGFPE)
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ Called = tuple[str, str, str]
 _STEADY_AND_FIXED = {
     ("", "STFT"): ((0, 2), (1, 3)), ("", "DFT"): ((0,), (1, 2)), ("", "MelWeightMatrix"): ((), (0, 1, 2, 3, 4)),
     ("", "InstanceNormalization"): ((0, 1, 2), ()), ("", "LSTM"): ((0, 5, 6), (4,)), ("", "GRU"): ((0, 5), (4,)), ("", "RNN"): ((0, 5), (4,)),
-    (CONTRIB, "DynamicQuantizeLSTM"): ((0, 5, 6), (4,)),
+    (CONTRIB, "DynamicQuantizeLSTM"): ((0, 5, 6), (4,)), (CONTRIB, "MultiHeadAttention"): ((0, 1, 2, 3, 4, 5, 6, 7), ()),
+    (CONTRIB, "SkipLayerNormalization"): ((0, 1), ()), (CONTRIB, "SkipSimplifiedLayerNormalization"): ((0, 1), ()),
+    (CONTRIB, "QLinearAveragePool"): ((0,), ()), (CONTRIB, "Inverse"): ((0,), ()),
 }  # fmt: skip
 
 

@@ -1,14 +1,15 @@
 """Operators that a model may use.
 
 A list of what is allowed, because an operator can be anything: onnxruntime has some that load other files (EPContext),
-that call into a Python process (PyOp) or into a vendor's library. Random operators are refused too: the same bundle must
-give the same answer to the same image.
+that call into a Python process (PyOp) or into a vendor's library. Random operators are refused too, and those of text, which ask
+the environment for a locale: the same bundle must give the same answer to the same image. Those of `ai.onnx.ml` (trees, vector
+machines, tables) follow what pixels choose without looking: a tree may have a circle that one image enters.
 """
 
 from __future__ import annotations
 
 STANDARD = frozenset({"", "ai.onnx"})  # two spellings of one domain
-WHOLE_DOMAINS = STANDARD | {"ai.onnx.ml"}
+IMPORTED = STANDARD | {"ai.onnx.ml"}  # exporters name the second without using it
 
 # What quantising and fusing tools write, all of it arithmetic on tensors.
 CONTRIB = "com.microsoft"
@@ -26,6 +27,9 @@ CONTRIB_OPERATORS = frozenset(_ARITHMETIC.split())
 
 RANDOM = frozenset(
     {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
+)
+TEXT = frozenset(
+    {"StringNormalizer", "StringConcat", "StringSplit", "RegexFullMatch", "TfIdfVectorizer", "ImageDecoder"}
 )
 
 

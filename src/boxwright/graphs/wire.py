@@ -76,12 +76,13 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
 
 
 def text(message: Message, field: str) -> str:
-    """A text field, empty where it is absent; bytes that are no UTF-8 are shown escaped."""
+    """A text field as `shown`, empty where it is absent."""
     return shown(message[field][0]) if field in message else ""
 
 
 def shown(text: memoryview) -> str:
-    return str(bytes(text), "utf-8", "backslashreplace")
+    """Bytes as text; those that are no UTF-8 become half surrogates, so that two names of the file stay two names."""
+    return str(bytes(text), "utf-8", "surrogateescape")
 
 
 def integers(values: list[Any]) -> list[int]:

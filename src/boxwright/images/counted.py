@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from boxwright.errors import PictureError
-from boxwright.images.ifd import count_tags, pages, refuse_tags
+from boxwright.images.ifd import check_block, pages
 from boxwright.images.png_chunks import PNG, png_chunks
 
 MOST_SEGMENTS = 2000  # of a JPEG; 255 hold the largest colour profile
@@ -22,18 +22,24 @@ MOST_SCANS = 100  # libjpeg writes 10 for a progressive image, others up to 20
 MOST_SCANNED = 1_000_000_000  # pixels times scans: 64 million in 15
 MOST_CMYK_PIXELS = 20_000_000  # in several scans, where 8 bytes a pixel are kept until the last one
 MOST_EXIF_SEGMENTS = 64
+MOST_BETWEEN_SEGMENTS = 1 << 20  # bytes before a JPEG's first scan that are in no segment; Pillow reads them one by one
 MOST_CHUNKS = 2000  # of a PNG, and one more for each _CHUNK bytes
+MOST_PACKED = 100  # compressed texts and colour profiles of a PNG: Pillow unpacks each, up to a MiB
 MOST_COMMENTS = 100  # among the samples of a plain PPM
 MOST_SLOW_BYTES = {"ppm_plain": 4 << 20, "bmp_rle": 1 << 20}  # of what Pillow decodes in Python, about 1 s a MiB
 MOST_SLOW_PIXELS = 4_000_000
 _CHUNK = 2048
 _PPM_HEAD = 1 << 16
+_PACKED = (b"iCCP", b"zTXt", b"iTXt")
 _NEXT_MARKER = re.compile(
     rb"\xff[\xc0-\xcf\xd9-\xfe]"
 )  # not stuffing, not a restart; \xff+ would be quadratic in fill bytes
-_END_OF_IMAGE, _SCAN, _APP1 = 0xD9, 0xDA, 0xE1
+_MARKER = re.compile(rb"\xff[\x01-\xfe]")
+_END_OF_IMAGE, _SCAN, _APP1, _APP2 = 0xD9, 0xDA, 0xE1, 0xE2
+_BARE = frozenset(range(0xD0, 0xD9)) | {0x01}  # markers without a length
+_UNREAD = frozenset(range(0x02, 0xC0)) | frozenset(range(0xF0, 0xFE)) | {0xC8}  # by any decoder
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_EXIF = b"Exif\0\0"
+_EXIF, _MPO_INDEX = b"Exif\0\0", b"MPF\0"
 _TIFF = (b"MM\0*", b"II*\0", b"MM*\0", b"II\0*", b"MM\0+", b"II+\0")
 
 
@@ -76,6 +82,7 @@ def check_counts(data: bytes, form: str) -> None:
         PictureError: without the picture's name; more of something than any decoder should be given.
     """
     if form == "JPEG":
+        _check_head(data)
         count_jpeg(data)
     elif form == "PNG":
         _check_chunks(data)
@@ -99,9 +106,16 @@ def check_opened(image: Image.Image, data: bytes) -> None:
             )
         if decoder == "ppm_plain" and data.count(b"#") > MOST_COMMENTS:
             raise _too_many("comments", MOST_COMMENTS)
-    exif = getattr(image, "info", {}).get("exif")
+    info = getattr(image, "info", {})
+    exif, as_text = info.get("exif"), info.get("Raw profile type exif")
     if isinstance(exif, bytes):
-        refuse_tags(count_tags(exif))
+        check_block(exif)
+    elif isinstance(as_text, str):  # as Pillow reads it
+        try:
+            exif = bytes.fromhex("".join(as_text.split("\n")[3:]))
+        except ValueError:
+            return
+        check_block(exif)
 
 
 def count_jpeg(data: bytes) -> JpegCount:
@@ -126,6 +140,8 @@ def count_jpeg(data: bytes) -> JpegCount:
             exif.append(data[at + 6 : at + length])
             if len(exif) > MOST_EXIF_SEGMENTS:
                 raise _too_many("pieces of EXIF", MOST_EXIF_SEGMENTS)
+        elif marker == _APP2 and data.startswith(_MPO_INDEX, at):
+            check_block(data[at + 4 : at + length])
     counted = JpegCount(size_hw, scans)
     if scans > 1 and counted.scanned > MOST_SCANNED:
         height, width = size_hw
@@ -139,7 +155,7 @@ def count_jpeg(data: bytes) -> JpegCount:
             f"{size_hw[1]}x{size_hw[0]}; write it as RGB or not progressive",
             reason="pixels",
         )
-    refuse_tags(count_tags(b"".join(exif)))
+    check_block(b"".join(exif))
     return counted
 
 
@@ -155,13 +171,47 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         at += length
 
 
+def _check_head(data: bytes) -> None:
+    """A JPEG up to its first scan: what Pillow reads there must be what is counted, and what libjpeg would decode."""
+    at, between, segments = 2, 0, 0
+    while found := _MARKER.search(
+        data, at, at + MOST_BETWEEN_SEGMENTS + 2
+    ):  # no further: a search holds up all threads
+        marker, end = data[found.end() - 1], found.end()
+        between += found.start() - at
+        if marker == _SCAN or between > MOST_BETWEEN_SEGMENTS:
+            break
+        if marker == _END_OF_IMAGE:
+            raise PictureError("it ends before its first scan", reason="damaged")
+        if marker in _BARE:
+            at, between = end, between + 2
+            continue
+        if marker in _UNREAD:
+            raise PictureError(f"its marker 0x{marker:02x} begins no segment", reason="damaged")
+        segments += 1
+        if segments > MOST_SEGMENTS:
+            raise _too_many("segments", MOST_SEGMENTS)
+        length = int.from_bytes(data[end : end + 2], "big")
+        at = end + max(length, 2)
+    else:
+        between += max(0, len(data) - at)
+    if between > MOST_BETWEEN_SEGMENTS:
+        raise PictureError(
+            f"it has more than {MOST_BETWEEN_SEGMENTS:,} bytes between the segments of its head", reason="damaged"
+        )
+
+
 def _check_chunks(data: bytes) -> None:
-    most = MOST_CHUNKS + len(data) // _CHUNK
+    most, packed = MOST_CHUNKS + len(data) // _CHUNK, 0
     for number, (kind, start, length) in enumerate(png_chunks(data), 1):
         if number > most:
             raise _too_many("chunks", most)
         if kind == b"eXIf":
-            refuse_tags(count_tags(data[start : start + length]))
+            check_block(data[start : start + length])
+        elif kind in _PACKED:
+            packed += 1
+            if packed > MOST_PACKED:
+                raise _too_many("compressed texts and profiles", MOST_PACKED)
 
 
 def _check_ppm(data: bytes) -> None:

@@ -26,8 +26,9 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from boxwright.images.path_ends import PathEnds
+
 RULES = ("exact", "spelling", "case", "path end", "ending")
-SUBSET_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test", "dev": "val"}
 _DRIVE = re.compile(r"^[A-Za-z]:")
 
 
@@ -81,11 +82,6 @@ def match_names(names: Sequence[str], known: Sequence[str], *, other_endings: bo
     return NameMatches(index, rule, sorted(i for i in ambiguous if index[i] < 0))
 
 
-def subset_of_folder(folder: str) -> str:
-    """The subset that a folder is named after, such as val for `Valid` or `val2017`; empty for other folders."""
-    return SUBSET_FOLDERS.get(folder.lower().rstrip("0123456789"), "")
-
-
 def spelled_alike(name: str) -> str:
     """The name with slashes, dots, a leading drive or slash and composed accents made alike."""
     name = name.replace("\\", "/")
@@ -114,23 +110,17 @@ def _match_by_end(
         return
     without_ending = name_rule == "ending"
     parts_of_known = [_parts(name, without_ending) for name in known]
-    by_last: dict[str, list[int]] = {}
-    for k, parts in enumerate(parts_of_known):
-        if parts:
-            by_last.setdefault(parts[-1], []).append(k)
+    parts_of_names = {i: parts for i in left if (parts := _parts(names[i], without_ending))}
+    asked = {parts[-1] for parts in parts_of_names.values()}
     claims: dict[int, list[int]] = {}
     taken = set(index[index >= 0].tolist())
     shared = {tuple(parts_of_known[k][:-1]) for k in taken}  # folders that both sides spell alike
-    for i in left:
-        parts = _parts(names[i], without_ending)
-        lengths = {k: _common_end(parts, parts_of_known[k]) for k in by_last.get(parts[-1] if parts else "", [])}
-        longest = max(lengths.values(), default=0)
-        best = [k for k, length in lengths.items() if length == longest > 0]
-        if not from_elsewhere(names[i]):
-            best = [k for k in best if not _of_another_folder(parts, parts_of_known[k], shared)]
-        if len(best) == 1 and best[0] not in taken:
-            claims.setdefault(best[0], []).append(i)
-        elif best:
+    ends = PathEnds(((k, parts) for k, parts in enumerate(parts_of_known) if parts and parts[-1] in asked), shared)
+    for i, parts in parts_of_names.items():
+        count, k = ends.met(parts, from_elsewhere=from_elsewhere(names[i]))
+        if count == 1 and k not in taken:
+            claims.setdefault(k, []).append(i)
+        elif count:
             ambiguous.add(i)
     for k, claimants in claims.items():
         if len({spelled_alike(names[i]) for i in claimants}) == 1:
@@ -146,22 +136,8 @@ def from_elsewhere(name: str) -> bool:
     return name.startswith("/") or bool(_DRIVE.match(name)) or "://" in name or ".." in name.split("/")
 
 
-def _of_another_folder(parts: list[str], known: list[str], shared: set[tuple[str, ...]]) -> bool:
-    """Whether the known name lies in a folder that other names have too, and this name in another one beside it."""
-    return len(parts) == len(known) and parts[:-1] != known[:-1] and tuple(known[:-1]) in shared
-
-
 def _parts(name: str, without_ending: bool) -> list[str]:
     parts = [part for part in _without_case(name).split("/") if part != ".."]
     if without_ending and parts:
         parts[-1] = PurePosixPath(parts[-1]).stem
     return parts
-
-
-def _common_end(a: list[str], b: list[str]) -> int:
-    """How many last parts agree; 0 where what stands before them names two different subsets."""
-    length = 0
-    while length < min(len(a), len(b)) and a[-1 - length] == b[-1 - length]:
-        length += 1
-    subsets = [{s for p in parts[: len(parts) - length] if (s := subset_of_folder(p))} for parts in (a, b)]
-    return 0 if subsets[0] and subsets[1] and not subsets[0] & subsets[1] else length

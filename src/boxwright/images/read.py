@@ -25,7 +25,14 @@ from boxwright.images.jpeg import decode_jpeg
 from boxwright.images.large import by_strips, decode_large
 from boxwright.images.png_chunks import PNG
 from boxwright.images.quiet import quiet_decoders
-from boxwright.images.whole import check_png, check_png_rows, check_tiff, has_notes_after_pixels, without_damaged_notes
+from boxwright.images.whole import (
+    check_png,
+    check_png_rows,
+    check_tiff,
+    has_notes_after_pixels,
+    notes_alone,
+    without_damaged_notes,
+)
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM")
 MAX_PIXELS = 64_000_000
@@ -173,10 +180,14 @@ def _refused(name: str, data: bytes, error: PictureError) -> PictureError:
 
 def _header(image: Image.Image, data: bytes) -> PictureHeader:
     try:
-        if image.format == "PNG" and not has_notes_after_pixels(data):
+        if image.format != "PNG":
+            exif = image.getexif()
+        elif "exif" in image.info or not has_notes_after_pixels(data):
             exif = Image.Image.getexif(image)  # PNG's own would decode all pixels to see what stands behind them
         else:
-            exif = image.getexif()
+            with Image.open(io.BytesIO(notes_alone(data)), formats=("PNG",)) as notes:
+                check_opened(notes, data)
+                exif = Image.Image.getexif(notes)
         orientation = int(exif.get(_ORIENTATION_TAG, 1))
     except Exception:
         orientation = 1

@@ -54,6 +54,16 @@ def without_damaged_notes(data: bytes) -> bytes:
     return b"".join(kept)
 
 
+def notes_alone(data: bytes) -> bytes:
+    """A PNG's header and all its EXIF and text, without pixels: what stands behind them can be read without decoding them."""
+    kept = [data[:8]]
+    for kind, start, length in png_chunks(data):
+        if kind == b"IHDR" or kind in _NOTES:
+            whole = kind + data[start : start + length]
+            kept += [len(whole[4:]).to_bytes(4, "big"), whole, zlib.crc32(whole).to_bytes(4, "big")]
+    return b"".join([*kept, bytes(4), b"IDAT", zlib.crc32(b"IDAT").to_bytes(4, "big")])
+
+
 def has_notes_after_pixels(data: bytes) -> bool:
     """Whether a PNG has EXIF or text, which may say how it is turned, behind its first chunk of pixels."""
     pixels = False

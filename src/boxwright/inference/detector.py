@@ -41,7 +41,7 @@ GOLDEN_IOU = 0.98
 GOLDEN_SCORE = 0.02
 
 
-def _ignore(_stage: str) -> None:
+def _ignore(*_stage: str) -> None:
     """What is done at the end of a stage where nobody asks."""
 
 
@@ -57,6 +57,7 @@ class Detector:
         raw_scores: leave the contract's calibration out, as the proof of parity does.
         seconds: time limit of a run, where `detect` is not given another.
         limits: what the model may take to be opened for the first time; None: `graphs.Limits()`.
+        between: called between two steps of loading; what it raises ends it.
 
     Raises:
         StoreError: the bundle's files are damaged or have changed.
@@ -69,7 +70,7 @@ class Detector:
 
     def __init__(
         self, bundle: Bundle, *, threads: int = 1, check_golden: bool = False, raw_scores: bool = False,
-        seconds: float = RUN_SECONDS, limits: Limits | None = None,
+        seconds: float = RUN_SECONDS, limits: Limits | None = None, between: Callable[[], object] = _ignore,
     ) -> None:  # fmt: skip
         self.bundle = bundle
         self.contract = bundle.contract
@@ -80,8 +81,9 @@ class Detector:
         self._calibration = None if raw_scores else bundle.contract.calibration
         self._check_input_size()
         golden = _golden(bundle) if check_golden else {}
-        self._session = self._open((self._placed_golden(name)[0] for name in golden), threads, limits)
+        self._session = self._open((self._placed_golden(name)[0] for name in golden), threads, limits, between)
         for name, wanted in golden.items():  # laid into the input once more, so that memory holds one at a time
+            between()
             self._answer_golden(name, *self._placed_golden(name), wanted)
 
     def read(
@@ -161,12 +163,19 @@ class Detector:
                 reason="size",
             )
 
-    def _open(self, test_pictures: Iterable[NDArray[np.uint8]], threads: int, limits: Limits | None) -> Session:
+    def _open(
+        self,
+        test_pictures: Iterable[NDArray[np.uint8]],
+        threads: int,
+        limits: Limits | None,
+        between: Callable[[], object],
+    ) -> Session:
         """The session, of a model that has passed the tests in a child process."""
         data = self.bundle.read_file("model.onnx", most_bytes=MAX_MODEL_BYTES)
         expected = Expected(len(self.contract.class_names), self.contract.input_hw, self.contract.output.score_floor)
         try:
             prove_model(data, expected, images=test_pictures, limits=limits)
+            between()
             return Session(data, expected, threads=threads)
         except ModelError as error:
             raise ModelError(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Predictions
 from boxwright.artifacts.bundle import Contract
-from boxwright.artifacts.condition_thresholds import threshold_rows
+from boxwright.artifacts.condition_thresholds import spelled, threshold_rows
 from boxwright.detections import Detections
 from boxwright.errors import StoreError
 
@@ -59,7 +59,7 @@ class Thresholds:
 
     def _for(self, conditions: Mapping[str, Any]) -> NDArray[np.float64] | None:
         value = conditions.get(self._condition) if self._condition else None
-        return self.of_class if value is None else self._by_value.get(value, self.of_class)
+        return self.of_class if value is None else self._by_value.get(spelled(str(value)), self.of_class)
 
 
 def _check_complete(contract: Contract, chosen: Mapping[str, float]) -> None:

@@ -128,6 +128,7 @@ def write_source(reading: Reading, out: Path, *, format: str, put: PutPicture | 
 def _paths(records: Iterable[PictureRecord], target: Target) -> list[str]:
     """Where each picture goes: names stay as they are as far as the format allows, and none meets another."""
     taken: set[str] = set()
+    numbers: dict[str, int] = {}  # the last that was given to names alike
     found = []
     for record in records:
         name = re.sub(r"[\x00-\x1f]", "_", record.file_name.replace("\\", "/"))
@@ -148,11 +149,13 @@ def _paths(records: Iterable[PictureRecord], target: Target) -> list[str]:
         if target.by_side and record.side:
             parts = [record.side, *parts]
         stem, ending = str(Path(*parts).with_suffix("")), Path(parts[-1]).suffix
-        path, number = f"{stem}{ending}", 1
-        while (key := spelled_alike(stem if target.by_stem else path).casefold()) in taken:
-            base = re.sub(r"_\d+$", "", stem) if number > 1 else stem
-            stem = f"{base}_{number}"
-            path, number = f"{stem}{ending}", number + 1
+        path, alike = f"{stem}{ending}", stem
+        first = key = spelled_alike(stem if target.by_stem else path).casefold()
+        while key in taken:
+            numbers[first] = number = numbers.get(first, 0) + 1
+            alike = f"{stem}_{number}"
+            path = f"{alike}{ending}"
+            key = spelled_alike(alike if target.by_stem else path).casefold()
         taken.add(key)
         found.append(path)
     return found

@@ -105,6 +105,6 @@ def _read(path: Path) -> list[tuple[tuple[str, int | None], PixelLook]]:
             measures = {str(k): float(v) for k, v in entry["measures"].items()}
             look = PixelLook(measures, int(entry["brightest"]), bool(entry["near_black"]))
             found.append(((str(entry["image"]), entry["bit_depth"]), look))
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             continue
     return found

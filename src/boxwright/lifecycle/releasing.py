@@ -7,6 +7,8 @@ stood for is read first, before anything is decided; if somebody else has moved 
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -21,6 +23,8 @@ from boxwright.serving import Wanted, promote, rollback
 from boxwright.store import NEW_NAME, Store, moved
 
 UNREAD = object()  # nobody has read the rollout yet
+_BEFORE_S = 5.0  # that the evidence on the bundle before may hold up a look; it goes on being read
+_READ_AGAIN_S = 300.0  # after which evidence that a store does not give is asked for again
 
 
 def release(store: Store, verdict: Verdict, *, reason: str, current: Rollout | object | None = UNREAD) -> Rollout:
@@ -120,31 +124,52 @@ def promoted(store: Store) -> str:
 
 
 def following(store: Store) -> Callable[[], Wanted]:
-    """What `promoted` says, with its release and the bundle before it, to be asked again and again.
+    """What `promoted` says, with its release and the bundle before it, to be asked again and again, from any thread.
 
     A verdict that held once is not read again by this process. The bundle before is named only where its own verdict holds too: it
-    is kept warm, to be rolled back to.
+    is kept warm, to be rolled back to. Evidence that a store does not give holds up nobody but who asked for it first: while it is being
+    read, the release that rests on it is refused, and any other is answered as ever.
     """
     held: dict[tuple[str, str], bool] = {}
+    reading: dict[tuple[str, str], float] = {}  # whose evidence is being read now, and since when
+
+    def holds(rollout: Rollout) -> None:
+        key, now = (rollout.primary, rollout.verdict), time.monotonic()
+        if held.get(key):
+            return
+        if now - reading.get(key, float("-inf")) < _READ_AGAIN_S:
+            raise StoreError(
+                f"The evidence on bundle {rollout.primary[:12]} has been asked for {now - reading[key]:.0f} s ago and has not been read yet."
+            )
+        reading[key] = now
+        try:
+            gather(store, verdict_of(store, rollout))
+            held[key] = True
+        finally:
+            reading.pop(key, None)
 
     def ask() -> Wanted:
         rollout = _promoted_rollout(store)
-        if not held.get((rollout.primary, rollout.verdict)):
-            gather(store, verdict_of(store, rollout))
-            held[rollout.primary, rollout.verdict] = True
+        holds(rollout)
         return Wanted(rollout.primary, str(rollout.number), rollout.previous if holds_before(rollout) else None)
 
     def holds_before(rollout: Rollout) -> bool:
         if not rollout.previous or not rollout.previous_verdict:
             return False
         key = (rollout.previous, rollout.previous_verdict)
-        if key not in held:
-            try:
-                gather(store, verdict_of(store, rollback(rollout)))
-                held[key] = True
-            except BoxwrightError:  # nobody asks for it yet; whoever rolls back to it is told why
-                held[key] = False
-        return held[key]
+        if key not in held and key not in reading:
+            thread = threading.Thread(target=judge_before, args=(rollout, key), name="evidence", daemon=True)
+            thread.start()
+            thread.join(_BEFORE_S)
+        return held.get(key, False)
+
+    def judge_before(rollout: Rollout, key: tuple[str, str]) -> None:
+        try:
+            holds(rollback(rollout))
+        except BoxwrightError:  # nobody asks for it yet; whoever rolls back to it is told why
+            held.setdefault(key, False)
+        except Exception:  # such as a disk that failed: read again at the next look
+            pass
 
     return ask
 

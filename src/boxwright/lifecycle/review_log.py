@@ -16,6 +16,7 @@ from typing import Any
 from boxwright.artifacts import Corrections, ReviewQueue
 from boxwright.errors import InputError, StoreError
 from boxwright.store import Store, actor
+from boxwright.store.log_lines import read_line
 
 _LOG = "reviews.jsonl"
 _MOST_SKIPPED = 2  # queues in which an image may be skipped before it is not selected again
@@ -34,12 +35,14 @@ def entries(store: Store) -> list[Entry]:
     Raises:
         StoreError: a line cannot be read.
     """
-    try:
-        found = [json.loads(line) for line in store.place.lines(_LOG)]
-        if not all(isinstance(entry["what"], str) for entry in found):
-            raise TypeError("an entry does not say what happened")
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"The log of reviews ('{_LOG}' in the store) is damaged: {error}.") from error
+    found: list[Entry] = []
+    for number, line in enumerate(store.place.lines(_LOG), start=1):
+        try:
+            found.append(read_line(_LOG, line))
+        except ValueError as error:
+            raise StoreError(
+                f"Line {number} of the log of reviews ('{_LOG}' in the store) is damaged: {error}. Correct it, or delete it."
+            ) from error
     return found
 
 

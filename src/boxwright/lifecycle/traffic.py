@@ -53,7 +53,8 @@ def watch_traffic(store: Store, spec: Spec, journal: Path, *, since: float = 0.0
     bundle = store.get(rollout.primary, Bundle)
     stretch = read_stretch(journal, since=since)
     answering = stretch.answering()
-    events = stretch.of_bundle(bundle.digest).events(bundle.contract.class_names)
+    stretch = stretch.of_bundle(bundle.digest, bundle.contract.class_names)
+    events = stretch.events(bundle.contract.class_names)
     if not len(events):
         lost = "" if stretch.reading.whole else f" Note that {stretch.reading.sentence()}."
         others = f" ({sum(a.events for a in answering)} events of other bundles are there)" if answering else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.artifacts import Events, Predictions
+from boxwright.artifacts.condition_thresholds import spelled
 from boxwright.detections import DetectionColumns
 from boxwright.images import MEASURES
 
@@ -52,7 +52,7 @@ def features_of_predictions(
     """Features of the reference; `slices` in the order of the predictions' pictures, `near` as the spec's margin."""
     measures = {name: predictions.images.column(name).to_numpy() for name in MEASURES}
     values = _of_detections(predictions.columns, predictions.class_names, thresholds, near) | measures
-    known = [_composed(value) for value in slices] if slices is not None else [""] * len(predictions.latency_ms)
+    known = [spelled(value) for value in slices] if slices is not None else [""] * len(predictions.latency_ms)
     return Features(values, predictions.latency_ms, known)
 
 
@@ -60,13 +60,8 @@ def features_of_events(events: Events, thresholds: Mapping[str, float], *, near:
     """Features of traffic; the slice is the camera, `near` the spec's margin."""
     measures = {name: events.events.column(name).to_numpy() for name in MEASURES}
     values = _of_detections(events.columns, events.class_names, thresholds, near) | measures
-    cameras = [_composed(value or "") for value in events.events.column("camera").to_pylist()]
+    cameras = [spelled(value or "") for value in events.events.column("camera").to_pylist()]
     return Features(values, events.events.column("latency_ms").to_numpy(), cameras)
-
-
-def _composed(value: str) -> str:
-    """One spelling for a value that metadata may write with an accent in two code points."""
-    return unicodedata.normalize("NFC", value).strip()
 
 
 def _of_detections(

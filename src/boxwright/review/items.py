@@ -55,7 +55,8 @@ def items_of(queue: ReviewQueue, names: Sequence[str]) -> Items:
             f"The answer for {shown} belongs to no item of the queue ({len(queue)} items); nothing was accepted. Leave the "
             f"images named as `boxwright review export` named them, and give the queue they were exported from."
         )
-    twice = next((i for i in found.tolist() if (found == i).sum() > 1), None)
+    times = np.bincount(found, minlength=len(rows))
+    twice = next((i for i in found.tolist() if times[i] > 1), None)
     if twice is not None:
         row = rows[twice]
         raise InputError(f"The item '{row['item']}' ({row['file_name']}) is answered twice; nothing was accepted.")

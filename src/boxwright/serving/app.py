@@ -19,7 +19,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 
-from prometheus_client import generate_latest
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -27,12 +26,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from boxwright.inference import Detector
+from boxwright.inference.detector import RUN_SECONDS
 from boxwright.serving.journal import Journal
 from boxwright.serving.limits import Limits
 from boxwright.serving.observed.health import LEAST_WEDGED_S, Watch, rollout_facts
 from boxwright.serving.observed.housekeeping import Changes, Every, Shedding
 from boxwright.serving.observed.logs import note
 from boxwright.serving.observed.meters import Meters, total
+from boxwright.serving.observed.page import Page
 from boxwright.serving.observed.readings import JournalReadings, RolloutReadings, WorkReadings, read_process
 from boxwright.serving.observed.repeating import Repeating
 from boxwright.serving.observed.work_meters import WorkMeters
@@ -41,10 +42,11 @@ from boxwright.serving.request.admission import Admission
 from boxwright.serving.request.answer import Answering, Question, answers_anyway
 from boxwright.serving.request.asked import read_asked
 from boxwright.serving.request.body import Bodies
-from boxwright.serving.request.callers import check_caller
+from boxwright.serving.request.callers import CallerRules, check_caller
 from boxwright.serving.request.client import watched
 from boxwright.serving.request.counted import Counted
 from boxwright.serving.request.deadline import Deadline, DeadlineExceeded, said_seconds
+from boxwright.serving.request.early import EarlyRefusals
 from boxwright.serving.request.refusal import Refusal
 from boxwright.serving.request.timings import Timings
 
@@ -74,6 +76,7 @@ class Server:
             WorkReadings(self.watch, lambda: not self.reasons()),
         )
         read_process(self.meters.registry)
+        self._page = Page(self.meters.registry)
         self._draining = False
         self._told_to_stop = Changes(
             lambda: "told to stop" if self._draining else "", began="draining", ended="serving_again", level="info"
@@ -94,6 +97,10 @@ class Server:
         ]
         paths = [route.path for route in routes]
         return Counted(within(Starlette(routes=routes, lifespan=self._lifespan)), self.meters, routes=paths)
+
+    def early(self, rules: CallerRules) -> EarlyRefusals:
+        """What a connection may refuse by itself while this server is overloaded; `rules` say who may ask."""
+        return EarlyRefusals(DETECT, self._admission, self._slot, rules, self._limits, self.meters)
 
     def reasons(self) -> list[str]:
         """Why no requests should be sent here, in plain words; empty when it is ready."""
@@ -162,7 +169,7 @@ class Server:
         return JSONResponse(body, status_code=503 if reasons else 200, headers={"Retry-After": "1"} if reasons else {})
 
     async def _metrics(self, _request: Request) -> Response:
-        return Response(generate_latest(self.meters.registry), media_type="text/plain; version=0.0.4")
+        return Response(self._page.text(), media_type="text/plain; version=0.0.4")
 
     async def _detect(self, request: Request) -> Response:
         timings = Timings(time.perf_counter())
@@ -209,6 +216,7 @@ class Server:
 
     def _work(self, detector: Detector, question: Question, most_pixels: int) -> Response:
         """In a worker thread, which is wedged by the longest of three measures: no caller's or server's haste makes anybody restart it,
-        and neither does a caller that is patient."""
-        with self.watch.working(max(question.deadline.left, self._limits.deadline_seconds, LEAST_WEDGED_S)):
+        and neither does a caller that is patient, as long as the network may run; none may hide a wedged worker for longer."""
+        patience = min(question.deadline.left, RUN_SECONDS)
+        with self.watch.working(max(patience, self._limits.deadline_seconds, LEAST_WEDGED_S)):
             return self._answering.answer(detector, question, max_pixels=most_pixels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from boxwright.serving.observed.logs import logging_to
 from boxwright.serving.observed.sink import Sink
 from boxwright.serving.primary.slot import Following, Slot
 from boxwright.serving.primary.wanted import Wanted
-from boxwright.serving.request.callers import Callers
+from boxwright.serving.request.callers import CallerRules, Callers
 from boxwright.serving.stopping import (
     ACCEPTED_AT_ONCE,
     Serving,
@@ -38,6 +39,7 @@ from boxwright.serving.stopping import (
 )
 
 _TELL_SECONDS = 1.0  # for the last sentences, when the server stops
+_SWITCH_SECONDS = 0.0005  # at Python's 5 ms the event loop and the workers wait for each other at every turn
 _OTHER_FILES = 128  # descriptors for what is no connection: journal, images, models, threads' pipes
 
 
@@ -73,7 +75,7 @@ def run(
         )
     quiet_decoders()
     opened = Journal(journal, flush_to_disk=flush_to_disk)
-    with StopSignals() as signals, logging_to(journal), _telling(tell) as hand_over:
+    with StopSignals() as signals, logging_to(journal), _telling(tell) as hand_over, _switching_soon():
         sockets = _bind(host, port)
         try:
             _run(wanted, load, signals, sockets, journal=opened, host=host, limits=limits, tell=hand_over)
@@ -84,6 +86,17 @@ def run(
                 one.close()
     if signals.asked and threading.current_thread() is threading.main_thread() and not flush_streams():
         leave()  # the interpreter would flush them again at its end, and hang there or not end with 0
+
+
+@contextmanager
+def _switching_soon() -> Iterator[None]:
+    """A thread of Python that is waited for gives way sooner."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 @contextmanager
@@ -126,9 +139,10 @@ def _run(
     signals.on_asked, signals.seconds = stop, longest_stop(limits)
     if signals.asked:
         leave()
+    rules = CallerRules(limits, host=host)
     config = uvicorn.Config(
-        server.app(lambda app: Callers(app, limits, host=host, registry=server.meters.registry)),
-        http=functools.partial(BoundedProtocol, connections=connections),  # type: ignore[arg-type]
+        server.app(lambda app: Callers(app, rules, registry=server.meters.registry)),
+        http=functools.partial(BoundedProtocol, connections=connections, early=server.early(rules)),  # type: ignore[arg-type]
         loop="asyncio", ws="none", lifespan="on", interface="asgi3", backlog=ACCEPTED_AT_ONCE, log_config=None, access_log=False,
         server_header=False, proxy_headers=bool(limits.trusted_proxies), forwarded_allow_ips=list(limits.trusted_proxies),
     )  # fmt: skip

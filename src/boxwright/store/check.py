@@ -19,10 +19,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from boxwright.errors import InputError, StoreError
+from boxwright.store.below import entries_below
 from boxwright.store.digest import digest_of_bytes, digest_of_file
 from boxwright.store.flush import is_temporary, version_before
 from boxwright.store.health import left_over
-from boxwright.store.listing import links_in_artifact, refuse_no_store, table_keys
+from boxwright.store.listing import links_below, links_in_artifact, refuse_no_store, table_keys
+from boxwright.store.log_lines import LOGS, read_line
 from boxwright.store.store import NameEvent, Storable, Store
 from boxwright.store.tables import newest_wrong
 
@@ -32,7 +34,10 @@ ReadJournal = Callable[[Path], Iterable[str]]  # a journal's folder to sentences
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PICTURES = "tables/pictures.lance"
 _NAMED = 3  # examples in a sentence
-_ROLES = ("baseline", "matches_a", "matches_b")  # of sources in the store, beside those that are called like their kind
+_ROLES = ("baseline", "reference", "withdrawn")  # of sources in the store, beside those that are called like their kind
+_ONE_OF_SEVERAL = re.compile(
+    r"(?P<role>[a-z_]+?)(?:_(?:[ab]|[0-9]+))?(?:\[.*\])?", re.DOTALL
+)  # matches_a, report[golden]
 
 
 @dataclass(frozen=True)
@@ -96,9 +101,13 @@ def check(root: Path, kinds: Kinds, *, tell: Tell, journal: ReadJournal | None =
 
 def of_histories(store: Store) -> Iterator[Fault]:
     """What is wrong with names, the ledger and the log of reviews: lines that cannot be used, names for what is not there."""
+    for link in filter(Path.is_dir, links_below(store.place.local("names"))):
+        yield Fault(
+            f"'{link}' is a link; names behind it are not read.", f"put what it leads to in its place: '{link}'"
+        )
     histories = {name: _history_of(store, name) for name in store.names()}
-    for log, wanted in _LOGS.items():
-        yield from _of_log(store, log, wanted)
+    for log in LOGS:
+        yield from _of_log(store, log)
     known = {digest: kind for kind in store.kinds() for digest in store.digests(kind)}
     for name, history in histories.items():
         if isinstance(history, Fault):
@@ -138,22 +147,13 @@ def _unended(name: str, path: Path) -> Fault | None:
     )
 
 
-_LOGS: Mapping[str, Mapping[str, type]] = {
-    "ledger.jsonl": {"key": str, "step": str, "output": str},
-    "reviews.jsonl": {"what": str},
-}
-
-
-def _of_log(store: Store, log: str, wanted: Mapping[str, type]) -> Iterator[Fault]:
+def _of_log(store: Store, log: str) -> Iterator[Fault]:
     """Lines of a log that cannot be used."""
     path = store.place.local(log)
     for number, line in enumerate(store.place.lines(log), start=1):
         try:
-            entry = json.loads(line)
-            lacking = [key for key, kind in wanted.items() if not isinstance(entry.get(key), kind)]
-            if lacking:
-                raise ValueError(f"it says no '{lacking[0]}'")
-        except (ValueError, AttributeError, RecursionError) as error:
+            read_line(log, line)
+        except ValueError as error:
             yield Fault(f"Line {number} of '{path}' is damaged: {error}.", f"delete line {number} of '{path}'")
 
 
@@ -205,11 +205,13 @@ def _of_artifact(
         if store.place.exists(f"artifacts/{kind}/{digest}"):  # not retired meanwhile
             yield Fault(str(error), f"{backup}, or make it again with the verb that made it: that writes it anew")
         return
-    for role, source in artifact.made_from.items():
+    for called, source in artifact.made_from.items():
+        several = _ONE_OF_SEVERAL.fullmatch(called)
+        role = several["role"] if several else called
         is_kept = role in kinds or (role in _ROLES and _DIGEST.fullmatch(source))
         if is_kept and source not in known and not _is_there(store, source):
             yield Fault(
-                f"The {kind} {digest[:12]} was made from the {role} {source[:12]}, which is not in the store.",
+                f"The {kind} {digest[:12]} was made from the {called} {source[:12]}, which is not in the store.",
                 _from_a_backup(f"artifacts/{role if role in kinds else 'KIND'}/{source}"),
             )
     if kinds[kind].rows_in_table:
@@ -288,9 +290,9 @@ def _of_kept_pictures(folder: Path, tell: Tell) -> Iterator[Fault]:
 
 def _leftovers(root: Path) -> Iterator[Path]:
     yield from left_over(root)
-    tables = root / "tables"
-    for folder in tables.rglob("*.lance") if tables.is_dir() else ():
-        yield from (path for path in folder.rglob("*") if path.is_file() and is_temporary(path.name))
+    for entry in entries_below(root / "tables"):
+        if is_temporary(entry.name) and ".lance/" in entry.path and entry.is_file(follow_symlinks=False):
+            yield Path(entry.path)
 
 
 def _from_a_backup(key: str) -> str:

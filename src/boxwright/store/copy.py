@@ -24,9 +24,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 
 from boxwright.errors import InputError, StoreError
+from boxwright.store.below import entries_below
 from boxwright.store.check import (
     Fault,
     Kept,
@@ -248,13 +250,12 @@ class _Run:
 
     def _folders(self, folder: Path) -> None:
         """The folder, and those above it in the copy, with the modes they have in the store."""
-        if folder.exists():
-            return
-        self._folders(folder.parent)
-        make_folders(present_fs(), folder)
-        original = self._source / folder.relative_to(self._target)
-        if original.is_dir():
-            folder.chmod(original.stat().st_mode & 0o777)
+        missing = list(takewhile(lambda one: not one.exists(), (folder, *folder.parents)))
+        for one in reversed(missing):
+            make_folders(present_fs(), one)
+            original = self._source / one.relative_to(self._target)
+            if original.is_dir():
+                one.chmod(original.stat().st_mode & 0o777)
 
     def _artifact(self, kind: str, digest: str, parts: list[File]) -> None:
         """One artifact, under its name only once it is whole and, where asked for, loads."""
@@ -266,7 +267,7 @@ class _Run:
         wrong = f"'{links[0]}' is a link, and what it leads to is not copied." if links else None
         for file in parts:
             inside = folder / Path(file.key).relative_to(key)
-            inside.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(present_fs(), inside.parent, sync=False)
             try:
                 with opened(self._source / file.key) as given, inside.open("xb") as written:
                     if _copy_bytes(given.fileno(), written.fileno(), file.size) < file.size:
@@ -355,8 +356,9 @@ class _Shortened(Exception):
 
 def _clear(target: Path) -> None:
     """Delete what a stopped copying left under temporary names; nobody else writes to an unfinished copy."""
-    for path in target.rglob(".tmp*"):
-        path.unlink(missing_ok=True)
+    for entry in entries_below(target):
+        if entry.name.startswith(".tmp") and not entry.is_dir(follow_symlinks=False):
+            Path(entry.path).unlink(missing_ok=True)
     for path in left_over(target):
         if not path.name.startswith(".damaged-"):
             shutil.rmtree(path)

@@ -62,7 +62,8 @@ def digest_of_columns(table: pa.Table) -> str:
 
     Per column: name, type and length; then the values of each level, outermost first. A list or a text is its lengths as
     int64 and then what it holds; a truth value is one byte; a number is its little-endian bytes. A level with missing
-    values is preceded by one byte per value.
+    values is preceded by one byte per value, and its number stands before the column's length: these bytes could else be read
+    as the first lengths of a column that lacks nothing.
 
     Raises:
         StoreError: a column is of a type that has no spelling here.
@@ -70,21 +71,33 @@ def digest_of_columns(table: pa.Table) -> str:
     hasher = hashlib.sha256()
     for name in sorted(table.column_names):
         column = table.column(name)
-        hasher.update(_head(name, column))
         chunks = [chunk for chunk in column.chunks if len(chunk)]
+        hasher.update(_head(name, column, lacking=_levels_that_lack(chunks)))
         while chunks:
             chunks = _hash_level(hasher, name, chunks)
     return hasher.hexdigest()
 
 
-def _head(name: str, column: pa.ChunkedArray) -> bytes:
+def _head(name: str, column: pa.ChunkedArray, *, lacking: str = "") -> bytes:
     """What stands before a column's values: name, type, length. A name that contains its end could stand for other columns."""
     spelled = str(column.type).replace("<element:", "<item:")  # what Parquet renames
     if ";" in name or ";" in spelled:
         raise StoreError(
             f"The column {name[:40]!r} of type {spelled[:40]!r} has no digest: ';' stands in its name; rename it."
         )
-    return f"{name}:{spelled}:{len(column)};".encode()
+    return f"{name}:{spelled}:{lacking}{len(column)};".encode()
+
+
+def _levels_that_lack(chunks: list[pa.Array]) -> str:
+    """The levels of a column in which values are missing, such as `0?2?`; empty where none is."""
+    found, level = "", 0
+    while chunks:
+        if any(chunk.null_count for chunk in chunks):
+            found += f"{level}?"
+        listed = pa.types.is_list(chunks[0].type) or pa.types.is_large_list(chunks[0].type)
+        chunks = [flat for chunk in chunks if len(flat := chunk.flatten())] if listed else []
+        level += 1
+    return found
 
 
 def _hash_level(hasher: hashlib._Hash, name: str, chunks: list[pa.Array]) -> list[pa.Array]:

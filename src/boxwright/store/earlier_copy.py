@@ -15,7 +15,7 @@ from pathlib import Path
 
 from boxwright.errors import StoreError
 from boxwright.store.fs import make_folders, present_fs
-from boxwright.store.listing import Listing, refuse_no_store, tables_of
+from boxwright.store.listing import Listing, links_below, refuse_no_store, tables_of
 from boxwright.store.place import Folder
 from boxwright.store.set_aside import was_set_aside
 from boxwright.store.store import Store
@@ -62,14 +62,11 @@ def alone(target: Path) -> Iterator[None]:
 
 def refuse_links(target: Path) -> None:
     """StoreError where there is a link in the target: writing through it would change what is not the copy."""
-    for folder, folders, files in os.walk(target):
-        for name in (*folders, *files):
-            path = Path(folder, name)
-            if path.is_symlink():
-                raise StoreError(
-                    f"'{path}' is a link, and a copy has none; nothing was written. Put what it leads to in its place, or copy to "
-                    f"another folder, one that is empty or does not exist."
-                )
+    for link in links_below(target):
+        raise StoreError(
+            f"'{link}' is a link, and a copy has none; nothing was written. Put what it leads to in its place, or copy to "
+            f"another folder, one that is empty or does not exist."
+        )
 
 
 def stale(target: Path, listing: Listing) -> list[tuple[Path, Path]]:
@@ -99,6 +96,7 @@ def refuse_diverged(source: Path, target: Path, listing: Listing) -> None:
     files = {file.key: file.size for table in listing.tables for file in table.files}
     small = {key for table in listing.tables for key in table.small}
     put_aside = {str(path.relative_to(target)) for path, _ in stale(target, listing)}
+    put_aside |= {key for table in listing.tables for key in table.untold}  # an earlier copy may have them
     for table in tables_of(target):
         for file in table.files:
             if files.get(file.key) != file.size and file.key not in put_aside:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boxwright.errors import StoreError
+from boxwright.store.below import entries_below
 from boxwright.store.plain_file import read_text
 from boxwright.store.store import Store
 
@@ -127,7 +128,8 @@ def left_over(root: Path) -> Iterator[Path]:
 
 
 def _busy(root: Path) -> Iterator[str]:
-    for lock in sorted((root / "tables").rglob("*.lock")):
+    found = (Path(entry.path) for entry in entries_below(root / "tables") if entry.name.endswith(".lock"))
+    for lock in sorted(found):
         handle = os.open(lock, os.O_RDONLY | os.O_NONBLOCK)
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)

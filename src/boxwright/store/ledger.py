@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from boxwright import __version__
 from boxwright.errors import StoreError
 from boxwright.store.digest import canonical_json, digest_of_bytes
+from boxwright.store.log_lines import read_line
 from boxwright.store.store import Storable, Store
 
 A = TypeVar("A", bound=Storable)
@@ -46,7 +47,7 @@ class Steps:
         entries = [_entry(store, line, number) for number, line in enumerate(store.place.lines(self._LEDGER), start=1)]
         self._done: dict[str, str] = {entry["key"]: entry["output"] for entry in entries}
         self._usual_s: dict[str, float] = {
-            entry["step"]: entry["seconds"] for entry in entries if isinstance(entry.get("seconds"), int | float)
+            entry["step"]: entry["seconds"] for entry in entries if entry.get("seconds") is not None
         }
 
     def __call__(self, kind: type[A], step: str, make: Callable[..., A], *inputs: Any, also: Any = None) -> A:
@@ -83,17 +84,13 @@ class Steps:
 def _entry(store: Store, text: str, number: int) -> dict[str, Any]:
     """A line of the ledger, numbered from 1."""
     try:
-        entry = json.loads(text)
-        lacking = [key for key in ("key", "step", "output") if not isinstance(entry.get(key), str)]
-        if lacking:
-            raise ValueError(f"it says no '{lacking[0]}'")
-    except (ValueError, AttributeError, RecursionError) as error:
+        return read_line(Steps._LEDGER, text)
+    except ValueError as error:
         path = store.place.local(Steps._LEDGER)
         raise StoreError(
             f"Line {number} of '{path}' is damaged: {error}. Delete it with: sed -i {number}d {shlex.quote(str(path))} "
             f"(its step is then done again)."
         ) from error
-    return entry
 
 
 def identity_of(*inputs: Any) -> str:

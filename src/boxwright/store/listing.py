@@ -23,8 +23,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from boxwright.errors import StoreError
+from boxwright.store.below import entries_below
 from boxwright.store.copied import RECORD
-from boxwright.store.flush import UNFLUSHED, is_temporary, rank
+from boxwright.store.flush import is_temporary, rank, version_before
+from boxwright.store.set_aside import manifests, tags
 from boxwright.store.store import Store
 
 _BLOCK = 1 << 16
@@ -68,11 +70,14 @@ class Table:
         key: path in the store.
         files: that never change, what is referred to first.
         small: path in the store to content, of the files that change.
+        untold: files that make versions of a writer that was stopped, and the tags of such versions. No call returned for them, and
+            they may be damaged; they are not part of the store.
     """
 
     key: str
     files: tuple[File, ...]
     small: dict[str, bytes]
+    untold: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -141,7 +146,12 @@ def files_of_artifact(root: Path, kind: str, digest: str) -> list[File]:
 def links_in_artifact(folder: Path) -> list[Path]:
     """Links on the way to an artifact's folder, from `artifacts` on, and below it."""
     on_the_way = [path for path in (folder.parent.parent, folder.parent, folder) if path.is_symlink()]
-    return on_the_way or sorted(path for path in folder.rglob("*") if path.is_symlink())
+    return on_the_way or links_below(folder)
+
+
+def links_below(folder: Path) -> list[Path]:
+    """Links in a folder; none is followed."""
+    return sorted(Path(entry.path) for entry in entries_below(folder) if entry.is_symlink())
 
 
 def _is_plain(path: Path) -> bool:
@@ -177,10 +187,26 @@ def table_keys(root: Path) -> list[str]:
 def _table(root: Path, key: str, aside: _Aside) -> Table:
     with _no_writer((root / key).with_suffix(".lock")):
         found = [file for file in _files(root, key, aside, hidden=True) if not is_temporary(Path(file.key).name)]
+        untold = _untold(root, key)
         small = {file.key: (root / file.key).read_bytes() for file in found if _changes(file.key, key)}
-    files = [file for file in found if file.key not in small]
+    files = [file for file in found if file.key not in small and file.key not in untold]
     order = sorted(files, key=lambda file: (rank(file.key.removeprefix(f"{key}/")), file.key))
-    return Table(key, tuple(order), small)
+    return Table(key, tuple(order), {k: content for k, content in small.items() if k not in untold}, untold)
+
+
+def _untold(root: Path, key: str) -> frozenset[str]:
+    """What a writer that was stopped left of versions it never told of; the table's lock is held, so that none is at work."""
+    before = version_before(root / key)
+    if before is None:
+        return frozenset()
+    newer = {version: path for version, path in manifests(root / key).items() if version > before}
+    tagged = [tag for tag, version in tags(root / key)[0].items() if version in newer]
+    return frozenset(
+        [
+            *(path.relative_to(root).as_posix() for path in newer.values()),
+            *(f"{key}/_refs/tags/{t}.json" for t in tagged),
+        ]
+    )
 
 
 def _changes(key: str, table: str) -> bool:
@@ -210,28 +236,36 @@ def _files(root: Path, key: str, aside: _Aside, *, hidden: bool = False) -> Iter
     if link is not None:
         aside.links.append(link)
         return
-    try:
-        entries = sorted(os.scandir(root / key), key=lambda entry: entry.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for entry in entries:
-        path = f"{key}/{entry.name}"
+    waiting = [_entries(root, key)]  # no recursion: folders may be nested as deep as the system lets them
+    while waiting:
+        entry = next(waiting[-1], None)
+        if entry is None:
+            waiting.pop()
+            continue
+        path = entry.path.removeprefix(f"{root}/")
         if entry.is_symlink():
             aside.links.append(root / path)
         elif entry.name.startswith(".") and not hidden:
             continue
         elif entry.is_dir(follow_symlinks=False):
-            yield from _files(root, path, aside, hidden=hidden)
+            waiting.append(_entries(root, path))
         else:
             try:
                 status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
             if stat.S_ISREG(status.st_mode):
-                if not entry.name.endswith((".lock", UNFLUSHED)):
-                    yield File(path, status.st_size, status.st_mtime_ns)
+                yield File(path, status.st_size, status.st_mtime_ns)
             else:
                 aside.strange.append(root / path)
+
+
+def _entries(root: Path, key: str) -> Iterator[os.DirEntry[str]]:
+    """What lies in a folder, in order; nothing where it is gone."""
+    try:
+        return iter(sorted(os.scandir(root / key), key=lambda entry: entry.name))
+    except (FileNotFoundError, NotADirectoryError):
+        return iter(())
 
 
 def _whole_lines(root: Path, key: str) -> File:

@@ -284,7 +284,7 @@ class Store:
         return name, history, position
 
     def names(self) -> list[str]:
-        """All names in use, sorted."""
+        """All names in use, sorted; links to folders are not followed, since they can lead round in circles."""
         found: list[str] = []
         open_prefixes = ["names"]
         while open_prefixes:
@@ -292,7 +292,7 @@ class Store:
             for key in self.place.keys(prefix):
                 if key.endswith(".jsonl"):
                     found.append(f"{prefix}/{key}".removeprefix("names/").removesuffix(".jsonl"))
-                else:
+                elif not self.place.local(f"{prefix}/{key}").is_symlink():
                     open_prefixes.append(f"{prefix}/{key}")
         return sorted(found)
 

@@ -38,7 +38,7 @@ def assign(
     if m == 0:
         return torch.full((n, cells), -1, device=scores.device), scores.new_zeros(n, cells)
     real = class_id >= 0  # (n, m)
-    inside = _inside(centres, strides, truth) & real[..., None]  # (n, m, cells)
+    inside = is_candidate(centres, strides, truth) & real[..., None]  # (n, m, cells)
     iou = batched_iou(truth, boxes)  # (n, m, cells)
     index = class_id.clamp(min=0)[..., None].expand(-1, -1, cells)
     score = scores.transpose(1, 2).gather(1, index)  # (n, m, cells)
@@ -67,8 +67,8 @@ def batched_iou(a: Tensor, b: Tensor) -> Tensor:
     return both / (area_a + area_b - both + _FAR)
 
 
-def _inside(centres: Tensor, strides: Tensor, truth: Tensor) -> Tensor:
-    """(n, m, cells): the centre lies in the annotation, or within half a cell of the middle of a tiny one."""
+def is_candidate(centres: Tensor, strides: Tensor, truth: Tensor) -> Tensor:
+    """(n, m, cells): a cell may answer for an annotation: its centre lies in it, or within half a cell of its middle."""
     x, y = centres[:, 0], centres[:, 1]
     x1, y1, x2, y2 = (truth[..., i, None] for i in range(4))
     within = (x > x1) & (x < x2) & (y > y1) & (y < y2)

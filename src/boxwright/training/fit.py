@@ -8,7 +8,6 @@ not been interrupted. Batches are drawn in a thread of their own while the netwo
 from __future__ import annotations
 
 import io
-import math
 import queue
 import signal
 import threading
@@ -31,10 +30,10 @@ from boxwright.training.model import Network, to_unit
 from boxwright.training.optimizer import Optimizer
 from boxwright.training.recipe import TrainingSection
 from boxwright.training.sample import Batch
+from boxwright.training.schedule import rate_share
 
 _AVERAGE = 0.999
 _CLIP = 10.0
-_LAST_RATE = 0.02
 _QUEUE = 4
 
 Forward = Callable[[NDArray[np.uint8]], tuple[NDArray, NDArray]]
@@ -44,13 +43,14 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass
 class State:
-    """What a run is, between two steps."""
+    """What a run is, between two steps; `since_look` are the score loss and box loss of each step since the last look."""
 
     step: int = 0
     seconds: float = 0.0
     best_map: float = -1.0
     best_step: int = 0
     looks_since_best: int = 0
+    since_look: list[tuple[float, float]] = field(default_factory=list)
     history: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -95,23 +95,19 @@ class Fit:
         recipe = self._recipe
         source = _Ahead(self._batch, self.state.step, recipe.steps)
         begin = time.monotonic() - self.state.seconds
-        running: list[tuple[float, float]] = []
         stop = _StopRequest()
         try:
-            while self.state.step < recipe.steps:
+            while self.state.step < recipe.steps and self.state.looks_since_best < recipe.patience:
                 stop.raise_if_asked()
-                running.append(self._step(source.next()))
+                self.state.since_look.append(self._step(source.next()))
                 self.state.step += 1
                 self.state.seconds = time.monotonic() - begin
-                score, box = np.mean(running[-50:], axis=0)
+                score, box = np.mean(self.state.since_look[-50:], axis=0)
                 best = f", val mAP {self.state.best_map:.3f}" if self.state.best_map >= 0 else ""
                 progress(self.state.step, recipe.steps, f"score loss {score:.3f}, box loss {box:.3f}{best}")
                 if self.state.step % recipe.validate_every == 0 or self.state.step == recipe.steps:
-                    self._look(running, progress)
-                    running = []
+                    self._look(progress)
                     self._write()
-                    if self.state.looks_since_best >= recipe.patience:
-                        break
         except KeyboardInterrupt:
             self._write()
             raise
@@ -142,7 +138,7 @@ class Fit:
                 f"({self._recipe.learning_rate:g}) in recipe.yaml, or look for damaged annotations with `boxwright check`."
             )
         loss.backward()
-        self._optimizer.step(share=_rate(self.state.step, self._recipe), clip=_CLIP)
+        self._optimizer.step(share=rate_share(self.state.step, self._recipe), clip=_CLIP)
         self._update_average()
         return float(score_loss.detach()), float(box_loss.detach())
 
@@ -155,9 +151,9 @@ class Fit:
             else:
                 self.average[name].copy_(value)
 
-    def _look(self, running: list[tuple[float, float]], progress: Progress) -> None:
+    def _look(self, progress: Progress) -> None:
         state = self.state
-        score, box = (float(v) for v in np.mean(running, axis=0)) if running else (math.nan, math.nan)
+        score, box = (float(v) for v in np.mean(state.since_look, axis=0))
         record = {"step": state.step, "score_loss": score, "box_loss": box, "seconds": state.seconds}
         state.looks_since_best += 1
         if self._validate is not None:
@@ -167,6 +163,7 @@ class Fit:
             state.looks_since_best = 0
             self.best = {name: value.detach().clone() for name, value in self.average.items()}
         state.history.append(record)
+        state.since_look = []
 
     def _told(self, forward: Forward, progress: Progress) -> Forward:
         """The function, telling how many images it was given; a look may take longer than the steps before it."""
@@ -216,16 +213,6 @@ def forward_of(network: Network, device: torch.device) -> Forward:
         return boxes.float().cpu().numpy(), scores.float().cpu().numpy()
 
     return forward
-
-
-def _rate(step: int, recipe: TrainingSection) -> float:
-    """Share of the learning rate: warm-up, flat, then a cosine to 2 %."""
-    warm = min(1.0, (step + 1) / max(1, recipe.warmup_steps))
-    progress = step / max(1, recipe.steps)
-    if progress < recipe.flat:
-        return warm
-    fall = 0.5 * (1 + math.cos(math.pi * (progress - recipe.flat) / max(1e-9, 1 - recipe.flat)))
-    return warm * (_LAST_RATE + (1 - _LAST_RATE) * fall)
 
 
 class _StopRequest:

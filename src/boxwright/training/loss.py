@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from boxwright.training.assign import assign
+from boxwright.training.assign import assign, is_candidate
 
 BOX_WEIGHT = 2.0
 _NEGATIVE_WEIGHT = 0.75
@@ -25,7 +25,7 @@ def detection_loss(
         raw: logits, boxes, centres, strides as `Network.raw` gives them.
         truth: (n, m, 4) annotations xyxy in input pixels, padded with zeros.
         class_id: (n, m), -1 where padded.
-        ignore: (n, m) bool; cells inside these are neither asked nor blamed.
+        ignore: (n, m) bool; cells that could answer for these are neither asked nor blamed.
     """
     logits, boxes, centres, strides = raw
     asked = torch.where(ignore, torch.full_like(class_id, -1), class_id)
@@ -36,7 +36,7 @@ def detection_loss(
         own_class = class_id.gather(1, owner.clamp(min=0))  # (n, cells)
         target.scatter_(2, own_class.clamp(min=0)[..., None], (quality * positive)[..., None])
     total = quality.sum().clamp(min=1.0)
-    weight = _blame(logits, target) * ~_under(centres, truth, ignore, positive)[..., None]
+    weight = _blame(logits, target) * ~_under(centres, strides, truth, ignore, positive)[..., None]
     score_loss = (nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * weight).sum()
     if not positive.any():
         return score_loss / total, boxes.sum() * 0.0
@@ -59,10 +59,8 @@ def _blame(logits: Tensor, target: Tensor) -> Tensor:
         return torch.where(target > 0, target, _NEGATIVE_WEIGHT * logits.sigmoid().pow(_FOCUS))
 
 
-def _under(centres: Tensor, truth: Tensor, ignore: Tensor, positive: Tensor) -> Tensor:
-    """(n, cells) cells that lie in an ignored annotation and answer for no other."""
+def _under(centres: Tensor, strides: Tensor, truth: Tensor, ignore: Tensor, positive: Tensor) -> Tensor:
+    """(n, cells) cells that could answer for an ignored annotation and answer for no other."""
     if not ignore.any():
         return torch.zeros_like(positive)
-    x, y = centres[:, 0], centres[:, 1]
-    x1, y1, x2, y2 = (truth[..., i, None] for i in range(4))
-    return ((x > x1) & (x < x2) & (y > y1) & (y < y2) & ignore[..., None]).any(1) & ~positive
+    return (is_candidate(centres, strides, truth) & ignore[..., None]).any(1) & ~positive

@@ -55,7 +55,7 @@ class TrainingSection(Section):
     warmup_steps: Annotated[int, Field(ge=0, le=100_000_000)] = 150
     flat: Share = 0.45  # share of the steps before the rate starts to fall (cosine to 2 %)
     validate_every: Annotated[int, Field(ge=1, le=100_000_000)] = 300  # steps between looks at val
-    patience: Annotated[int, Field(ge=1, le=1_000_000)] = 8  # looks without a better val mAP before stopping early
+    patience: Annotated[int, Field(ge=1, le=1_000_000)] = 8  # looks below the best val mAP before stopping early
     overfit_check: bool = True  # first show that a handful of pictures can be learnt
     threads: Annotated[int, Field(ge=0, le=4096)] = 0  # CPU threads; 0 is one per core
 

@@ -16,7 +16,8 @@ from typing import Any
 from boxwright.coco import whole
 from boxwright.images import match_names
 from boxwright.images.folders import folders_agree
-from boxwright.images.names import spelled_alike, subset_of_folder
+from boxwright.images.names import spelled_alike
+from boxwright.images.path_ends import subset_of_folder
 from boxwright.ingestion.attributes import cleaned
 from boxwright.ingestion.finding import SIDES, is_there, picture_names_below, stays_inside
 from boxwright.ingestion.formats.coco_annotations import CocoFile

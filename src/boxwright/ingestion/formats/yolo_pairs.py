@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from boxwright.images import match_names
-from boxwright.images.names import SUBSET_FOLDERS
+from boxwright.images.path_ends import SUBSET_FOLDERS
 from boxwright.ingestion.finding import PICTURE_ENDINGS
 from boxwright.ingestion.formats.yolo_config import read_text
 from boxwright.ingestion.formats.yolo_lines import like_labels

@@ -64,6 +64,8 @@ def answer_again(
 
 def _answer_side(store: Store, evidence: Evidence, one: Judged, detector: Detector, images: int, seconds: float) -> int:
     pieces, until = Pieces(store, evidence.verdict), time.monotonic() + seconds
+    if finer := _finer_than_answers(one):
+        raise _not_its_answers(pieces, one, finer)
     apart = _apart(one)
     above = max(Thresholds(detector.contract).lowest, detector.contract.output.score_floor + apart) - _LEAST_APART
     before: dict[int, Detections] = {}
@@ -90,6 +92,16 @@ def _answer_side(store: Store, evidence: Evidence, one: Judged, detector: Detect
     if found := other_figure(one, dataset, evidence.spec.conditions, before, now, most=MOST_DIFFERENCE):
         raise _not_its_answers(pieces, one, f"on {len(now)} images of '{one.side}' {found}")
     return len(now)
+
+
+def _finer_than_answers(one: Judged) -> str:
+    """Numbers that no detector answers: in a fraction that float32 does not have, equal scores can be put into any order."""
+    columns = one.predictions.columns
+    for name, values in (("score", columns.score), ("coordinate", columns.boxes_xyxy)):
+        exact = values.astype(np.float32) == values
+        if not exact.all():
+            return f"the {name} {float(values.flat[int(np.argmin(exact))])!r} is no float32, and theirs are"
+    return ""
 
 
 def _apart(one: Judged) -> float:

@@ -139,11 +139,17 @@ def _check_origins(pieces: Pieces, evidence: Evidence) -> None:
 
 
 def _check_bundle(pieces: Pieces, spec: Spec, one: Judged) -> None:
-    """The bundle must answer the classes of the spec, by thresholds that a caller can ask for."""
+    """The bundle must answer the classes of the spec, by thresholds that a caller can ask for, and refuse where the spec says so."""
     contract, by = one.bundle.contract, spec.output.operating_point.by
     if sorted(contract.class_names) != sorted(spec.class_names):
         raise pieces.refuse(
             f"the bundle has the classes {', '.join(contract.class_names)}; its spec has {', '.join(spec.class_names)}"
+        )
+    if contract.degraded != spec.failure_modes.degraded:
+        raise pieces.refuse(
+            f"without a journal the bundle would {contract.degraded}; its spec says {spec.failure_modes.degraded} "
+            "(failure_modes.degraded)",
+            "Export it again with this spec, then judge it: `boxwright turn`.",
         )
     if contract.condition_thresholds and list(contract.condition_thresholds) != [by]:
         raise pieces.refuse(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from boxwright.artifacts import Dataset, Report
+from boxwright.artifacts import Dataset, Matches, Report
 from boxwright.lifecycle.evidence.differences import first_difference, first_difference_of_tables
 from boxwright.lifecycle.evidence.gathered import Evidence, stages_of
 from boxwright.lifecycle.evidence.pieces import UNUSABLE, Judged, Pieces, told
@@ -36,7 +36,7 @@ def measure_again(store: Store, evidence: Evidence) -> None:
     pieces, stages = Pieces(store, evidence.verdict), stages_of(store, evidence)
     for one in evidence.judged:
         dataset = pieces.get(Dataset, one.dataset, f"the dataset of the {one.role}")
-        _check(pieces, one, "matches", lambda: _other_matches(stages, one, dataset))  # noqa: B023
+        _check(pieces, one, "matches", lambda: _other_matches(stages, one, dataset, evidence))  # noqa: B023
         _check(pieces, one, "report", lambda: _other_report(stages, one, dataset, evidence))  # noqa: B023
     for role, comparison in _comparisons(evidence):
         before, after = (evidence.of(name) for name in _sides(role))
@@ -73,10 +73,12 @@ def _check(pieces: Pieces, one: Judged, what: str, differs: Callable[[], str]) -
         raise pieces.refuse(f"{made} ({digest[:12]}) does not follow from the stored {source}: {found}", _AFTER_UPGRADE)
 
 
-def _other_matches(stages: Stages, one: Judged, dataset: Dataset) -> str:
+def _other_matches(stages: Stages, one: Judged, dataset: Dataset, evidence: Evidence) -> str:
     again = stages.match(one.predictions, dataset, one.split, one.side)
     if again.digest == one.matches.digest:
         return ""
+    if lacking := _lacking(one, again, evidence):
+        return f"'images.{lacking}' is not stored, and there when made again"
     stored, made = ((m.class_names, m.iou_thresholds, m.area_names) for m in (one.matches, again))
     if found := first_difference(stored, made, "classes and thresholds"):
         return found
@@ -84,6 +86,17 @@ def _other_matches(stages: Stages, one: Judged, dataset: Dataset) -> str:
         if found := first_difference_of_tables(getattr(one.matches, table), getattr(again, table), table):
             return found
     return ""
+
+
+def _lacking(one: Judged, again: Matches, evidence: Evidence) -> str:
+    """A condition that the stored matches do not tell of their images; without it, thresholds that depend on it would not apply.
+
+    A baseline may have been matched with an earlier spec, of fewer conditions.
+    """
+    asked = set(one.bundle.contract.condition_thresholds)
+    if not one.role.startswith("baseline"):
+        asked |= {clause.name for clause in evidence.spec.conditions}
+    return min((asked & set(again.images.column_names)) - set(one.matches.images.column_names), default="")
 
 
 def _other_report(stages: Stages, one: Judged, dataset: Dataset, evidence: Evidence) -> str:

@@ -8,6 +8,7 @@ What is added to it:
   is stopping. Closing is done in the way of RFC 9112, section 9.6: no more is sent, what still comes is read and thrown away
   for a moment, and only then is the connection closed. A client that is still sending would otherwise lose the answer to a reset.
 - A wish to upgrade is passed over, and the request answered in its own version of HTTP. Trailers are no headers.
+- Some requests are answered by the connection itself (`early_protocol`).
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from typing import Any
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from boxwright.serving.connection.connections import Connections
+from boxwright.serving.connection.early import EarlyAnswers
+from boxwright.serving.connection.early_protocol import EARLY_SECONDS, EarlyProtocol
 from boxwright.serving.connection.head import Malformed, body_size, without_upgrade
 from boxwright.serving.connection.transport import Flow, LingeringTransport
 
@@ -34,7 +37,7 @@ _FRAMING_BYTES = 64 << 10  # of chunk sizes, chunk extensions and trailers, besi
 _YOUNG_SECONDS = 1.0  # what a client has begun makes room for others only after this
 
 
-class BoundedProtocol(HttpToolsProtocol):
+class BoundedProtocol(EarlyProtocol):
     """A connection in the account of `connections`."""
 
     def __init__(
@@ -45,8 +48,10 @@ class BoundedProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         connections: Connections,
+        early: EarlyAnswers | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self._early = early
         self.app = self._through
         self._account, self._limits = connections, connections.limits
         self.address = ""
@@ -88,6 +93,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._door.lingering = True
         self.pipeline.clear()
         self._held = b""
+        self._end_early(given=False)
         if self._active is not None and not self._active.response_complete:
             self._active.disconnected = True
             self._active.message_event.set()
@@ -139,6 +145,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._held, self._at = b"", 0
 
     def _parse_step(self) -> None:
+        if self._answer is not None:
+            self._skip_body()
+            return
         part = self._held[self._at : self._at + self._step()]
         self._at += len(part)
         if self._in_body:
@@ -173,14 +182,13 @@ class BoundedProtocol(HttpToolsProtocol):
     def _parse_without_upgrade(self) -> None:
         """The parser takes what follows an upgrade for another protocol; a parser that is not told reads on as HTTP."""
         version = self.parser.get_http_version().encode()
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+        self._renew_parser()
         self._again, self._part = False, without_upgrade(self.scope["method"].encode(), self.url, version, self.headers)
         self.parser.feed_data(self._part)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._fields, self._line = 0, self._part
+        self._fields, self._line, self._idle_since = 0, self._part, None
         if self._head_since is None:
             self._head_since = self.loop.time()
 
@@ -208,11 +216,18 @@ class BoundedProtocol(HttpToolsProtocol):
             raise self._because(error.status, error.sentence) from None
         if version == "1.0":
             self.expect_100_continue = False
-        super().on_headers_complete()
+        self._undecided = version == "1.1" and self._may_be_answered_early(method)
+        if not self._undecided:
+            self._begin()
         self._head_since, self._head_size, self._framing, self._in_body = None, 0, 0, True
         self._line = b""
         self._body_since = self.loop.time()
-        if not self._answering():  # else it waits in the pipeline
+
+    def _begin(self) -> None:
+        """The application is asked, or the request waits in the pipeline."""
+        self._undecided = False
+        super().on_headers_complete()
+        if not self._answering():
             self._active = self.cycle
 
     def _is_other_protocol(self) -> bool:
@@ -220,15 +235,22 @@ class BoundedProtocol(HttpToolsProtocol):
         return b" " + self.url + b" HTTP/" not in self._line
 
     def on_body(self, body: bytes) -> None:
+        if self._undecided:
+            self._undecided = False
+            self._decide(body)
         self._left = max(0, self._left - len(body))
         self._framing = max(0, self._framing - 9 * len(body))
-        super().on_body(body)
+        if self._answer is None:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         if self._again:
             return
         self._in_body = False
-        super().on_message_complete()
+        if self._answer is None:
+            super().on_message_complete()
+        else:
+            self._say_early()
 
     def _unsupported_upgrade_warning(self) -> None:
         pass
@@ -268,10 +290,11 @@ class BoundedProtocol(HttpToolsProtocol):
         await self.config.loaded_app(scope, receive, sending)
 
     def _is_last(self, cycle: RequestResponseCycle) -> bool:
-        stopping = (
-            self._account.draining and not self.pipeline and self._at >= len(self._held) and self._last_word is None
-        )
-        return cycle.more_body or stopping
+        return cycle.more_body or self._is_stopping()
+
+    def _is_stopping(self) -> bool:
+        """Whether the server stops, and nothing waits behind this request."""
+        return self._account.draining and not self.pipeline and self._at >= len(self._held) and self._last_word is None
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
@@ -299,17 +322,11 @@ class BoundedProtocol(HttpToolsProtocol):
         return self._active is not None and not self._active.response_complete
 
     def _say(self, status: int, sentence: str) -> None:
-        """An answer without a request."""
+        """An answer without a request, the connection's last."""
         request_id = uuid.uuid4().hex
         body = json.dumps({"error": sentence, "request_id": request_id}).encode()
-        lines = [STATUS_LINE[status]]
-        for name, value in (
-            *self.server_state.default_headers, (b"content-type", b"application/json"), (b"x-request-id", request_id.encode()),
-            *([(b"retry-after", b"1")] if status == 503 else []),
-            (b"content-length", b"%d" % len(body)), (b"connection", b"close"),
-        ):  # fmt: skip
-            lines += [name, b": ", value, b"\r\n"]
-        self._raw.write(b"".join([*lines, b"\r\n", body]))
+        headers = b"content-type: application/json\r\nx-request-id: %s\r\n" % request_id.encode()
+        self._write(status, headers + (b"retry-after: 1\r\n" if status == 503 else b""), body, last=True)
 
     # The end
 
@@ -345,6 +362,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._raw.abort()
         elif self._answering():
             pass
+        elif self._in_body and now - self._body_since > EARLY_SECONDS:
+            self._go_on_early()
         elif self._head_since is not None and now - self._head_since > limits.head_seconds:
             self._account.count("slow_head", self)
             if self._head_size:

@@ -6,8 +6,10 @@ detections of several bundles are joined by the name of their class, never by it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,9 @@ from boxwright.artifacts.predictions import detection_table
 from boxwright.errors import ServingError
 from boxwright.serving.events.event_columns import EventColumns, columns_of
 from boxwright.serving.journal import Reading, read_records
+
+_STRANGE = "of other classes than its bundle"
+_SHOWN = 20  # class names in a sentence
 
 
 @dataclass(frozen=True)
@@ -69,10 +74,23 @@ class Stretch:
             for i, count in sorted(zip(first.tolist(), counts.tolist(), strict=True))
         ]
 
-    def of_bundle(self, bundle: str) -> Stretch:
-        """Only what this bundle answered."""
+    def of_bundle(self, bundle: str, class_names: Sequence[str] | None = None) -> Stretch:
+        """Only what this bundle answered.
+
+        Args:
+            bundle: its digest.
+            class_names: of its contract. A record that names the bundle and other classes is not its own: it is left out and counted
+                as damaged.
+        """
         mine = pc.equal(self._bundles(), bundle).to_numpy(zero_copy_only=False)  # pyright: ignore
-        return replace(self, columns=self.columns.take(np.flatnonzero(mine)))
+        if class_names is None:
+            return replace(self, columns=self.columns.take(np.flatnonzero(mine)))
+        known = np.array([one == tuple(class_names) for one in self.columns.class_lists], np.bool_)
+        own = mine & known[self.columns.list_of] if len(known) else mine
+        strange = Counter({_STRANGE: int((mine & ~own).sum())})
+        return Stretch(
+            self.columns.take(np.flatnonzero(own)), replace(self.reading, damaged=self.reading.damaged + strange)
+        )
 
     def events(self, class_names: Sequence[str] | None = None) -> Events:
         """The records as tables.
@@ -86,12 +104,15 @@ class Stretch:
         columns, used = self.columns, list(dict.fromkeys(self.columns.list_of.tolist()))
         met = dict.fromkeys(name for one in used for name in columns.class_lists[one])
         names = tuple(class_names) if class_names is not None else tuple(met)
-        of_list = {one: _positions(columns.class_lists[one], names) for one in used}
-        start, flat = {}, [np.zeros(0, np.int32)]
+        place: dict[str, int] = {}
+        for number, name in enumerate(names):
+            place.setdefault(name, number)
+        of_list = {one: _positions(columns.class_lists[one], place) for one in used}
+        begins, flat, length = np.zeros(len(columns.class_lists), np.int64), [np.zeros(0, np.int32)], 0
         for one, positions in of_list.items():
-            start[one] = sum(map(len, flat))
+            begins[one] = length
             flat.append(positions)
-        begins = np.array([start.get(one, 0) for one in range(len(columns.class_lists))], np.int64)
+            length += len(positions)
         detections = columns.detections
         own = begins[columns.list_of][detections.image_index] + detections.class_id
         joined = replace(detections, class_id=np.concatenate(flat)[own])
@@ -125,12 +146,13 @@ def read_events(
     return read_stretch(folder, since=since, until=until).events(class_names)
 
 
-def _positions(of_bundle: Sequence[str], names: Sequence[str]) -> NDArray[np.int32]:
-    """(K,) class_id in `names` of each class of a bundle."""
-    missing = [name for name in of_bundle if name not in names]
-    if missing:
+def _positions(of_bundle: Sequence[str], place: Mapping[str, int]) -> NDArray[np.int32]:
+    """(K,) where each class of a bundle stands."""
+    missing = next((name for name in of_bundle if name not in place), None)
+    if missing is not None:
+        shown = ", ".join([*islice(place, _SHOWN), *(["..."] if len(place) > _SHOWN else [])])
         raise ServingError(
-            f"A bundle in this journal answers with the class '{missing[0]}', which is not among {', '.join(names)}; "
+            f"A bundle in this journal answers with the class '{missing[:100]}', which is not among {shown}; "
             "ask for the events of one bundle."
         )
-    return np.array([names.index(name) for name in of_bundle], np.int32)
+    return np.array([place[name] for name in of_bundle], np.int32)

@@ -67,6 +67,7 @@ class Frame(NamedTuple):
         writer, epoch, seq: see the file's opening; an old frame has the seq -1.
         payload: its bytes.
         offset: in its segment.
+        checksum: CRC-32 of the payload.
     """
 
     kind: int
@@ -75,6 +76,7 @@ class Frame(NamedTuple):
     seq: int
     payload: bytes
     offset: int
+    checksum: int
 
 
 def encode(kind: Kind, payload: bytes, *, writer: int, epoch: int, seq: int) -> bytes:

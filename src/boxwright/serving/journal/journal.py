@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from boxwright.errors import ServingError
-from boxwright.serving.journal import pictures, retention
+from boxwright.serving.journal import forks, pictures, retention
 from boxwright.serving.journal.frame import MAX_PAYLOAD_BYTES, SIGNATURE, Kind, encode
 from boxwright.serving.journal.missed import Missed, MissedFile, take_over
 from boxwright.serving.journal.pictures import kept_picture
 from boxwright.serving.journal.retention import Keeping, Trimmed
 from boxwright.serving.journal.segments import ENDING, Named, OpenSegment
+from boxwright.serving.journal.troubles import Troubles, why
 from boxwright.store.clock import Clock
 from boxwright.store.fs import Fs, make_folders, present_fs, sync_names
 
@@ -31,6 +32,7 @@ SEGMENT_BYTES = 64 << 20
 MAX_RECORD_BYTES = MAX_PAYLOAD_BYTES
 FLOOR_BYTES = 256 << 20
 _MOST_WAITING = 100  # accounts of deletions that wait for a disk that takes writes
+_WITNESS_S = 0.8 * retention.DAY_S  # after which `trim` begins a segment, so that there is one of every day
 _TRIES = 10  # a new segment is begun anew where the one before was deleted under our hands
 log = logging.getLogger("boxwright.serving")
 
@@ -70,11 +72,10 @@ class Journal:
         self._flush, self._most, self._floor = flush_to_disk, segment_bytes, floor_bytes
         self._keeping = Keeping(keep_days, keep_picture_days, max_bytes)
         self._lock = threading.Lock()
-        self._writer, self._epoch, self._seq, self._opened = secrets.randbits(64), 0, 0, 0
+        self._writer, self._epoch, self._seq, self._opened, self._begun_at = secrets.randbits(64), 0, 0, 0, 0.0
         self._segment: OpenSegment | None = None
         self._closed = False
-        self._failing: dict[str, str] = {}  # records or pictures, to what the disk said last
-        self._last_error: str | None = None
+        self._troubles = Troubles(self._clock)
         self._missed_records = self._pictures_left_out = 0
         self._waiting: list[tuple[Kind, bytes]] = []  # what is to be written before the next record
         self._own = Missed(self._name)
@@ -85,8 +86,10 @@ class Journal:
             self._segments, self._bytes = len(sizes), sum(sizes)
             self._segment = self._begin()
         except OSError as error:
-            raise ServingError(f"The journal in '{folder}' cannot be opened: {_why(error)}.") from error
+            raise ServingError(f"The journal in '{folder}' cannot be opened: {why(error)}.") from error
         self._missed_file = MissedFile(self._fs, folder, self._name)
+        self._missed_file.renew(self._own)
+        forks.watch(self)
         with suppress(OSError):
             take_over(self._fs, folder, self._name, lambda missed: self._write(Kind.GAP, missed.as_json()))
 
@@ -104,16 +107,16 @@ class Journal:
             raise ServingError(f"A record is not what JSON can say and was not written: {error}.") from error
         if len(payload) > MAX_RECORD_BYTES:
             raise ServingError(f"A record of {len(payload)} bytes was not written; at most {MAX_RECORD_BYTES} are.")
-        with self._lock:
+        with self._lock, self._troubles.writing():
             if self._closed:
                 raise ServingError(f"The journal in '{self.folder}' is closed; nothing more is written.")
             try:
                 self._write_what_waits()
                 self._write(Kind.RECORD, payload)
             except OSError as error:
-                self._note_failure("records", error)
-                raise ServingError(f"The journal in '{self.folder}' cannot be written: {_why(error)}.") from error
-            self._failing.pop("records", None)
+                self._troubles.note(error, "records")
+                raise ServingError(f"The journal in '{self.folder}' cannot be written: {why(error)}.") from error
+            self._troubles.over("records")
 
     def keep_picture(self, data: bytes, digest: str) -> bool:
         """Keep the encoded picture under its digest; whether it is kept: not where the disk is nearly full.
@@ -123,18 +126,20 @@ class Journal:
         """
         path = kept_picture(self.folder, digest)
         try:
-            self._make_folders()
-            if self._fs.free_bytes(path.parent) < self._floor + len(data):
+            with self._troubles.writing():
+                self._make_folders()
+                room = self._fs.free_bytes(path.parent) >= self._floor + len(data)
+                grown = pictures.keep(self._fs, path, data, now=self._clock.wall(), flush=self._flush) if room else 0
+            if not room:
                 with self._lock:
                     self._pictures_left_out += 1
                 return False
-            grown = pictures.keep(self._fs, path, data, now=self._clock.wall(), flush=self._flush)
         except OSError as error:
-            self._note_failure("pictures", error)
-            raise ServingError(f"A picture cannot be kept in '{path.parent}': {_why(error)}.") from error
+            self._troubles.note(error, "pictures")
+            raise ServingError(f"A picture cannot be kept in '{path.parent}': {why(error)}.") from error
         with self._lock:
             self._bytes += grown
-            self._failing.pop("pictures", None)
+            self._troubles.over("pictures")
         return True
 
     def missed(self, at: float) -> None:
@@ -144,7 +149,7 @@ class Journal:
             at: when, seconds since 1970.
         """
         with self._lock:
-            self._own.add(at, self._last_error or "")
+            self._own.add(at, self._troubles.last_error or "")
             self._missed_records += 1
             if self._closed:  # an answer that was on its way: the next process writes it down
                 self._missed_file.renew(self._own)
@@ -154,6 +159,8 @@ class Journal:
 
     def probe(self) -> bool:
         """Whether the disk takes records and pictures now: where it did not, it is tried, with what waits to be written or a probe."""
+        if self._troubles.hang:
+            return False  # whoever asks would hang, too
         with self._lock:
             if self._closed:
                 return False
@@ -161,14 +168,14 @@ class Journal:
                 away = self._segment is not None and not self._segment.in_place(look=True)
                 if away:
                     self._leave()
-                if away or "records" in self._failing or self._own.count or self._waiting:
+                if away or self._troubles.of("records") or self._own.count or self._waiting:
                     if not self._write_what_waits():
                         self._write(Kind.PROBE, b"{}")
-                    self._failing.pop("records", None)
+                    self._troubles.over("records")
             except OSError as error:
-                self._note_failure("records", error)
+                self._troubles.note(error, "records")
                 return False
-            failing = "pictures" in self._failing
+            failing = self._troubles.of("pictures")
         if failing:
             probe = self.folder / pictures.FOLDER / f".probe.{secrets.token_hex(8)}"
             try:
@@ -176,10 +183,10 @@ class Journal:
                 pictures.keep(self._fs, probe, b"probe", now=self._clock.wall(), flush=self._flush)
                 self._fs.unlink(probe)
             except OSError as error:
-                self._note_failure("pictures", error)
+                self._troubles.note(error, "pictures")
                 return False
             with self._lock:
-                self._failing.pop("pictures", None)
+                self._troubles.over("pictures")
         return True
 
     def trim(self) -> Trimmed:
@@ -189,10 +196,13 @@ class Journal:
             ServingError: the folder cannot be read, or something that should go cannot be deleted.
         """
         now = self._clock.wall()
+        with self._lock:
+            if self._segment is not None and abs(now - self._begun_at) > _WITNESS_S:
+                self._change_segment()  # a moment that ages can be told by
         try:
             chosen, segments = retention.choose(self._fs, self.folder, self._keeping, now=now)
         except OSError as error:
-            raise ServingError(f"The journal in '{self.folder}' cannot be read: {_why(error)}.") from error
+            raise ServingError(f"The journal in '{self.folder}' cannot be read: {why(error)}.") from error
         stayed: dict[str, str] = {}
         if chosen.segments or chosen.pictures:
             known = secrets.token_hex(8)
@@ -203,8 +213,8 @@ class Journal:
                     self._waiting = [*self._waiting[-_MOST_WAITING:], (Kind.RETENTION, json.dumps(account).encode())]
                     with suppress(OSError):  # a full disk takes it once something was deleted
                         self._write_what_waits()
-            stayed_segments = retention.delete(self._fs, [segment.path for segment, _ in chosen.segments], hold=True)
-            stayed = retention.delete(self._fs, [picture.path for picture, _ in chosen.pictures]) | stayed_segments
+            stayed_segments, stayed_pictures = retention.delete(self._fs, chosen)
+            stayed = stayed_pictures | stayed_segments
             if stayed_segments:
                 withdrawn = json.dumps({"account": known, "at": now, "withdrawn": sorted(stayed_segments)}).encode()
                 with self._lock:
@@ -215,9 +225,9 @@ class Journal:
                 if not self._closed:
                     self._write_what_waits()
         if stayed:
-            first, why = next(iter(stayed.items()))
+            first, reason = next(iter(stayed.items()))
             raise ServingError(
-                f"{len(stayed)} files of the journal in '{self.folder}' cannot be deleted ({first}: {why})."
+                f"{len(stayed)} files of the journal in '{self.folder}' cannot be deleted ({first}: {reason})."
             )
         return chosen
 
@@ -236,17 +246,29 @@ class Journal:
             self._missed_file.close(empty=not self._own.count)
             self._closed = True
 
+    def become_another_writer(self) -> None:
+        """In a forked process: go on with numbers and files of its own, and leave those of the process it was forked from alone.
+
+        Both would otherwise give the same numbers to different records, and cut each other's records back. What waited to be written is
+        for the other process to write.
+        """
+        self._lock = threading.Lock()  # a thread that is not here may hold the other one
+        self._leave_files()
+        self._writer, self._epoch, self._seq, self._opened = secrets.randbits(64), 0, 0, 0
+        self._waiting, self._own = [], Missed(self._name)
+        self._missed_file = MissedFile(self._fs, self.folder, self._name)
+
     # -- what readiness and metrics ask
 
     @property
     def writable(self) -> bool:
-        """Whether the last record, and the last picture, could be written; `probe` finds out anew."""
-        return not self._failing and not self._closed
+        """Whether the last record, and the last picture, could be written, and no write hangs; `probe` finds out anew."""
+        return self._troubles.none and not self._closed
 
     @property
     def last_error(self) -> str | None:
         """What the disk said when it last refused a write; None where it never did."""
-        return self._last_error
+        return self._troubles.last_error
 
     @property
     def missed_records(self) -> int:
@@ -311,6 +333,13 @@ class Journal:
         self._seq += 1
         return True
 
+    def _leave_files(self) -> None:
+        """Close what is open, and let it lie."""
+        if self._segment is not None:
+            self._segment.close()
+            self._segment = None
+        self._missed_file.close(empty=False)
+
     def _leave(self) -> None:
         """Leave a segment that was deleted or moved; what it had is known, so the numbers go on and say what is missing."""
         if self._segment is not None:
@@ -323,7 +352,7 @@ class Journal:
         try:
             fresh = self._begin()
         except OSError as error:
-            self._last_error = _why(error)
+            self._troubles.note(error)
             return
         if self._segment is not None:
             self._segment.close()
@@ -350,7 +379,7 @@ class Journal:
         name = f"{int(now * 1e9):020d}-{self._name}-{self._opened:06d}{ENDING}"
         said = {"format": 2, "writer": self._name, "at": now, "process": os.getpid()}
         begin = SIGNATURE + self._frame(Kind.OPENING, json.dumps(said).encode())
-        self._opened += 1
+        self._opened, self._begun_at = self._opened + 1, now
         fresh = OpenSegment(self._fs, self.folder / name, begin, flush=self._flush)
         self._segments, self._bytes = self._segments + 1, self._bytes + fresh.size
         return fresh
@@ -373,9 +402,6 @@ class Journal:
     def _name(self) -> str:
         return f"{self._writer:016x}"
 
-    def _note_failure(self, what: str, error: OSError) -> None:
-        self._failing[what] = self._last_error = _why(error)
-
 
 def _following(segment: Named, segments: list[Named]) -> int | None:
     """The number of the first record after a segment, where a later segment of its writer's epoch says so."""
@@ -387,7 +413,3 @@ def _sizes(folder: Path) -> Iterator[int]:
     for path in folder.glob(f"*{ENDING}"):
         with suppress(OSError):  # deleted meanwhile, or a link to nowhere
             yield path.stat().st_size
-
-
-def _why(error: OSError) -> str:
-    return error.strerror or str(error)

@@ -61,11 +61,10 @@ class Missed:
 
 
 class MissedFile:
-    """The file beside the segments; every failure of it is passed over, because it is only the second line."""
+    """The file beside the segments, made by `renew`; every failure of it is passed over, because it is only the second line."""
 
     def __init__(self, fs: Fs, folder: Path, writer: str) -> None:
         self._fs, self._path, self._handle = fs, folder / f"{writer}{ENDING}", -1
-        self._open()
 
     def _open(self) -> None:
         for _ in range(_TRIES):
@@ -95,6 +94,8 @@ class MissedFile:
 
     def note(self, missed: Missed) -> None:
         """What is not written down yet."""
+        if self._handle < 0:
+            self._open()
         if self._handle >= 0:
             with suppress(OSError):
                 self._fs.write_at(self._handle, _sealed(missed), 0)

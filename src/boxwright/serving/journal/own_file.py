@@ -29,7 +29,7 @@ def create_locked(fs: Fs, path: Path, flags: int) -> int:
     """
     handle = fs.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        if not _lock(fs, handle):
+        if not locked(fs, handle):
             raise OSError(errno.EAGAIN, f"another process holds the lock of the new file '{path.name}'")
         if fs.is_deleted(handle):
             raise FileNotFoundError(errno.ENOENT, f"the new file '{path.name}' was deleted by another process")
@@ -39,7 +39,8 @@ def create_locked(fs: Fs, path: Path, flags: int) -> int:
     return handle
 
 
-def _lock(fs: Fs, handle: int) -> bool:
+def locked(fs: Fs, handle: int) -> bool:
+    """Whether we hold the lock of a file now; others may hold it for as long as a look takes."""
     for _ in range(_LOOKS):
         try:
             if fs.lock(handle, wait=False):

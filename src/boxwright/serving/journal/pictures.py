@@ -47,10 +47,7 @@ def keep(fs: Fs, path: Path, data: bytes, *, now: float, flush: bool) -> int:
         before = status.st_size
     except OSError:
         status, before = None, 0  # what keeps us from looking will keep us from writing, and say so
-    if status is not None and stat.S_ISREG(status.st_mode) and before == len(data):
-        if now - status.st_mtime > _FRESH_S:
-            with suppress(OSError):
-                os.utime(path)
+    if status is not None and stat.S_ISREG(status.st_mode) and before == len(data) and _renewed(path, status, now):
         if flush:  # whoever wrote it may not have waited, or the disk refused then
             _sync(fs, path)
         return 0
@@ -71,6 +68,42 @@ def keep(fs: Fs, path: Path, data: bytes, *, now: float, flush: bool) -> int:
             fs.unlink(temporary)
         raise
     return len(data) - before
+
+
+def remove(fs: Fs, path: Path, written_at: float) -> None:
+    """Delete a picture that is as old as retention found it; one that was met again meanwhile stays.
+
+    Args:
+        fs: the disk.
+        path: of the picture.
+        written_at: seconds since 1970, as it was found.
+
+    Raises:
+        OSError: it cannot be deleted, and is still there.
+    """
+    aside = path.with_name(f".{path.name[:16]}.{uuid.uuid4().hex[:16]}")
+    fs.replace(path, aside)  # who meets it from now on writes it anew
+    try:
+        if aside.stat().st_mtime <= written_at:
+            fs.unlink(aside)
+            return
+    except BaseException:
+        with suppress(OSError):
+            fs.replace(aside, path)
+        raise
+    fs.replace(aside, path)
+
+
+def _renewed(path: Path, status: os.stat_result, now: float) -> bool:
+    """Whether a picture that was found is still there, and counts as new from now on."""
+    if now - status.st_mtime > _FRESH_S:
+        try:
+            os.utime(path)
+        except FileNotFoundError:  # retention was faster
+            return False
+        except OSError:
+            pass
+    return True
 
 
 def _sync(fs: Fs, path: Path) -> None:

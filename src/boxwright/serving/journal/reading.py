@@ -22,6 +22,7 @@ from boxwright.errors import ServingError
 from boxwright.plain_text import printable
 from boxwright.serving.journal.event import Wrong, read_event, read_object
 from boxwright.serving.journal.frame import Frame, Kind
+from boxwright.serving.journal.handles import Handles
 from boxwright.serving.journal.scan import Damage, read_frames
 from boxwright.serving.journal.segments import ENDING, Named, named_segments
 from boxwright.serving.journal.sequences import Sequence
@@ -176,7 +177,7 @@ class _Sources:
     """The writers of a journal while they are read."""
 
     def __init__(self, account: Reading, folder: Path) -> None:
-        self._account, self._folder = account, folder
+        self._account, self._folder, self._handles = account, folder, Handles()
         self._read: dict[str, int] = {}  # segment to how many bytes it had when it was read
         self._accounts: list[dict[str, Any]] = []  # of retention
         self._withdrawn: set[tuple[str, str]] = set()  # account and segment that was not deleted after all
@@ -263,7 +264,7 @@ class _Sources:
     def _frames(self, segment: Named) -> Iterator[Frame]:
         try:
             self._read[segment.path.name] = segment.path.stat().st_size
-            for found in read_frames(segment.path):
+            for found in read_frames(segment.path, handles=self._handles):
                 if isinstance(found, Frame):
                     yield found
                 elif found.unfinished:
@@ -299,7 +300,7 @@ class _Sources:
             elif frame.kind != Kind.PROBE:
                 raise Wrong("of an unknown kind")
         finally:  # a record that makes no sense is there all the same
-            new = sequence.add(frame.seq, event["at"] if event else last_at)
+            new = sequence.add(frame.seq, event["at"] if event else last_at, frame.checksum)
         if event is not None and not new:
             self._account.duplicates += 1
         return event if new else None

@@ -1,24 +1,34 @@
 """What is deleted when: whole segments and pictures beyond their age, and the oldest where the journal has outgrown its budget.
 
-Pictures go before records. A segment that a living process writes is never touched: its writer holds a lock on it, and a segment of the
-format of before counts as open while a process of its number runs.
+Pictures go before records. Age is what the journal can witness (`ages`): a clock that jumps ahead makes nothing older by
+more than a week, or a tenth of the time that files are kept for. A segment that a living process writes is never touched: its writer
+holds a lock on it, and a segment of the format of before counts as open while a process of its number runs. A journal may keep millions
+of pictures: they are looked at one by one, and only those that may go are remembered, so that a look takes the same memory however many
+there are.
 """
 
 from __future__ import annotations
 
+import heapq
+import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from boxwright.serving.journal.pictures import FOLDER, is_digest
+from boxwright.serving.journal.ages import Ages, order
+from boxwright.serving.journal.own_file import locked
+from boxwright.serving.journal.pictures import FOLDER, is_digest, remove
 from boxwright.serving.journal.segments import Named, named_segments
 from boxwright.store.fs import Fs
 
 DAY_S = 86400.0
+MOST_PICTURES = 50_000  # that go at once; the next look finds the others
 _LEFT_OVER_S = 3600.0  # a temporary file this old has no writer any more
+_MOST_UNSEEN_S = 7 * DAY_S  # counted of a stretch in which nothing was written: a tenth of the limit, a day to a week
 Why = Literal["age", "budget"]
 
 
@@ -37,13 +47,19 @@ class Keeping:
     max_bytes: int | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class File:
     """A picture on the disk."""
 
-    path: Path
+    folder: Path
+    name: str
     size: int
     written_at: float
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return self.folder / self.name
 
 
 @dataclass(frozen=True)
@@ -84,53 +100,72 @@ def choose(fs: Fs, folder: Path, keeping: Keeping, *, now: float) -> tuple[Trimm
     Raises:
         OSError: the folder cannot be read.
     """
-    segments = sorted(named_segments(folder, {}), key=lambda s: (s.written_at, s.order))
+    segments = sorted(named_segments(folder, {}), key=lambda s: (order(s.written_at), s.order))
     closed = [s for s in segments if not _is_open(fs, s)]
-    pictures = sorted(_pictures(folder, now), key=lambda p: p.written_at)
-    oldest, oldest_picture = now - keeping.days * DAY_S, now - min(keeping.picture_days, keeping.days) * DAY_S
-    gone: dict[Path, tuple[Named, Why]] = {s.path: (s, "age") for s in closed if s.written_at < oldest}
-    gone_pictures: dict[Path, tuple[File, Why]] = {
-        p.path: (p, "age") for p in pictures if p.written_at < oldest_picture
-    }
-    kept = sum(f.size for f in (*segments, *pictures) if f.path not in gone and f.path not in gone_pictures)
+    moments = {at for s in segments for at in (s.begins_at, s.written_at)} | _hours(folder / FOLDER, now)
+    is_old = _is_older_than(keeping.days * DAY_S, moments, now)
+    is_old_picture = _is_older_than(min(keeping.picture_days, keeping.days) * DAY_S, moments, now)
+    picture_bytes = 0
+
+    def may_go() -> Iterator[File]:
+        nonlocal picture_bytes
+        for picture in _pictures(folder / FOLDER, now):
+            picture_bytes += picture.size
+            if keeping.max_bytes is not None or is_old_picture(picture.written_at):
+                yield picture
+
+    pictures = heapq.nsmallest(MOST_PICTURES, may_go(), key=lambda p: order(p.written_at))
+    gone: dict[Path, tuple[Named, Why]] = {s.path: (s, "age") for s in closed if is_old(s.written_at)}
+    gone_pictures: list[tuple[File, Why]] = [(p, "age") for p in pictures if is_old_picture(p.written_at)]
+    kept = sum(s.size for s in segments if s.path not in gone) + picture_bytes - sum(p.size for p, _ in gone_pictures)
     if keeping.max_bytes is not None:
-        for picture in pictures:
-            if kept > keeping.max_bytes and picture.path not in gone_pictures:
-                gone_pictures[picture.path] = (picture, "budget")
+        for picture in pictures[len(gone_pictures) :]:
+            if kept > keeping.max_bytes:
+                gone_pictures.append((picture, "budget"))
                 kept -= picture.size
-        for segment in closed:
+        for segment in (
+            closed if len(gone_pictures) < MOST_PICTURES else ()
+        ):  # while there are pictures, no record goes for room
             if kept > keeping.max_bytes and segment.path not in gone:
                 gone[segment.path] = (segment, "budget")
                 kept -= segment.size
-    return Trimmed(tuple(gone.values()), tuple(gone_pictures.values()), len(segments) - len(gone), kept), segments
+    return Trimmed(tuple(gone.values()), tuple(gone_pictures), len(segments) - len(gone), kept), segments
 
 
-def delete(fs: Fs, paths: Iterable[Path], *, hold: bool = False) -> dict[str, str]:
-    """Delete files; the names of those that could not be, and why.
+def _hours(folder: Path, now: float) -> set[float]:
+    """The ends of the hours in which pictures were written: as many as there were hours, however many pictures."""
+    return {math.ceil(picture.written_at / 3600) * 3600.0 for picture in _pictures(folder, now)}
 
-    Args:
-        fs: the disk.
-        paths: of the files.
-        hold: hold each file's lock meanwhile, so that no process begins to write a file that goes.
-    """
-    stayed = {}
-    for path in paths:
+
+def _is_older_than(age: float, moments: Iterable[float], now: float) -> Callable[[float], bool]:
+    """Whether what was written at a moment is older than so many seconds."""
+    ages = Ages(moments, now=now, most=max(DAY_S, min(_MOST_UNSEEN_S, age / 10)))
+    return lambda moment: ages.of(moment) > age
+
+
+def delete(fs: Fs, chosen: Trimmed) -> tuple[dict[str, str], dict[str, str]]:
+    """Delete what was chosen; the names of segments, and of pictures, that could not be, and why."""
+    pictures = {p.path: partial(remove, fs, p.path, p.written_at) for p, _ in chosen.pictures}
+    return _stayed({s.path: partial(_delete_held, fs, s.path) for s, _ in chosen.segments}), _stayed(pictures)
+
+
+def _stayed(deletions: Mapping[Path, Callable[[], None]]) -> dict[str, str]:
+    found = {}
+    for path, deletion in deletions.items():
         try:
-            if hold:
-                _delete_held(fs, path)
-            else:
-                fs.unlink(path)
+            deletion()
         except FileNotFoundError:
             pass  # another process was faster
         except OSError as error:
-            stayed[path.name] = str(error.strerror or error)
-    return stayed
+            found[path.name] = str(error.strerror or error)
+    return found
 
 
 def _delete_held(fs: Fs, path: Path) -> None:
+    """Delete a segment while its lock is held, so that no process begins to write a file that goes."""
     handle = fs.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if not fs.lock(handle, wait=False):
+        if not locked(fs, handle):
             raise OSError("a process writes it")
         fs.unlink(path)
     finally:
@@ -161,15 +196,13 @@ def _lives(process: int) -> bool:
     return process != 0
 
 
-def _pictures(folder: Path, now: float) -> list[File]:
+def _pictures(folder: Path, now: float) -> Iterator[File]:
     """The pictures; what a stopped writer left half is deleted on the way."""
-    found: list[File] = []
-    with suppress(FileNotFoundError), os.scandir(folder / FOLDER) as entries:
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
             with suppress(OSError):
                 status = entry.stat(follow_symlinks=False)
                 if is_digest(entry.name):
-                    found.append(File(Path(entry.path), status.st_size, status.st_mtime))
+                    yield File(folder, entry.name, status.st_size, status.st_mtime)
                 elif entry.name.startswith(".") and now - status.st_mtime > _LEFT_OVER_S:
                     os.unlink(entry.path)
-    return found

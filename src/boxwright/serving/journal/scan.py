@@ -22,6 +22,7 @@ from boxwright.serving.journal.frame import (
     Kind,
     decode_header,
 )
+from boxwright.serving.journal.handles import Handles
 
 _BUFFER = 1 << 20
 _BLOCK = 4096  # searched at first, then twice as much, so that many false marks are no work
@@ -49,17 +50,18 @@ class _Taken(NamedTuple):
     cut_off: bool = False  # a sound header whose payload the file does not have
 
 
-def read_frames(path: Path, *, buffer_bytes: int = _BUFFER) -> Iterator[Frame | Damage]:
+def read_frames(path: Path, *, buffer_bytes: int = _BUFFER, handles: Handles | None = None) -> Iterator[Frame | Damage]:
     """All whole frames of a segment in their order, and between them what is damaged.
 
     Args:
         path: of the segment.
         buffer_bytes: read at once; few where only the first frames are wanted.
+        handles: opens the file, where many are read side by side.
 
     Raises:
         OSError: the file cannot be read.
     """
-    with path.open("rb", buffering=buffer_bytes) as file:
+    with (handles or Handles()).open(path, buffer_bytes=buffer_bytes) as file:
         signed = file.read(len(SIGNATURE))
         size = file.seek(0, 2)
         file.seek(0)
@@ -129,7 +131,7 @@ def _take(file: BinaryIO, at: int) -> _Taken:
         return _Taken(None, len(payload), cut_off=True)
     if zlib.crc32(payload) != header.checksum:
         return _Taken(None, len(payload), cut_off=not payload[-1:].strip(b"\0") and not file.read(1))
-    frame = Frame(header.kind, header.writer, header.epoch, header.seq, payload, at)
+    frame = Frame(header.kind, header.writer, header.epoch, header.seq, payload, at, header.checksum)
     return _Taken(frame, HEADER_BYTES + header.length)
 
 
@@ -146,7 +148,7 @@ def _take_old(file: BinaryIO, at: int) -> _Taken:
         return _Taken(None, len(payload), cut_off=True)
     if zlib.crc32(payload) != checksum:
         return _Taken(None, len(payload))
-    return _Taken(Frame(Kind.RECORD, 0, 0, -1, payload, at), OLD_HEADER.size + length)
+    return _Taken(Frame(Kind.RECORD, 0, 0, -1, payload, at, checksum), OLD_HEADER.size + length)
 
 
 def _find(file: BinaryIO, mark: bytes, begin: int, size: int) -> int | None:

@@ -36,6 +36,7 @@ def rollout_facts(state: Following) -> dict[str, Any]:
         "last_look_age_s": None if state.last_look_age_s is None else round(state.last_look_age_s, 1),
         "stale_since": state.last_look_at if state.stale else None,
         "last_look_failed": bool(state.look_failure),
+        "loads_hanging": state.hanging,
         "last_failure": {
             "bundle": failure.bundle, "at": failure.at, "kind": failure.kind, "attempts": failure.attempts,
             "retry_in_s": round(failure.retry_in_s, 1),

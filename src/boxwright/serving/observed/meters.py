@@ -37,6 +37,7 @@ class Meters:
             "boxwright_request_duration_seconds", "From the request's header to the last byte of the response.",
             ["route", "code"], buckets=_SECONDS, registry=self.registry,
         )  # fmt: skip
+        self._labelled: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.in_flight = Gauge("boxwright_in_flight", "Requests received and not yet answered.", registry=self.registry)
         self.unrecorded = Counter(
             "boxwright_unrecorded",
@@ -66,8 +67,18 @@ class Meters:
             code: HTTP status.
             seconds: from its header to its end.
         """
-        self.requests.labels(route, method if method in _METHODS else OTHER, str(code)).inc()
-        self.duration.labels(route, str(code)).observe(seconds)
+        requests, duration = self._of(route, method if method in _METHODS else OTHER, code)
+        requests.inc()
+        duration.observe(seconds)
+
+    def _of(self, route: str, method: str, code: int) -> tuple[Counter, Histogram]:
+        """The meters with these labels; looking them up by name costs more than counting."""
+        key = route, method, code
+        if key not in self._labelled:
+            self._labelled[key] = (
+                self.requests.labels(route, method, str(code)), self.duration.labels(route, str(code)),
+            )  # fmt: skip
+        return self._labelled[key]
 
     def observe(self, found: Detections, detector: Detector, *, conditions: Mapping[str, str]) -> None:
         """Note one answer to an image of these conditions."""

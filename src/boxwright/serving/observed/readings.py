@@ -54,6 +54,7 @@ class RolloutReadings(Collector):
         yield CounterMetricFamily(
             "boxwright_load_failures", "Attempts to load a bundle that failed.", value=state.load_failures
         )
+        yield _gauge("boxwright_loads_hanging", "Loads that were left behind and have not ended.", state.hanging)
         swaps = CounterMetricFamily("boxwright_swaps", "Times that another bundle took over.", labels=["kind"])
         swaps.add_metric(["warm"], state.warm_swaps)
         swaps.add_metric(["loaded"], state.swaps - state.warm_swaps)

@@ -1,6 +1,8 @@
 """A bundle to a detector that may answer: read and checked against its digest, its golden images answered, warmed.
 
-In the server this runs in a thread of its own, at low priority, with one computing thread: answers must not suffer from it.
+In the server this runs in a thread of its own, at low priority, with one computing thread: answers must not suffer from it. A thread that
+hangs, in a store that does not answer, cannot be ended. It is left behind, and before its next step it asks whether its bundle is still of
+use, so that what comes back late neither computes nor fills memory for nobody.
 """
 
 from __future__ import annotations
@@ -19,12 +21,21 @@ _WARM_UPS = 2
 _NICE = 10  # of 19; what answers has 0
 
 
-def open_detector(load: Callable[[str], Bundle], digest: str) -> Detector:
+class OfNoUse(Exception):
+    """Raised between two steps of a load for which nobody waits any more."""
+
+
+def _goes_on() -> None:
+    """Between two steps, where nobody asks."""
+
+
+def open_detector(load: Callable[[str], Bundle], digest: str, *, between: Callable[[], object] = _goes_on) -> Detector:
     """The detector of a bundle, ready to answer.
 
     Args:
         load: digest to bundle; its content is checked there.
         digest: of the bundle.
+        between: called between two steps; what it raises ends the load.
 
     Raises:
         StoreError: what was loaded is another bundle, is damaged, or cannot be loaded.
@@ -33,8 +44,10 @@ def open_detector(load: Callable[[str], Bundle], digest: str) -> Detector:
     bundle = load(digest)
     if bundle.digest != digest:
         raise StoreError(f"Bundle {digest[:12]} was asked for, and bundle {bundle.digest[:12]} was loaded.")
-    detector = Detector(bundle, check_golden=True)
+    between()
+    detector = Detector(bundle, check_golden=True, between=between)
     for _ in range(_WARM_UPS):
+        between()
         detector.detect(np.zeros((*detector.contract.input_hw, 3), np.uint8))
     return detector
 
@@ -44,8 +57,10 @@ class Attempt:
 
     Args:
         digest: of the bundle.
+        release: under which it was wanted.
         load: digest to bundle.
         begun: when, on the clock of whoever asks for its age.
+        between: called in that thread between two steps; raises OfNoUse to end the attempt.
         done: called in that thread with this attempt and the detector, or what stopped it.
     """
 
@@ -54,11 +69,13 @@ class Attempt:
         digest: str,
         load: Callable[[str], Bundle],
         *,
+        release: str,
         begun: float,
+        between: Callable[[Attempt], object],
         done: Callable[[Attempt, Detector | BaseException], None],
     ) -> None:
-        self.digest, self.begun = digest, begun
-        self._load, self._done = load, done
+        self.digest, self.release, self.begun = digest, release, begun
+        self._load, self._between, self._done = load, between, done
         self._thread = threading.Thread(target=self._run, name=f"load-{digest[:8]}", daemon=True)
 
     def start(self) -> None:
@@ -73,7 +90,9 @@ class Attempt:
     def _run(self) -> None:
         _step_back()
         try:
-            found: Detector | BaseException = open_detector(self._load, self.digest)
+            found: Detector | BaseException = open_detector(
+                self._load, self.digest, between=lambda: self._between(self)
+            )
         except BaseException as error:  # a runtime's panic is no Exception, and must not pass in silence
             found = error
         self._done(self, found)

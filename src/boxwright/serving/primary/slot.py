@@ -3,7 +3,8 @@
 A look asks which bundle is wanted. If it is the one that answered before, which is kept loaded, the two change places at once: that
 is how a rollback takes effect. Any other is loaded beside the one that answers, answers its golden images and is warmed before the
 pointer moves; requests in flight finish with the detector they began with. A bundle that fails on the way never answers, the present one
-stays, and it is tried again: after a while, and at once when the rollout moves. Nothing that goes wrong here ends the following.
+stays, and it is tried again: after a while, and at once when the rollout moves. A load that another bundle's would wait for is left behind
+at once when that other one is wanted, and one that hangs after a while. Nothing that goes wrong here ends the following.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ import numpy as np
 from boxwright.artifacts import Bundle
 from boxwright.inference import Detector
 from boxwright.serving.observed.logs import note
-from boxwright.serving.primary.loading import Attempt, open_detector
+from boxwright.serving.primary.loading import Attempt, OfNoUse, open_detector
 from boxwright.serving.primary.retries import Retries
 from boxwright.serving.primary.wanted import Wanted
 
 STALE_SECONDS = 10.0  # without a good look
-LOAD_SECONDS = 120.0  # an attempt that takes longer is given up
-_MOST_GIVEN_UP = 2  # attempts whose thread still hangs; beyond these nothing more is loaded
+LOAD_SECONDS = 120.0  # an attempt that takes longer is left behind
+LOOK_SECONDS = 10.0  # a look that takes longer is left behind
+_MOST_LOOKS = 16  # that hang; a store in which so many hang has nothing to say
+MOST_HANGING = 2  # threads that hang with one bundle, until the rollout moves: each move is a person's, so all together are bounded
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Following:
         last_look_age_s: seconds since then.
         look_failure: why the last look failed; empty when it did not.
         failure: the last bundle that was not taken; None once the wanted one answers.
+        hanging: loads that were left behind and have not ended.
         load_failures: bundles not taken since the start, every attempt counted.
         swaps, warm_swaps: how often the pointer moved, and how often to a bundle that was kept loaded.
     """
@@ -87,6 +91,7 @@ class Following:
     last_look_age_s: float | None
     look_failure: str
     failure: Failure | None
+    hanging: int
     load_failures: int
     swaps: int
     warm_swaps: int
@@ -120,14 +125,15 @@ class Slot:
         self._wanted, self._load, self._on_failure, self._clock = wanted, load, on_failure, clock
         rng = rng or np.random.default_rng()
         self._lock = threading.Lock()  # of everything below; never held while a bundle is loaded or the store is read
-        self._following = threading.Lock()  # one look at a time
+        self._looking: list[threading.Thread] = []  # that hang, and the one that is waited for
+        self._asked = self._answered = 0  # looks begun, and the latest that came back: a late one says nothing new
         self._current: Served | None = None
         self._warm: Served | None = None
         self._seen: Wanted | None = None
         self._looked: tuple[float, float] | None = None  # monotonic, wall
         self._look_failure = ""
-        self._attempt: Attempt | None = None
-        self._given_up: list[Attempt] = []
+        self._attempt: Attempt | None = None  # the one that is waited for
+        self._left: list[Attempt] = []  # those that are not, and whose threads have not ended
         self._retries, self._retries_of_previous = Retries(clock, rng), Retries(clock, rng)
         self._failure: Failure | None = None
         self._load_failures = self._swaps = self._warm_swaps = 0
@@ -160,11 +166,34 @@ class Slot:
             self._arrived(wanted.bundle, found)
 
     def look(self) -> None:
-        """Look once; what is not loaded yet is loaded in a thread of its own."""
+        """Look once; what is not loaded yet is loaded in a thread of its own.
+
+        Used from one thread. A look that hangs is left behind after LOOK_SECONDS, so that the next one may see what this one cannot.
+        """
+        self._looking = [thread for thread in self._looking if thread.is_alive()]
+        failed: list[BaseException] = []
+
+        def once() -> None:
+            try:
+                self._look_and_act()
+            except BaseException as error:
+                failed.append(error)
+
+        if len(self._looking) < _MOST_LOOKS:
+            thread = threading.Thread(target=once, name="look-once", daemon=True)
+            self._looking.append(thread)
+            thread.start()
+            thread.join(LOOK_SECONDS)
+        with self._lock:
+            self._leave_what_hangs()
+        if failed:
+            raise failed[0]
+
+    def _look_and_act(self) -> None:
         wanted = self._look()
         with self._lock:
-            self._give_up_what_hangs()
-            if wanted is None:
+            self._leave_what_hangs()
+            if wanted is None or wanted != self._seen:  # or a later look has seen another since
                 return
             if not self._flipped(wanted):
                 if self._retries.due:
@@ -185,29 +214,37 @@ class Slot:
                 state=self._state(age), wanted=self._seen, serving=self._current,
                 warm=self._warm.digest if self._warm else None,
                 last_look_at=self._looked[1] if self._looked else None, last_look_age_s=age, look_failure=self._look_failure,
-                failure=failure, load_failures=self._load_failures, swaps=self._swaps, warm_swaps=self._warm_swaps,
+                failure=failure, hanging=sum(attempt.running for attempt in self._left), load_failures=self._load_failures, swaps=self._swaps, warm_swaps=self._warm_swaps,
             )  # fmt: skip
 
     def _look(self) -> Wanted | None:
-        """What is wanted; None when it cannot be found out, which is told once until it changes."""
-        with self._following:
-            try:
-                wanted = self._wanted()
-            except (KeyboardInterrupt, SystemExit):
-                raise
-            except BaseException as error:  # a runtime's panic is no Exception
-                sentence = f"{type(error).__name__}: {error}"
-                with self._lock:
-                    told, self._look_failure = self._look_failure == sentence, sentence
-                if not told:
-                    note("look_failed", {"reason": sentence, "serving": _short(self._current)}, level="error")
-                    self._on_failure(f"the wanted bundle cannot be read, the present one stays: {error}")
-                return None
+        """What is wanted; None when it cannot be found out, which is told once until it changes, or when a later look was faster."""
+        with self._lock:
+            self._asked += 1
+            number = self._asked
+        try:
+            wanted = self._wanted()
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a runtime's panic is no Exception
+            sentence = f"{type(error).__name__}: {error}"
             with self._lock:
-                if self._look_failure:
-                    note("look_recovered", {"wanted": wanted.bundle[:12], "release": wanted.release})
-                self._look_failure, self._looked = "", (self._clock(), time.time())
-                self._see(wanted)
+                if number < self._answered:
+                    return None
+                self._answered = number
+                told, self._look_failure = self._look_failure == sentence, sentence
+            if not told:
+                note("look_failed", {"reason": sentence, "serving": _short(self._current)}, level="error")
+                self._on_failure(f"the wanted bundle cannot be read, the present one stays: {error}")
+            return None
+        with self._lock:
+            if number < self._answered:
+                return None
+            self._answered = number
+            if self._look_failure:
+                note("look_recovered", {"wanted": wanted.bundle[:12], "release": wanted.release})
+            self._look_failure, self._looked = "", (self._clock(), time.time())
+            self._see(wanted)
         return wanted
 
     # -- under the lock
@@ -249,20 +286,46 @@ class Slot:
                          "from": before.digest[:12], "from_release": before.release})  # fmt: skip
 
     def _begin(self, digest: str) -> None:
-        """Begin to load a bundle, unless one is being loaded."""
-        if self._attempt is not None or len(self._given_up) >= _MOST_GIVEN_UP:
+        """Begin to load a bundle, unless it is being loaded; any other load that is under way is left behind."""
+        assert self._seen is not None
+        release = self._seen.release
+        if self._attempt is not None and self._attempt.digest == digest:
+            return
+        if sum((one.digest, one.release) == (digest, release) for one in self._left) >= MOST_HANGING:
+            return
+        self._leave()
+        if self._returned_to(digest):
             return
         self._warm = None  # a third bundle: never more than two are loaded
-        self._attempt = Attempt(digest, self._load, begun=self._clock(), done=self._end)
+        self._attempt = Attempt(
+            digest, self._load, release=release, begun=self._clock(), between=self._between, done=self._end
+        )
         self._attempt.start()
+
+    def _returned_to(self, digest: str) -> bool:
+        """Whether a load of this bundle that was left behind not long ago is waited for again."""
+        for attempt in self._left:
+            if attempt.digest == digest and attempt.running and self._clock() - attempt.begun <= LOAD_SECONDS:
+                self._left.remove(attempt)
+                self._attempt = attempt
+                return True
+        return False
+
+    def _between(self, attempt: Attempt) -> None:
+        """In an attempt's thread, between two steps: OfNoUse where its bundle is not wanted any more, or is there already."""
+        with self._lock:
+            wanted = self._seen
+            loaded = {one.digest for one in (self._current, self._warm) if one is not None}
+            if wanted is None or attempt.digest not in (wanted.bundle, wanted.previous) or attempt.digest in loaded:
+                raise OfNoUse
 
     def _end(self, attempt: Attempt, found: Detector | BaseException) -> None:
         with self._lock:
-            given_up = attempt is not self._attempt
-            if not given_up:
+            left = attempt is not self._attempt
+            if not left:
                 self._attempt = None
-            if not given_up or isinstance(found, Detector):  # late is better than never; a late failure was counted
-                self._arrived(attempt.digest, found)
+            if isinstance(found, Detector) or not (left or isinstance(found, OfNoUse)):
+                self._arrived(attempt.digest, found)  # late is better than never; a late failure was counted
 
     def _arrived(self, digest: str, found: Detector | BaseException) -> None:
         """Take a loaded bundle, if it is still wanted, or note what stopped it."""
@@ -295,13 +358,18 @@ class Slot:
         if is_wanted:
             self._on_failure(f"bundle {digest[:12]} was not taken: {sentence}")
 
-    def _give_up_what_hangs(self) -> None:
-        self._given_up = [attempt for attempt in self._given_up if attempt.running]
+    def _leave_what_hangs(self) -> None:
+        self._left = [attempt for attempt in self._left if attempt.running]
         attempt = self._attempt
         if attempt is not None and self._clock() - attempt.begun > LOAD_SECONDS:
-            self._attempt = None
-            self._given_up.append(attempt)
+            self._leave()
             self._arrived(attempt.digest, TimeoutError(f"it was not loaded within {LOAD_SECONDS:g} s"))
+
+    def _leave(self) -> None:
+        """Wait for the present attempt no longer."""
+        if self._attempt is not None:
+            self._left.append(self._attempt)
+            self._attempt = None
 
     def _lacks_previous(self, wanted: Wanted) -> bool:
         has = {one.digest for one in (self._current, self._warm) if one is not None}

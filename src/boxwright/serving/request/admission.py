@@ -71,6 +71,23 @@ class Admission:
                     pass
             return await self._large.work(lambda: function(most), deadline=deadline, client=client)
 
+    def lets_in(self) -> bool:
+        """Whether an image of ordinary size whose body is still to come may find a place."""
+        return self._ordinary.lets_in()
+
+    def turn_away(self, beginning: bytes) -> Refusal | None:
+        """The refusal (429), counted, of an image that begins like this; None: it is let in.
+
+        An image that is large or too large, or whose size is not to be seen, is not refused here.
+
+        Args:
+            beginning: first bytes of the encoded image.
+        """
+        size = stated_size(beginning)
+        if size is None or size[0] * size[1] > min(self._limits.large_pixels, self._limits.pixels):
+            return None
+        return self._ordinary.turn_away()
+
     def close(self) -> None:
         """Finish what is worked on."""
         self._ordinary.close()

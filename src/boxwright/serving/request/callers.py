@@ -32,50 +32,42 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)(:[0-9]{1,5})?")  # RF
 _LEAST_TOKEN = 16  # characters
 
 
-class Callers:
-    """An ASGI application that lets through what names this server and comes from no other site.
+class Stranger(Refusal):
+    """A request that does not name this server, or comes from another site.
 
     Args:
-        app: what is asked then.
-        limits: allowed hosts and origins.
-        host: the host that the server was told to listen on.
-        registry: where refusals are counted.
+        reason: `host` or `origin`.
+        status, message: for the client.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits, *, host: str, registry: CollectorRegistry) -> None:
-        self._app, self._limits = app, limits
+    def __init__(self, reason: str, status: int, message: str) -> None:
+        super().__init__(status, message)
+        self.reason = reason
+
+
+class CallerRules:
+    """Which requests name this server and come from no other site.
+
+    Args:
+        limits: allowed hosts and origins.
+        host: the host that the server was told to listen on.
+    """
+
+    def __init__(self, limits: Limits, *, host: str) -> None:
         more = limits.allowed_hosts or ()
         self._hosts = (
             None if limits.allowed_hosts is None or "*" in more else {*_OWN_NAMES, *map(_host_name, (host, *more))}
         )
         self._origins = {origin.lower().rstrip("/") for origin in limits.allowed_origins}
-        self._refused = Counter(
-            "boxwright_callers_refused", "Requests refused for their Host or Origin.", ["reason"], registry=registry
-        )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            try:
-                self._check(scope)
-            except Refusal as refusal:
-                request_id = scope.get("state", {}).get("request_id") or uuid.uuid4().hex  # as `Counted` names it
-                response = refusal.response(request_id)
-                response.headers["X-Request-Id"] = request_id
-                await response(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
-
-    def _check(self, scope: Scope) -> None:
+    def check(self, scope: Scope) -> None:
+        """Stranger unless Host and Origin are in order."""
         found: dict[bytes, list[str]] = {b"host": [], b"origin": [], b"sec-fetch-site": [], b"sec-fetch-mode": []}
         for name, value in scope["headers"]:
             if name in found:
                 found[name].append(value.decode("latin-1").strip())
         host = self._checked_host(found[b"host"], scope)
-        try:
-            self._check_origin(found, host, scope["method"])
-        except Refusal:
-            self._refused.labels("origin").inc()
-            raise
+        self._check_origin(found, host, scope["method"])
 
     def _checked_host(self, given: list[str], scope: Scope) -> str:
         """The `Host` as given, in lower case; empty where HTTP/1.0 may leave it out."""
@@ -83,30 +75,58 @@ class Callers:
             return ""
         match = _HOST.fullmatch(given[0]) if len(given) == 1 else None
         if match is None:
-            self._refused.labels("host").inc()
-            raise Refusal(400, f"one valid Host header is expected, found {len(given)}")
+            raise Stranger("host", 400, f"one valid Host header is expected, found {len(given)}")
         name = match[1].lower()
         if self._hosts is None or name in self._hosts or name == _own_address(scope):
             return match[0].lower()
-        self._refused.labels("host").inc()
-        raise Refusal(
-            421, f"this server does not answer for the host '{name[:100]}'; `--allowed-host {name[:100]}` allows it"
-        )
+        message = f"this server does not answer for the host '{name[:100]}'; `--allowed-host {name[:100]}` allows it"
+        raise Stranger("host", 421, message)
 
     def _check_origin(self, found: dict[bytes, list[str]], host: str, method: str) -> None:
         origins = found[b"origin"]
         if len(origins) > 1:
-            raise Refusal(400, "one Origin header is expected at most, found several")
+            raise Stranger("origin", 400, "one Origin header is expected at most, found several")
         if origins:
             origin = origins[0].lower()
             if origin in self._origins or (host and _same_host(origin, host)):
                 return
-            raise Refusal(403, f"pages of '{origin[:100]}' may not ask this server; `--allowed-origin` allows them")
+            message = f"pages of '{origin[:100]}' may not ask this server; `--allowed-origin` allows them"
+            raise Stranger("origin", 403, message)
         followed_a_link = found[b"sec-fetch-mode"] == ["navigate"] and method in ("GET", "HEAD")
         if not followed_a_link and any(
             site.lower() in ("cross-site", "same-site") for site in found[b"sec-fetch-site"]
         ):
-            raise Refusal(403, "pages of another site may not ask this server; `--allowed-origin` allows them")
+            message = "pages of another site may not ask this server; `--allowed-origin` allows them"
+            raise Stranger("origin", 403, message)
+
+
+class Callers:
+    """An ASGI application that lets through what the rules allow.
+
+    Args:
+        app: what is asked then.
+        rules: who may ask.
+        registry: where refusals are counted.
+    """
+
+    def __init__(self, app: ASGIApp, rules: CallerRules, *, registry: CollectorRegistry) -> None:
+        self._app, self._rules = app, rules
+        self._refused = Counter(
+            "boxwright_callers_refused", "Requests refused for their Host or Origin.", ["reason"], registry=registry
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            try:
+                self._rules.check(scope)
+            except Stranger as refusal:
+                self._refused.labels(refusal.reason).inc()
+                request_id = scope.get("state", {}).get("request_id") or uuid.uuid4().hex  # as `Counted` names it
+                response = refusal.response(request_id)
+                response.headers["X-Request-Id"] = request_id
+                await response(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 def check_caller(request: Request, limits: Limits) -> None:

@@ -18,7 +18,7 @@ from boxwright.serving.observed.meters import OTHER, Meters
 
 HEADER = b"x-request-id"
 _TOKEN = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")  # RFC 9110, 5.6.2
-_LEFT = 499  # the client went before there was a response
+LEFT = 499  # the client went before there was a response
 
 
 class Counted:
@@ -41,7 +41,7 @@ class Counted:
         event_id = uuid.uuid4().hex
         name = request_name(scope["headers"]) or event_id
         scope.setdefault("state", {}).update(request_id=name, event_id=event_id)
-        code = _LEFT
+        code = LEFT
 
         async def named(message: Message) -> None:
             nonlocal code
