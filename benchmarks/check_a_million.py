@@ -4,7 +4,7 @@
 
 Each measurement is a process of its own: CPU seconds and peak memory from resource.getrusage, the time to import included.
 The file is COCO ground truth with areas and flags, 20 boxes a picture; `odd` has the same with attributes and a Chinese
-category name, so that it goes record by record instead of through the compiled scanner.
+category name.
 """
 
 from __future__ import annotations

@@ -90,6 +90,7 @@ from boxwright.artifacts.report import (
     WeakSlice,
     WeakSlices,
 )
+from boxwright.artifacts.resampled import Resampled
 from boxwright.artifacts.review_queue import Selection
 from boxwright.artifacts.split import SplitSummary
 from boxwright.artifacts.suspects import SuspectGroup, SuspectTally

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from boxwright.artifacts import Check, Comparison, Predictions, Report, Verdict
 from boxwright.artifacts.comparison import ComparedMetric
+from boxwright.artifacts.resampled import Resampled
 from boxwright.artifacts.verdict import MANY_LOOKS
 from boxwright.errors import InputError
 from boxwright.gate import OnSet, as_junit, as_markdown, decide, pair

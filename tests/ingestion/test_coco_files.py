@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from boxwright.coco import Ids, RowOfId, as_flag, as_id, whole
 from boxwright.errors import FormatError
 from boxwright.images import write_jpeg
-from boxwright.ingestion import Reading, check, coco_columns, read_results, read_source, read_truth
-from boxwright.ingestion.formats import coco_annotations, coco_pictures
-from boxwright.ingestion.formats.coco_ids import Ids, RowOfId, as_flag, as_id, whole
+from boxwright.ingestion import Reading, check, read_results, read_source, read_truth
+from boxwright.ingestion.formats import coco_pictures
 from boxwright.ingestion.formats.coco_suspects import suspicion
+from tests.ingestion.carefully import read_carefully
 
 BOX = [2, 3, 10, 8]
 CLASSES = {1: "spring", 2: "pin"}
@@ -261,12 +262,12 @@ def test_a_name_that_leads_out_is_not_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "ids", [["1", "2"], ["01", "1"], ["a", "b"], [2**63 + 1, 2**63 + 2], [1.0, 2.0], [2**60 + 1, 2**60 + 2]]
 )
-@pytest.mark.parametrize("scan_from", [0, 1 << 40])
+@pytest.mark.parametrize("carefully", [False, True])
 def test_ids_of_any_kind_join_images_and_boxes(
-    tmp_path: Path, ids: list, scan_from: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, ids: list, carefully: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(coco_columns, "SCAN_FROM", scan_from)
-    monkeypatch.setattr(coco_annotations, "_SCAN_FROM", scan_from)
+    if carefully:
+        read_carefully(monkeypatch)
     one, two = ids
     classes = {one: "spring", two: "pin"}
     content = tree({one: "a.jpg", two: "b.jpg"}, classes, boxes=[(two, one, BOX), (one, two, BOX)])

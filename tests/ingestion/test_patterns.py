@@ -22,7 +22,7 @@ name = "{{a}}" * 30
 images_of({}, Config(images={name: "$x"}), frozenset({"1" * 200 + "x"}))
 """,
     "a JSON object with many keys, the last given twice": """
-from boxwright.ingestion.json_text import parse_strict
+from boxwright.json_text import parse_strict
 pairs = [*(f"k{n}" for n in range(300_000)), "last", "last"]
 try:
     parse_strict(("{" + ",".join(f'"{key}":0' for key in pairs) + "}").encode())

@@ -50,6 +50,7 @@ from boxwright.artifacts.report import (
     WeakSlice,
     WeakSlices,
 )
+from boxwright.artifacts.resampled import Resampled
 from boxwright.artifacts.review_queue import Selection
 from boxwright.detections import Annotations, Detections
 from boxwright.pages import (

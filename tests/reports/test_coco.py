@@ -15,9 +15,10 @@ from pycocotools.cocoeval import COCOeval
 
 from boxwright.artifacts import Dataset
 from boxwright.cli.main import run
-from boxwright.ingestion import Reading, check, coco_columns, json_columns, read_results, read_source, read_truth
-from boxwright.ingestion.formats import coco_annotations
+from boxwright.coco import pieces
+from boxwright.ingestion import Reading, check, read_results, read_source, read_truth
 from boxwright.store import Store
+from tests.ingestion.carefully import read_carefully
 
 Report = Callable[[str], Path]
 Found = dict[str, tuple[bool, list[tuple[str, list[float]]]]]  # file name to labelled, and (class, corners) per box
@@ -290,13 +291,13 @@ def test_ingestion_reads_the_boxes_that_evaluate_judges(case: str, report: Repor
 
 
 @pytest.mark.parametrize("case", ID_CASES)
-def test_the_scanner_and_the_careful_reader_agree(case: str, report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plain_file_and_the_careful_reader_agree(case: str, report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = report(case)
-    monkeypatch.setattr(json_columns, "_BLOCK", 700)
+    monkeypatch.setattr(pieces, "PIECE", 700)
     found = []
-    for least in (0, 1 << 40):
-        monkeypatch.setattr(coco_columns, "SCAN_FROM", least)
-        monkeypatch.setattr(coco_annotations, "_SCAN_FROM", least)
+    for carefully in (False, True):
+        if carefully:
+            read_carefully(monkeypatch)
         truth = read_truth(folder / "truth.json")
         results = read_results(folder / "detections.json", truth)
         found.append(

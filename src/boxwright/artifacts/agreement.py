@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from boxwright.artifacts.artifact import Artifact
 from boxwright.artifacts.codec import Document, table
+from boxwright.artifacts.resampled import Resampled
 from boxwright.artifacts.verdict import Status
 from boxwright.spec import Observed
 

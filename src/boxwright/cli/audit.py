@@ -25,7 +25,7 @@ from boxwright.detections import AnnotationColumns, DetectionColumns, offsets_fr
 from boxwright.errors import InputError
 from boxwright.images import read_picture
 from boxwright.ingestion import How, TruthColumns, read_conditions, read_predictions, read_truth
-from boxwright.ingestion.json_text import load_json
+from boxwright.ingestion.finding import load_json
 from boxwright.labels.audit import (
     SURE_FROM,
     AuditedImages,

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from boxwright.boxes import xywh_from_xyxy
+from boxwright.coco import Entry, categories, document, encoded, image
 from boxwright.detections import DetectionColumns, Detections, offsets_from_counts
 from boxwright.errors import ServingError
 from boxwright.evaluation import GroundTruth, Scored, evaluate, match
@@ -34,27 +35,16 @@ def write_frames(folder: Path, frames: Sequence[Frame]) -> None:
     images, annotations = [], []
     for number, frame in enumerate(frames, start=1):
         write_bytes(folder / "images" / frame.file_name, write_jpeg(frame.picture))
-        height, width = frame.picture.shape[:2]
-        images.append(
-            {
-                "id": number,
-                "file_name": frame.file_name,
-                "width": width,
-                "height": height,
-                "conditions": frame.conditions,
-            }
-        )
+        images.append(image(number, frame.file_name, frame.picture.shape[:2], conditions=frame.conditions))
         boxes = xywh_from_xyxy(frame.annotations.boxes_xyxy.astype(np.float64)).tolist()
         for box, class_id, ignore in zip(
             boxes, frame.annotations.class_id.tolist(), frame.annotations.ignore.tolist(), strict=True
         ):
             annotations.append(
-                {"id": len(annotations) + 1, "image_id": number, "category_id": class_id + 1, "bbox": box,
-                 "area": box[2] * box[3], "iscrowd": int(ignore)}
+                Entry(id=len(annotations) + 1, image_id=number, category_id=class_id + 1, bbox=box,
+                      area=box[2] * box[3], iscrowd=int(ignore))
             )  # fmt: skip
-    categories = [{"id": i + 1, "name": name} for i, name in enumerate(CLASSES)]
-    tree = {"images": images, "categories": categories, "annotations": annotations}
-    write_bytes(folder / "annotations.json", json.dumps(tree).encode())
+    write_bytes(folder / "annotations.json", encoded(document(images, annotations, categories(CLASSES))))
 
 
 def judge_answers(frames: Sequence[Frame], answers: Sequence[Detections]) -> dict[str, float]:

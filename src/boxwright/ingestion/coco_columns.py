@@ -1,8 +1,8 @@
 """Two COCO files as bare columns, for judging without a store: ground truth and results.
 
 Nothing is mended here: figures must be those of the files as they are. Boxes stay `xywh` in float64, pictures are
-numbered by rising image id, classes by rising category id. Large plain files go through the compiled scanner; small ones,
-and whatever it does not take, are read record by record, so that a complaint names the record.
+numbered by rising image id, classes by rising category id. Plain files are read into columns at once; whatever is not plain is
+read record by record, so that a complaint names the record.
 """
 
 from __future__ import annotations
@@ -17,19 +17,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.boxes import xyxy_from_xywh
+from boxwright.coco import (
+    NO_ID,
+    AnnotationRows,
+    Entry,
+    Id,
+    RowOfId,
+    annotation_rows,
+    as_flag,
+    as_id,
+    complaint,
+    entry_of,
+    given,
+    in_order,
+    result_rows,
+)
 from boxwright.errors import FormatError
-from boxwright.ingestion.finding import read_bytes
+from boxwright.ingestion.finding import MOST_BYTES, load_json
 from boxwright.ingestion.formats.coco_categories import list_categories, unlike_names
-from boxwright.ingestion.formats.coco_ids import Id, RowOfId, as_flag, as_id, in_order
 from boxwright.ingestion.formats.coco_suspects import suspicion
-from boxwright.ingestion.json_columns import Key, members, scan_array, scan_file
-from boxwright.ingestion.json_text import load_json, parse_json
-
-_BOX = (Key("image_id", whole=True), Key("category_id", whole=True), Key("bbox", many=True))
-_TRUTH = (*_BOX, Key("id", whole=True, needed=False), Key("area", needed=False), Key("iscrowd", needed=False))
-_RESULTS = (*_BOX, Key("score"))
-_EXACT = float(1 << 53)
-SCAN_FROM = 1 << 22  # bytes; below, the scanner's compilation would cost a first run more than it saves
 
 
 @dataclass(frozen=True)
@@ -71,9 +77,9 @@ class TruthColumns:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for given, ids in ((self.given_image_ids, self.image_ids), (self.given_category_ids, self.category_ids)):
-            if given is not None and len(given) != len(ids):
-                raise ValueError(f"{len(given)} ids of the file beside {len(ids)} of ours; cut both alike")
+        for theirs, ids in ((self.given_image_ids, self.image_ids), (self.given_category_ids, self.category_ids)):
+            if theirs is not None and len(theirs) != len(ids):
+                raise ValueError(f"{len(theirs)} ids of the file beside {len(ids)} of ours; cut both alike")
 
     @property
     def image_rows(self) -> RowOfId:
@@ -98,13 +104,9 @@ class ResultColumns:
 
 def read_truth(path: Path) -> TruthColumns:
     """COCO ground truth; FormatError with the annotation when one cannot be used."""
-    text = read_bytes(path)
-    parts = members(text) if len(text) >= SCAN_FROM else None
-    scanned = scan_array(parts["annotations"], _TRUTH) if parts and "annotations" in parts else None
-    if parts is None or scanned is None:
-        return _truth_of_tree(parse_json(text, path), path)
-    tree = {key: parse_json(parts[key], path) for key in ("images", "categories") if key in parts}
-    return _truth_of_scan(tree, scanned, path) or _truth_of_tree(parse_json(text, path), path)
+    plain = annotation_rows(path, once=False) if path.is_file() and path.stat().st_size <= MOST_BYTES else None
+    truth = None if plain is None else _truth_of_rows(*plain, path)
+    return _truth_of_tree(load_json(path), path) if truth is None else truth
 
 
 @dataclass(frozen=True)
@@ -184,24 +186,23 @@ def _pictures_and_classes(tree: Any, path: Path, used: Iterable[Any]) -> _Listed
     )
 
 
-def _truth_of_scan(tree: Any, scanned: dict[str, NDArray], path: Path) -> TruthColumns | None:
-    """Ground truth from scanned columns; None where a record needs a complaint."""
-    listed = _pictures_and_classes(tree, path, np.unique(scanned["category_id"]).tolist())
+def _truth_of_rows(tree: Any, rows: AnnotationRows, path: Path) -> TruthColumns | None:
+    """Ground truth from the columns of a plain file; None where a record needs a complaint."""
+    listed = _pictures_and_classes(tree, path, np.unique(rows.category_id).tolist())
     if not (_numbers(listed.image_ids) and _numbers(listed.category_ids)):
         return None
-    image, known_image = _positions(scanned["image_id"], np.array(listed.image_ids, np.int64))
-    class_id, known_class = _positions(scanned["category_id"], np.array(listed.category_ids, np.int64))
-    ids = np.where(np.isnan(scanned["id"]), np.arange(len(image)), scanned["id"])
-    if not (known_image and known_class and (np.abs(ids) < _EXACT).all()):
+    image, known_image = _positions(rows.image_id, np.array(listed.image_ids, np.int64))
+    class_id, known_class = _positions(rows.category_id, np.array(listed.category_ids, np.int64))
+    if not (known_image and known_class):
         return None
-    boxes = scanned["bbox"]
+    boxes = rows.boxes_xywh
     with np.errstate(over="ignore"):
-        area = np.where(np.isnan(scanned["area"]), boxes[:, 2] * boxes[:, 3], scanned["area"])
+        area = np.where(np.isnan(rows.area), boxes[:, 2] * boxes[:, 3], rows.area)
     if not np.isfinite(area).all():
         return None
     return listed.columns(
-        boxes, scanned["area"], image=image, class_id=class_id.astype(np.int32), area=area,
-        crowd=np.nan_to_num(scanned["iscrowd"]) != 0, annotation_id=ids.astype(np.int64),
+        boxes, rows.area, image=image, class_id=class_id.astype(np.int32), area=area, crowd=rows.crowd,
+        annotation_id=np.where(rows.id == NO_ID, np.arange(len(image)), rows.id),
     )  # fmt: skip
 
 
@@ -217,18 +218,18 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _positions(ids: NDArray, known: NDArray) -> tuple[NDArray[np.int64], bool]:
+def _positions(ids: NDArray[np.int64], known: NDArray[np.int64]) -> tuple[NDArray[np.int64], bool]:
     """Where each id stands among the known, rising ids, and whether all are among them."""
     if not len(known) or not len(ids):
         return np.zeros(len(ids), np.int64), not len(ids)
     at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
-    return at, bool((known[at] == ids).all() and np.abs(ids).max() < _EXACT)
+    return at, bool((known[at] == ids).all())
 
 
 def _truth_of_tree(tree: Any, path: Path) -> TruthColumns:
     """Ground truth record by record."""
     entries = tree.get("annotations") if isinstance(tree, dict) else None
-    used = [e.get("category_id") for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
+    used = [given(entry_of(e).category_id) for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
     listed = _pictures_and_classes(tree, path, used)
     if entries is None:
         raise FormatError(
@@ -240,18 +241,20 @@ def _truth_of_tree(tree: Any, path: Path) -> TruthColumns:
     rows, classes = RowOfId(listed.image_ids), RowOfId(listed.category_ids)
     columns: list[tuple] = []
     ids: list[int | None] = []
-    for number, entry in enumerate(entries):
+    for number, record in enumerate(entries):
         try:
-            x, y, w, h = map(float, entry["bbox"])
-            given = entry.get("area")
-            area = float("nan") if given is None or given is False else float(given)
-            if area != area and not (given is None or given is False):
-                raise ValueError("area is not a number")
-            image, category = rows[entry["image_id"]], classes[entry["category_id"]]
-            columns.append((image, category, x, y, w, h, area, as_flag(entry.get("iscrowd"))))
-            ids.append(_own_id(entry.get("id"), number))
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise FormatError(f"'{path}' annotation {number}: {_complaint(entry, rows, classes, ())}") from error
+            entry = _entry(record)
+            x, y, w, h = map(float, entry.bbox)
+            columns.append(
+                (
+                    rows[entry.image_id], classes[entry.category_id], x, y, w, h, _area(given(entry.area)),
+                    as_flag(given(entry.iscrowd)),
+                )
+            )  # fmt: skip
+            ids.append(_own_id(given(entry.id), number))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            said = complaint(record, rows, classes, scored=False)
+            raise FormatError(f"'{path}' annotation {number}: {said}") from error
     table = np.array(columns, np.float64).reshape(-1, 8)
     with np.errstate(over="ignore"):
         area = np.where(np.isnan(table[:, 6]), table[:, 4] * table[:, 5], table[:, 6])
@@ -263,6 +266,23 @@ def _truth_of_tree(tree: Any, path: Path) -> TruthColumns:
         table[:, 2:6], table[:, 6], image=table[:, 0].astype(np.int64), class_id=table[:, 1].astype(np.int32), area=area,
         crowd=table[:, 7].astype(np.bool_), annotation_id=np.array(ids if fine else range(len(ids)), np.int64),
     )  # fmt: skip
+
+
+def _entry(record: Any) -> Entry:
+    """What a record says; TypeError where it is no object."""
+    if not isinstance(record, dict):
+        raise TypeError("no object")
+    return entry_of(record)
+
+
+def _area(value: Any) -> float:
+    """The area a record gives, NaN where it gives none; ValueError or TypeError for what is no number."""
+    if value is None or value is False:
+        return float("nan")
+    area = float(value)
+    if area != area:
+        raise ValueError("area is not a number")
+    return area
 
 
 def _own_id(value: Any, position: int) -> int | None:
@@ -278,12 +298,12 @@ def read_results(path: Path, truth: TruthColumns) -> ResultColumns:
         FormatError: not a list of {image_id, category_id, bbox, score}; or an entry names an unknown image or category, gives a
             number as text, one that is not finite, or a negative width or height.
     """
-    scanned = scan_file(path, _RESULTS) if path.is_file() and path.stat().st_size >= SCAN_FROM else None
-    if scanned is not None and truth.given_image_ids is None and truth.given_category_ids is None:
-        image, known_image = _positions(scanned["image_id"], truth.image_ids)
-        class_id, known_class = _positions(scanned["category_id"], np.array(truth.category_ids, np.int64))
-        if known_image and known_class and not (scanned["bbox"][:, 2:] < 0).any():
-            return ResultColumns(image, class_id.astype(np.int32), scanned["bbox"], scanned["score"])
+    plain = result_rows(path) if path.is_file() else None
+    if plain is not None and truth.given_image_ids is None and truth.given_category_ids is None:
+        image, known_image = _positions(plain.image_id, truth.image_ids)
+        class_id, known_class = _positions(plain.category_id, np.array(truth.category_ids, np.int64))
+        if known_image and known_class and not (plain.boxes_xywh[:, 2:] < 0).any():
+            return ResultColumns(image, class_id.astype(np.int32), plain.boxes_xywh, plain.score)
     entries = load_json(path)
     if isinstance(entries, dict) and isinstance(entries.get("annotations"), list):
         entries = entries["annotations"]
@@ -291,12 +311,14 @@ def read_results(path: Path, truth: TruthColumns) -> ResultColumns:
         raise FormatError(f"'{path}' must be a JSON list of detections (COCO results); found {type(entries).__name__}.")
     rows, classes = truth.image_rows, truth.category_rows
     columns: list[tuple] = []
-    for number, entry in enumerate(entries):
+    for number, record in enumerate(entries):
         try:
-            x, y, w, h = map(_plain, entry["bbox"])
-            columns.append((rows[entry["image_id"]], classes[entry["category_id"]], x, y, w, h, _plain(entry["score"])))
+            entry = _entry(record)
+            x, y, w, h = map(_plain, entry.bbox)
+            columns.append((rows[entry.image_id], classes[entry.category_id], x, y, w, h, _plain(entry.score)))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise FormatError(f"'{path}' entry {number}: {_complaint(entry, rows, classes, ('score',))}") from error
+            said = complaint(record, rows, classes, scored=True)
+            raise FormatError(f"'{path}' entry {number}: {said}") from error
     table = np.array(columns, np.float64).reshape(-1, 7)
     if not np.isfinite(table).all():
         raise FormatError(f"'{path}' entry {int(np.argmin(np.isfinite(table).all(1)))}: a number is not finite.")
@@ -341,22 +363,3 @@ def read_answers(path: Path) -> list[AnsweredPicture]:
         boxes = xyxy_from_xywh(truth.boxes_xywh[mine])
         found.append(AnsweredPicture(name, boxes, classes, truth.crowd[mine].tolist(), conditions))
     return found
-
-
-def _complaint(entry: Any, rows: RowOfId, classes: RowOfId, more: tuple[str, ...]) -> str:
-    keys = ("image_id", "category_id", "bbox", *more)
-    if not isinstance(entry, dict):
-        return f"expected an object with {', '.join(keys)}, found {type(entry).__name__}."
-    for key in keys:
-        if key not in entry:
-            return f"the key '{key}' is missing."
-    if entry["image_id"] not in rows:
-        return f"image_id {entry['image_id']!r:.60} is not in the ground truth ({len(rows)} images)."
-    if entry["category_id"] not in classes:
-        return f"category_id {entry['category_id']!r:.60} is not among the {len(classes)} categories."
-    if not more:
-        return f"bbox must be four numbers and area one, or none; found {entry['bbox']!r:.200} and {entry.get('area')!r:.60}."
-    return (
-        f"bbox must be four numbers and score one, none of them as text; found {entry['bbox']!r:.200} and "
-        f"{entry['score']!r:.60}."
-    )

@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from boxwright.errors import FormatError
 from boxwright.ingestion.reading import PictureRecord, Reading
+from boxwright.json_text import parse_json
 from boxwright.plain_text import control_in, printable
 
 PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".mpo", ".jfif", ".jpe"}
@@ -93,6 +95,11 @@ def read_bytes(path: Path, *, most: int = MOST_BYTES) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise FormatError(f"Cannot read '{path}': {error.strerror or error}.") from error
+
+
+def load_json(path: Path) -> Any:
+    """A JSON file in UTF-8, with or without a byte-order mark; FormatError with the place where it breaks."""
+    return parse_json(read_bytes(path), path)
 
 
 def read_lines(path: Path, *, most: int = 1 << 28) -> list[str]:

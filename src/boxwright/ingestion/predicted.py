@@ -1,7 +1,6 @@
 """Predictions as tools write them, before it is known which image and which class each one means.
 
-JSON: a list of {image_id, category_id, bbox, score} (COCO results, Ultralytics' predictions.json), or a COCO dataset whose
-annotations have a score. Text: a folder with one file per image and `class cx cy w h confidence` a line, in shares of the
+JSON: a list of COCO results (also Ultralytics' predictions.json), or a COCO dataset whose annotations have a score. Text: a folder with one file per image and `class cx cy w h confidence` a line, in shares of the
 image (Ultralytics, save_txt with save_conf).
 """
 
@@ -15,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from boxwright.coco import UNSET, Entry, entry_of, given, result_rows
 from boxwright.errors import FormatError
-from boxwright.ingestion.finding import read_lines
-from boxwright.ingestion.json_text import load_json
+from boxwright.ingestion.finding import load_json, read_lines
 
 _NOT_PREDICTIONS = {"classes", "labels", "names", "readme"}
 _COLUMNS = 6
@@ -59,6 +58,8 @@ def predicted_json(path: Path) -> Predicted:
     Raises:
         FormatError: with the entry that cannot be used.
     """
+    if (plain := _plain(path)) is not None:
+        return plain
     tree = load_json(path)
     entries, names, category_names = tree, {}, None
     if isinstance(tree, dict) and isinstance(tree.get("annotations"), list):
@@ -73,9 +74,10 @@ def predicted_json(path: Path) -> Predicted:
     images: dict[tuple[Any, str | None], int] = {}
     categories: dict[Any, int] = {}
     rows: list[tuple] = []
-    for number, entry in enumerate(entries):
-        image, category, numbers = _entry(entry, number, path)
-        key = (image, str(entry["file_name"]) if entry.get("file_name") else names.get(image))
+    for number, record in enumerate(entries):
+        entry = _entry(record, f"'{path}' entry {number}")
+        image, category, numbers = _checked(entry, f"'{path}' entry {number}")
+        key = (image, str(entry.file_name) if given(entry.file_name) else names.get(image))
         rows.append(
             (
                 images.setdefault(key, len(images)),
@@ -91,34 +93,65 @@ def predicted_json(path: Path) -> Predicted:
     )  # fmt: skip
 
 
+def _plain(path: Path) -> Predicted | None:
+    """A list of results that all name their image, as `boxwright predict` writes it; None where it is not plain."""
+    rows = result_rows(path, named=True) if path.is_file() else None
+    if rows is None or not len(rows.score) or "" in rows.names:
+        return None
+    if (
+        (np.abs(rows.boxes_xywh) >= _MOST).any()
+        or (np.abs(rows.score) >= _MOST).any()
+        or (rows.boxes_xywh[:, 2:] < 0).any()
+    ):
+        return None
+    pairs, image = _in_order_met(np.stack([rows.image_id, rows.name.astype(np.int64)], axis=1))
+    categories, category = _in_order_met(rows.category_id[:, None])
+    return Predicted(
+        [(number, rows.names[name]) for number, name in pairs], image, [number for (number,) in categories], category,
+        rows.boxes_xywh, rows.score, named=True,
+    )  # fmt: skip
+
+
+def _in_order_met(rows: NDArray[np.int64]) -> tuple[list[list[int]], NDArray[np.int64]]:
+    """The different rows in the order in which they come, and the place of each row among them."""
+    different, first, where = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return different[order].tolist(), np.argsort(order)[where.reshape(-1)]
+
+
 def _texts_by_id(records: Any, key: str) -> dict[Any, str]:
     """From the id of each record that has a usable one to its text."""
     known = [e for e in records if isinstance(e, dict)] if isinstance(records, list) else []
     return {e["id"]: str(e[key]) for e in known if key in e and isinstance(e.get("id"), int | float | str)}
 
 
-def _entry(entry: Any, number: int, path: Path) -> tuple[Any, Any, list[float]]:
-    """Image, category, and x, y, w, h, score of one entry."""
-    where = f"'{path}' entry {number}"
-    if not isinstance(entry, dict):
-        raise FormatError(f"{where}: expected an object with image_id, category_id, bbox, score; found {entry!r:.60}.")
-    if "score" not in entry:
+def _entry(record: Any, where: str) -> Entry:
+    """One entry; FormatError where it is none."""
+    if not isinstance(record, dict):
+        raise FormatError(f"{where}: expected an object with image_id, category_id, bbox, score; found {record!r:.60}.")
+    entry = entry_of(record)
+    if entry.score is UNSET:
         raise FormatError(
             f"{where}: the key 'score' is missing; predictions need one (ground truth is the other argument)."
         )
-    image = entry.get("image_id", entry.get("file_name"))
-    category = entry.get("category_id", entry.get("category_name"))
+    return entry
+
+
+def _checked(entry: Entry, where: str) -> tuple[Any, Any, list[float]]:
+    """Image, category, and x, y, w, h, score of one entry."""
+    image = given(entry.file_name if entry.image_id is UNSET else entry.image_id)
+    category = given(entry.category_name if entry.category_id is UNSET else entry.category_id)
     for key, value in (("image_id", image), ("category_id", category)):
         if not isinstance(value, int | float | str) or isinstance(value, bool) or value != value:
             raise FormatError(f"{where}: {key} must be a number or a text; found {value!r:.60}.")
         if not isinstance(value, str) and not abs(value) < _MOST:
             raise FormatError(f"{where}: {key} must be a number of at most 18 digits; found {value!r:.60}.")
-    box = entry.get("bbox")
-    numbers = [*box, entry["score"]] if isinstance(box, list | tuple) and len(box) == 4 else []
+    box = given(entry.bbox)
+    numbers = [*box, entry.score] if isinstance(box, list | tuple) and len(box) == 4 else []
     if len(numbers) != 5 or not all(isinstance(v, int | float) and not isinstance(v, bool) for v in numbers):
         raise FormatError(
             f"{where}: bbox must be four numbers and score one, none of them as text; found {box!r:.200} and "
-            f"{entry['score']!r:.60}."
+            f"{entry.score!r:.60}."
         )
     if not all(abs(v) < _MOST for v in numbers):  # false for NaN too
         raise FormatError(f"{where}: a number is not finite, or has more than 18 digits.")

@@ -16,8 +16,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from boxwright.coco import NO_ID
+
 Severity = Literal["error", "warning"]
-NO_ID = -(1 << 63)  # where the source gives an annotation no id
 LOSE_A_BOX = ("bad-box", "no-box", "unknown-class", "unknown-image", "outside-picture", "bad-frame")  # as errors
 MOST_OF_A_KIND = 10_000  # problems of one code that are kept one by one; the rest are counted
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from boxwright.errors import FormatError
 from boxwright.ingestion.attributes import as_text
 from boxwright.ingestion.finding import SIDE_FILE, read_bytes, unlabelled
-from boxwright.ingestion.json_text import parse_json
 from boxwright.ingestion.reading import NO_ID, Boxes, PictureRecord, Reading
+from boxwright.json_text import parse_json
 
 _VERSION = 1
 _SAME_PX = 1e-3  # corners that differ less are the same box

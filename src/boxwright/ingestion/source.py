@@ -31,9 +31,9 @@ from boxwright.ingestion.formats.yolo import (
     read_yolo,
     tell_other_labels,
 )
-from boxwright.ingestion.json_text import parse_json
 from boxwright.ingestion.reading import Reading
 from boxwright.ingestion.side_file import restore
+from boxwright.json_text import parse_json
 
 _HEAD = 1 << 22
 _LEAST = 1 << 12  # bytes; what is longer and all blank is no annotation file that somebody began

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Dataset, Predictions
 from boxwright.boxes import xywh_from_xyxy
-from boxwright.ingestion.formats.coco_write import exact_xywh
+from boxwright.coco import Entry, categories, counted_ids, document, encoded, exact_xywh, image, results
 from boxwright.store import write_bytes
 
 
@@ -30,20 +29,17 @@ def write_results(
         category_ids: by class_id; class_id + 1 unless the dataset came with its own.
         kept: (n,) which detections are written; all when None.
     """
-    ids = category_ids or _counted_ids(predictions)
+    ids = category_ids or counted_ids(predictions.class_names)
     columns = predictions.columns
     rows = np.arange(len(columns.score)) if kept is None else np.flatnonzero(kept)
-    boxes = xywh_from_xyxy(columns.boxes_xyxy[rows])
     at = columns.image_index[rows]
     names = predictions.images.column("file_name").to_pylist()
-    entries = [
-        {"image_id": image, "file_name": names[position], "category_id": ids[class_id], "bbox": box, "score": score}
-        for image, position, class_id, box, score in zip(
-            predictions.image_ids[at].tolist(), at.tolist(), columns.class_id[rows].tolist(), boxes.tolist(),
-            columns.score[rows].tolist(), strict=True,
-        )
-    ]  # fmt: skip
-    write_bytes(path, json.dumps(entries).encode())
+    text = results(
+        predictions.image_ids[at].tolist(), [names[k] for k in at.tolist()],
+        [ids[k] for k in columns.class_id[rows].tolist()],
+        boxes_xywh=xywh_from_xyxy(columns.boxes_xyxy[rows]), score=columns.score[rows],
+    )  # fmt: skip
+    write_bytes(path, text)
 
 
 def write_image_list(
@@ -63,51 +59,35 @@ def write_image_list(
         category_ids: as for `write_results`.
         refused: file_name, reason and message of each image that could not be read.
     """
-    ids = category_ids or _counted_ids(predictions)
     names = predictions.images.column("file_name").to_pylist()
     tree = {
         "images": [
-            {"id": image, "file_name": name, "width": int(width), "height": int(height)}
-            for image, name, (height, width) in zip(predictions.image_ids.tolist(), names, sizes_hw, strict=True)
+            image(number, name, size_hw)
+            for number, name, size_hw in zip(predictions.image_ids.tolist(), names, sizes_hw, strict=True)
         ],
-        "categories": [{"id": i, "name": name} for i, name in zip(ids, predictions.class_names, strict=True)],
+        "categories": categories(predictions.class_names, category_ids or None),
         "refused": list(refused),
     }
-    write_bytes(path, json.dumps(tree).encode())
-
-
-def _counted_ids(predictions: Predictions) -> list[int]:
-    return [i + 1 for i in range(len(predictions.class_names))]
+    write_bytes(path, encoded(tree))
 
 
 def write_truth(path: Path, dataset: Dataset, *, picture_prefix: str = "") -> None:
     """COCO ground truth of a dataset."""
-    ids = dataset.provenance.get("category_ids") or [i + 1 for i in range(len(dataset.class_names))]
+    ids = dataset.provenance.get("category_ids") or counted_ids(dataset.class_names)
     columns = dataset.annotations
     boxes = exact_xywh(columns.boxes_xyxy).tolist()
-    images = dataset.image_ids[columns.image_index].tolist()
-    tree = {
-        "images": [
-            {"id": i, "file_name": picture_prefix + name, "width": int(w), "height": int(h), "conditions": c}
-            for i, name, (h, w), c in zip(
-                dataset.image_ids.tolist(),
-                dataset.file_names,
-                dataset.sizes_hw.tolist(),
-                dataset.conditions,
-                strict=True,
-            )
-        ],
-        "categories": [{"id": i, "name": name} for i, name in zip(ids, dataset.class_names, strict=True)],
-        "annotations": [
-            {
-                "id": int(columns.annotation_id[k]),
-                "image_id": images[k],
-                "category_id": ids[columns.class_id[k]],
-                "bbox": boxes[k],
-                "area": float(columns.area[k]),
-                "iscrowd": int(columns.crowd[k]),
-            }
-            for k in range(len(boxes))
-        ],
-    }
-    write_bytes(path, json.dumps(tree).encode())
+    of_image = dataset.image_ids[columns.image_index].tolist()
+    images = [
+        image(number, picture_prefix + name, size_hw, conditions=conditions)
+        for number, name, size_hw, conditions in zip(
+            dataset.image_ids.tolist(), dataset.file_names, dataset.sizes_hw.tolist(), dataset.conditions, strict=True
+        )
+    ]
+    annotations = (
+        Entry(
+            id=int(columns.annotation_id[k]), image_id=of_image[k], category_id=ids[columns.class_id[k]], bbox=boxes[k],
+            area=float(columns.area[k]), iscrowd=int(columns.crowd[k]),
+        )
+        for k in range(len(boxes))
+    )  # fmt: skip
+    write_bytes(path, encoded(document(images, annotations, categories(dataset.class_names, ids))))

@@ -15,8 +15,8 @@ from boxwright.artifacts import Corrections, Events, ReviewQueue
 from boxwright.errors import InputError, StoreError
 from boxwright.images import measure, read_header, read_picture
 from boxwright.ingestion import read_answers
-from boxwright.ingestion.json_text import parse_json
 from boxwright.ingestion.source import read_source
+from boxwright.json_text import parse_json
 from boxwright.lifecycle.review_log import exports_of, note, note_skipped
 from boxwright.review import (
     REVIEWED,

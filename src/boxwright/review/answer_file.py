@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from boxwright.coco import UNSET, Entry, categories, document, entry_of, image
 from boxwright.review.accept import Answer
 
 _LATEST = 1e12  # seconds since 1970; nobody answers later
@@ -28,23 +29,21 @@ def answers_as_coco(
         queue: digest of what was asked.
     """
     images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
+    annotations: list[Entry] = []
     for number, answer in enumerate(answers, start=1):
-        height, width = size_of(answer)
         by = {"reviewer": answer.reviewer, "answered_at": answer.answered_at if answer.looked_at else None}
         known = {key: value for key, value in by.items() if value}
-        images.append({"id": number, "file_name": answer.file_name, "width": width, "height": height, **known})
+        images.append(image(number, answer.file_name, size_of(answer), **known))
         for k, (x1, y1, x2, y2) in enumerate(answer.boxes_xyxy.tolist()):
             annotations.append(
-                {
-                    "id": len(annotations) + 1, "image_id": number, "bbox": [x1, y1, x2 - x1, y2 - y1],
-                    "category_id": class_names.index(answer.class_names[k]) + 1, "area": (x2 - x1) * (y2 - y1),
-                    "iscrowd": int(answer.ignore[k]),
-                    **({"attributes": answer.attributes[k]} if answer.attributes and answer.attributes[k] else {}),
-                }
+                Entry(
+                    id=len(annotations) + 1, image_id=number, bbox=[x1, y1, x2 - x1, y2 - y1],
+                    category_id=class_names.index(answer.class_names[k]) + 1, area=(x2 - x1) * (y2 - y1),
+                    iscrowd=int(answer.ignore[k]),
+                    attributes=answer.attributes[k] if answer.attributes and answer.attributes[k] else UNSET,
+                )
             )  # fmt: skip
-    categories = [{"id": k + 1, "name": name} for k, name in enumerate(class_names)]
-    tree = {"info": {"review_queue": queue}, "images": images, "categories": categories, "annotations": annotations}
+    tree = {"info": {"review_queue": queue}, **document(images, annotations, categories(class_names))}
     return json.dumps(tree, ensure_ascii=False, allow_nan=False).encode()
 
 
@@ -55,19 +54,18 @@ def beside_coco(tree: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """
     found: dict[str, dict[str, Any]] = {}
     by_id: dict[int, list[dict[str, Any]]] = {}
-    for image in tree["images"]:
+    for record in tree["images"]:
         extra: dict[str, Any] = {}
-        if isinstance(image.get("reviewer"), str):
-            extra["reviewer"] = image["reviewer"]
-        at = image.get("answered_at")
+        if isinstance(record.get("reviewer"), str):
+            extra["reviewer"] = record["reviewer"]
+        at = record.get("answered_at")
         if isinstance(at, int | float) and not isinstance(at, bool) and 0 < at <= _LATEST:
             extra["answered_at"] = float(at)
-        sides = [image.get("height"), image.get("width")]
+        sides = [record.get("height"), record.get("width")]
         if all(isinstance(side, int | float) and not isinstance(side, bool) and 0 < side <= _LARGEST for side in sides):
             extra["size_hw"] = (sides[0], sides[1])
-        extra["attributes"] = by_id[int(image["id"])] = []
-        found[str(image.get("file_name", image["id"]))] = extra
-    for annotation in tree.get("annotations") or []:
-        marks = annotation.get("attributes")
-        by_id[annotation["image_id"]].append(marks if isinstance(marks, dict) else {})
+        extra["attributes"] = by_id[int(record["id"])] = []
+        found[str(record.get("file_name", record["id"]))] = extra
+    for entry in map(entry_of, tree.get("annotations") or []):
+        by_id[entry.image_id].append(entry.attributes if isinstance(entry.attributes, dict) else {})
     return found

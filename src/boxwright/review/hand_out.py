@@ -18,6 +18,7 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
 from boxwright.artifacts import ReviewQueue
+from boxwright.coco import Entry, categories, document, image
 from boxwright.errors import InputError
 from boxwright.review.label_studio import COLOURS, IGNORE, TRUNCATED, label_config, task_of
 from boxwright.review.question import Look, Question, questions, shown
@@ -110,22 +111,20 @@ def _write_picture(question: Question, folder: Path, look: Look) -> Handed:
 
 def _coco(handed: Sequence[Handed], class_names: Sequence[str]) -> dict[str, Any]:
     images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
+    annotations: list[Entry] = []
     for number, one in enumerate(handed, start=1):
         row, proposal = one.question.row, one.question.proposal
         kept = {key: row[key] for key in ("priority", "reason", "value", "due_at")}
-        height, width = one.size_hw
-        images.append({"id": number, "file_name": one.name, "width": width, "height": height, **kept})
+        images.append(image(number, one.name, one.size_hw, **kept))
         for k, (x1, y1, x2, y2) in enumerate(proposal.boxes_xyxy.tolist()):
             annotations.append(
-                {
-                    "id": len(annotations) + 1, "image_id": number, "category_id": int(proposal.class_id[k]) + 1,
-                    "bbox": [x1, y1, x2 - x1, y2 - y1], "area": (x2 - x1) * (y2 - y1),
-                    "iscrowd": int(proposal.ignore[k]), "score": float(proposal.score[k]),
-                }
+                Entry(
+                    id=len(annotations) + 1, image_id=number, category_id=int(proposal.class_id[k]) + 1,
+                    bbox=[x1, y1, x2 - x1, y2 - y1], area=(x2 - x1) * (y2 - y1), iscrowd=int(proposal.ignore[k]),
+                    score=float(proposal.score[k]),
+                )
             )  # fmt: skip
-    categories = [{"id": i + 1, "name": name} for i, name in enumerate(class_names)]
-    return {"images": images, "categories": categories, "annotations": annotations}
+    return document(images, annotations, categories(class_names))
 
 
 def _cvat_labels(class_names: Sequence[str]) -> list[dict[str, Any]]:

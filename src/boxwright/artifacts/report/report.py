@@ -15,6 +15,7 @@ from boxwright.artifacts.report.errors import Crowding, ErrorCosts
 from boxwright.artifacts.report.operating import Confusion, OperatingMetrics
 from boxwright.artifacts.report.scores import CertifiedPrecision, ScoreCalibration
 from boxwright.artifacts.report.slices import SliceResult, WeakSlices
+from boxwright.artifacts.resampled import Resampled
 from boxwright.spec import Observed
 
 

@@ -2,8 +2,8 @@
 
 A source is one JSON file, or a folder with one per side (`instances_train.json`, `_annotations.coco.json`, ...); ids of images,
 annotations and categories belong to their file. Boxes come from `bbox`; masks are not read. `iscrowd` regions are kept as crowds,
-`ignore` boxes are not judged. An image's own keys beyond COCO's become its conditions. Large plain files go through the compiled
-scanner; all others are read record by record, never as one tree.
+`ignore` boxes are not judged. An image's own keys beyond COCO's become its conditions. Plain files are read into columns piece by
+piece, all others record by record, never as one tree.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from boxwright.coco import as_id
 from boxwright.ingestion.formats.coco_annotations import Columns, read_file, unknown_class
 from boxwright.ingestion.formats.coco_categories import Category, Listed, join_classes, list_categories, unlike_names
 from boxwright.ingestion.formats.coco_files import Part, one_of_each_image, with_boxes
-from boxwright.ingestion.formats.coco_ids import as_id
 from boxwright.ingestion.formats.coco_pictures import Places, listed_pictures
 from boxwright.ingestion.formats.coco_suspects import suspicion
 from boxwright.ingestion.reading import NO_ID, Boxes, Numbered, Reading, SharedRecord

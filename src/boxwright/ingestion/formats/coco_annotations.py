@@ -1,7 +1,8 @@
-"""The annotations of one COCO file as columns: record by record, or by the compiled scanner where the file is large and plain.
+"""The annotations of one COCO file as columns: all at once where the file is plain, else record by record.
 
 What can be read as it is meant is: ids of any kind, a null or missing area and iscrowd. An annotation that cannot be used is told
-and left out. Both ways give the same columns.
+and left out. Both ways give the same columns. Attributes of a plain file are kept as the text they are, each different text once;
+they are parsed once, to be judged, and again when asked for.
 """
 
 from __future__ import annotations
@@ -14,16 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from boxwright.coco import NO_ID, AnnotationRows, Entry, Ids, annotation_rows, as_flag, as_id, entry_of, given
 from boxwright.errors import FormatError
-from boxwright.ingestion.attributes import cleaned
+from boxwright.ingestion.attributes import cleaned, is_good
 from boxwright.ingestion.finding import MOST_BYTES, read_bytes
-from boxwright.ingestion.formats.coco_ids import Ids, as_flag, as_id
-from boxwright.ingestion.formats.coco_scan import SCANNED_KEYS, ScannedBlocks
-from boxwright.ingestion.json_columns import scan_object
-from boxwright.ingestion.json_text import parse_json, parse_members
-from boxwright.ingestion.reading import NO_ID, Interned, Reading
-
-_SCAN_FROM = 1 << 22  # bytes; below, the scanner's compilation would cost a first run more than it saves
+from boxwright.ingestion.reading import Interned, Numbered, Reading
+from boxwright.json_text import parse_members, parse_strict
 
 
 @dataclass
@@ -69,40 +66,41 @@ class _Filling:
     without_box: array = field(default_factory=lambda: array("q"))
     entries: int = 0
 
-    def take(self, position: int, entry: Any) -> None:
+    def take(self, position: int, record: Any) -> None:
         """One annotation, if its values are of the right kind."""
         self.entries += 1
-        number = entry.get("id") if isinstance(entry, dict) else None
+        entry = entry_of(record) if isinstance(record, dict) else Entry()
+        number = given(entry.id)
         where = f"{self.file} annotation {number if number is not None else f'at position {position}'}"[:200]
         problem = self.reading.problem
-        image = self.ids.code(entry.get("image_id")) if isinstance(entry, dict) else None
+        image = self.ids.code(given(entry.image_id))
         if image is None:
-            found = entry.get("image_id") if isinstance(entry, dict) else None
+            found = given(entry.image_id)
             problem("unknown-image", "error", where, f"its image_id {found!r:.60} is not listed; the box was left out")
             return
-        category = self.ids.code(entry.get("category_id"))
+        category = self.ids.code(given(entry.category_id))
         if category is None:
-            unknown_class(self.reading, where, entry.get("category_id"))
+            unknown_class(self.reading, where, given(entry.category_id))
             return
-        bbox = entry.get("bbox")
+        bbox = given(entry.bbox)
         if not isinstance(bbox, list) or len(bbox) != 4 or not all(_is_number(v) for v in bbox):
             self.without_box.append(image)
             problem("no-box", "error", where, f"bbox must be four finite numbers, found {bbox!r:.200}; it was left out")
             return
-        area = entry.get("area")
+        area = given(entry.area)
         if area is None or area is False:
             area = float("nan")
         elif not _is_number(area):
             problem("bad-area", "warning", where, "its area is no number; width times height was taken")
             area = float("nan")
-        if (corners := _exact_corners(entry.get("xyxy"), bbox)) is not None:
+        if (corners := _exact_corners(given(entry.xyxy), bbox)) is not None:
             self.exact[len(self.flags) // 2] = corners
-        attributes = cleaned(entry.get("attributes"), self.reading, where)
+        attributes = cleaned(given(entry.attributes), self.reading, where)
         self.codes.append(len(self.attributes) if attributes else -1)
         self.attributes += [attributes] if attributes else []
         self.whole.extend((image, category, self._own_id(number), position))
         self.numbers.extend((*map(float, bbox), float(area)))
-        self.flags.extend((as_flag(entry.get("iscrowd")), as_flag(entry.get("ignore"))))
+        self.flags.extend((as_flag(given(entry.iscrowd)), as_flag(given(entry.ignore))))
 
     def _own_id(self, number: Any) -> int:
         """The annotation's id where it is an integer below 2^62, else NO_ID."""
@@ -158,12 +156,8 @@ class CocoFile:
 def read_file(path: Path, label: str, reading: Reading) -> CocoFile:
     """A file; FormatError when it is not a JSON object whose `annotations` are a list."""
     ids = Ids()
-    if (
-        path.is_file()
-        and path.stat().st_size >= _SCAN_FROM
-        and (scanned := _scanned(path, label, reading, ids)) is not None
-    ):
-        return scanned
+    if (plain := _plain(path, label, reading, ids)) is not None:
+        return plain
     filling = _Filling(reading, label, ids)
     tree = parse_members(read_bytes(path), path, each={"annotations": filling.take})
     annotations = tree.get("annotations")
@@ -173,17 +167,42 @@ def read_file(path: Path, label: str, reading: Reading) -> CocoFile:
     return CocoFile(path, label, tree, None if annotations is None else filling.columns(), ids, filling.entries)
 
 
-def _scanned(path: Path, label: str, reading: Reading, ids: Ids) -> CocoFile | None:
-    """The same by the compiled scanner, a block of the file at a time; None where it is not plain."""
-    blocks = ScannedBlocks()
-    parts = None if path.stat().st_size > MOST_BYTES else scan_object(path, "annotations", SCANNED_KEYS, blocks.take)
-    if parts is None or not blocks.parse():
+def _plain(path: Path, label: str, reading: Reading, ids: Ids) -> CocoFile | None:
+    """The same of a plain file; None where it is none."""
+    if not path.is_file() or path.stat().st_size > MOST_BYTES:
         return None
-    columns = Columns(*blocks.columns(), blocks.attributes(reading, label), blocks.exact)  # pyright: ignore[reportCallIssue]
-    if not len(columns.id):
-        return None  # whether the list is empty or missing is seen by the careful reader
-    tree = {key: parse_json(parts[key], path, strict=True) for key in ("images", "categories") if key in parts}
-    return CocoFile(path, label, tree, columns, ids, len(columns.id))
+    found = annotation_rows(path, once=True)
+    attributes = None if found is None else _attributes(found[1], reading, label)
+    if found is None or attributes is None:
+        return None
+    tree, rows = found
+    columns = Columns(
+        rows.image_id, rows.category_id, rows.boxes_xywh, rows.id, rows.area, rows.crowd, rows.ignore,
+        np.arange(len(rows.id)), attributes, rows.exact,
+    )  # fmt: skip
+    return CocoFile(path, label, tree, columns, ids, len(rows.id))
+
+
+def _attributes(rows: AnnotationRows, reading: Reading, label: str) -> Interned | None:
+    """Attributes per row, every text parsed once; what is wrong with them is told of every row. None where a key is given twice."""
+    empty: list[int] = []
+    bad: dict[int, Any] = {}
+    try:
+        for code, text in enumerate(rows.texts):
+            value = parse_strict(text)
+            if not value:
+                empty.append(code)
+            elif not is_good(value):
+                bad[code] = value
+    except (ValueError, RecursionError):
+        return None
+    codes = rows.attributes.copy()
+    codes[np.isin(codes, empty)] = -1
+    places = Numbered(label, rows.id, np.arange(len(codes)))
+    for row in np.flatnonzero(np.isin(codes, list(bad))):
+        cleaned(bad[int(codes[row])], reading, str(places[int(row)])[:200])
+        codes[row] = -1
+    return Interned(codes, rows.texts)
 
 
 def unknown_class(reading: Reading, where: str, category: Any) -> None:

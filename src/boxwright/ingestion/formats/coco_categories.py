@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from boxwright.coco import Id, as_id, in_order, whole
 from boxwright.errors import FormatError
 from boxwright.ingestion.finding import class_names
-from boxwright.ingestion.formats.coco_ids import Id, as_id, in_order, whole
 from boxwright.ingestion.reading import Reading
 
 

@@ -20,8 +20,8 @@ from typing import Any, Literal
 from boxwright.errors import FormatError
 from boxwright.ingestion.finding import is_there, read_bytes
 from boxwright.ingestion.formats.coco_annotations import CocoFile
-from boxwright.ingestion.json_text import decoded
 from boxwright.ingestion.reading import Reading, SharedRecord
+from boxwright.json_text import decoded
 
 Kind = Literal["boxes", "keypoints", "stuff", "captions", "panoptic"]
 _FIRST = re.compile(rb'"annotations"\s*:\s*\[\s*(?=\{)')

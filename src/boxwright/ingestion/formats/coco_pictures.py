@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from boxwright.coco import whole
 from boxwright.images import match_names
 from boxwright.images.folders import folders_agree
 from boxwright.images.names import spelled_alike
@@ -20,7 +21,6 @@ from boxwright.images.path_ends import subset_of_folder
 from boxwright.ingestion.attributes import cleaned
 from boxwright.ingestion.finding import SIDES, is_there, picture_names_below, stays_inside
 from boxwright.ingestion.formats.coco_annotations import CocoFile
-from boxwright.ingestion.formats.coco_ids import whole
 from boxwright.ingestion.reading import Reading, SharedRecord
 
 _COCO_KEYS = {"id", "file_name", "width", "height", "license", "flickr_url", "coco_url", "date_captured", "labelled"}

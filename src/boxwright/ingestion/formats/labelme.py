@@ -26,8 +26,8 @@ from boxwright.ingestion.finding import (
 )
 from boxwright.ingestion.formats.outline import Corners, around
 from boxwright.ingestion.image_names import Finder, Wanted, folder_of
-from boxwright.ingestion.json_text import parse_json
 from boxwright.ingestion.reading import BoxRecord, PictureRecord, Reading
+from boxwright.json_text import parse_json
 
 _MOST_BYTES = 1 << 28  # with the picture inside
 _AROUND = ("polygon", "mask", "rotation", "oriented_rectangle", "quadrilateral")

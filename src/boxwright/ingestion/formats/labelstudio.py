@@ -30,8 +30,8 @@ from boxwright.ingestion.formats.labelstudio_config import (
 )
 from boxwright.ingestion.formats.labelstudio_regions import Regions, shape_of
 from boxwright.ingestion.image_names import Finder, Wanted
-from boxwright.ingestion.json_text import parse_json
 from boxwright.ingestion.reading import PictureRecord, Reading
+from boxwright.json_text import parse_json
 
 _PREFIX = re.compile(r"[0-9a-f]{8}-")  # that an upload puts before a name
 _UPLOADS = re.compile(r"data/upload/(\d+/)?")

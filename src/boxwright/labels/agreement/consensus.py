@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boxwright.boxes import xywh_from_xyxy
+from boxwright.coco import Entry, categories, document, image
 from boxwright.labels.agreement.ratings import NOT_ASKED, NOTHING, Units
 
 DOUBT = (0.2, 0.8)  # between these an answer is open
@@ -219,20 +220,19 @@ def as_coco(found: Consensus) -> dict[str, Any]:
     boxes = xywh_from_xyxy(found.boxes_xyxy[rows]).tolist()
     size = np.nan_to_num(ratings.sizes_hw, nan=0).astype(int).tolist()
     images = [
-        {"id": p + 1, "file_name": name, **({"height": h, "width": w} if h and w else {})}
+        image(p + 1, name, (h, w) if h and w else None)
         for p, (name, (h, w)) in enumerate(zip(ratings.file_names, size, strict=True))
         if ratings.saw[p].any()
     ]
     annotations = [
-        {
-            "id": i + 1, "image_id": int(units.picture[u]) + 1, "category_id": int(found.class_id[u]) + 1,
-            "bbox": [round(v, 3) for v in box], "area": round(box[2] * box[3], 3), "iscrowd": 0,
-            "attributes": _attributes(found, int(u)),
-        }
+        Entry(
+            id=i + 1, image_id=int(units.picture[u]) + 1, category_id=int(found.class_id[u]) + 1,
+            bbox=[round(v, 3) for v in box], area=round(box[2] * box[3], 3), iscrowd=0,
+            attributes=_attributes(found, int(u)),
+        )
         for i, (u, box) in enumerate(zip(rows, boxes, strict=True))
     ]  # fmt: skip
-    categories = [{"id": i + 1, "name": name} for i, name in enumerate(ratings.class_names)]
-    return {"images": images, "categories": categories, "annotations": annotations}
+    return document(images, annotations, categories(ratings.class_names))
 
 
 def _attributes(found: Consensus, u: int) -> dict[str, Any]:

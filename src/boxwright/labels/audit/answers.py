@@ -21,6 +21,7 @@ from typing import Any
 
 from boxwright.artifacts import Suspects
 from boxwright.artifacts.suspects import SUSPECT_KINDS
+from boxwright.coco import Entry, entry_of
 from boxwright.csv_cells import as_meant, harmless
 from boxwright.errors import FormatError, InputError
 
@@ -155,7 +156,7 @@ class _Sheet:
             names={str(entry["name"]): entry["id"] for entry in made.get("categories", [])},
             images={_whole(entry["id"]): entry for entry in made.get("images", [])},
             by_id={int(entry.get("id", number)): entry for number, entry in enumerate(annotations)},
-            there={_key(_whole(e["image_id"]), e["category_id"], _corners(e["bbox"])) for e in annotations},
+            there={_key(_whole(e.image_id), e.category_id, _corners(e.bbox)) for e in map(entry_of, annotations)},
         )
 
     def take(self, row: Mapping[str, Any], number: int) -> None:
@@ -195,8 +196,8 @@ class _Sheet:
                 f"Answer {number} adds a box that is there already; apply answers to the file that was audited."
             )
         fresh = max(self.by_id, default=0) + 1 + self.counts["added"]
-        place = {"id": fresh, "image_id": self.images[image]["id"], "category_id": category, **_place(box)}
-        self.made["annotations"].append(place)
+        added = Entry(id=fresh, image_id=self.images[image]["id"], category_id=category)
+        self.made["annotations"].append(added.tree() | _place(box))
         self.counts["added"] += 1
 
     def _change(
@@ -217,7 +218,7 @@ class _Sheet:
         if kind == "location" and as_proposed:
             said_box = _box(row.get("proposed_box_xyxy"), number)
         if said_class is not None:
-            entry["category_id"] = said_class
+            entry.update(Entry(category_id=said_class).tree())
             self.counts["relabelled"] += 1
         if said_box is not None:
             entry.update(_place(said_box))
@@ -237,20 +238,23 @@ class _Sheet:
 def _entry(row: Mapping[str, Any], by_id: Mapping[int, dict], names: Mapping[str, Any], number: int) -> dict[str, Any]:
     """The annotation a row speaks of, as the row has it."""
     known = _whole(row["annotation_id"])
-    entry = None if known is None else by_id.get(known)
+    record = None if known is None else by_id.get(known)
     box = _box(row["box_xyxy"], number)
-    same = (
-        entry is not None
-        and _whole(entry["image_id"]) == _whole(row["image"])
-        and entry["category_id"] == names.get(str(row.get("class_name")))
-        and all(abs(a - b) < 1e-6 * max(1.0, abs(b)) for a, b in zip(_corners(entry["bbox"]), box, strict=True))
-    )
-    if entry is None or not same:
+    if record is None or not _is_of(entry_of(record), row, names, box):
         raise InputError(
             f"Answer {number} is about annotation {row['annotation_id']} of image {row['image']}, which this ground truth "
             f"does not hold with that class and box; apply answers to the file that was audited."
         )
-    return entry
+    return record
+
+
+def _is_of(entry: Entry, row: Mapping[str, Any], names: Mapping[str, Any], box: list[float]) -> bool:
+    """Whether an annotation has the image, class and box that a row of the sheet says."""
+    return (
+        _whole(entry.image_id) == _whole(row["image"])
+        and entry.category_id == names.get(str(row.get("class_name")))
+        and all(abs(a - b) < 1e-6 * max(1.0, abs(b)) for a, b in zip(_corners(entry.bbox), box, strict=True))
+    )
 
 
 def _answer(text: Any, names: Mapping[str, Any], number: int) -> tuple[bool, Any, list[float] | None] | None:
@@ -313,7 +317,7 @@ def _corners(bbox: Sequence[float]) -> list[float]:
 
 def _place(box: Sequence[float]) -> dict[str, Any]:
     x1, y1, x2, y2 = box
-    return {"bbox": [x1, y1, x2 - x1, y2 - y1], "area": (x2 - x1) * (y2 - y1), "iscrowd": 0}
+    return Entry(bbox=[x1, y1, x2 - x1, y2 - y1], area=(x2 - x1) * (y2 - y1), iscrowd=0).tree()
 
 
 def _name(names: Sequence[str], class_id: int | None) -> str | None:

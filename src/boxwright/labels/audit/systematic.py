@@ -66,7 +66,7 @@ def groups(tally: Tally, class_names: Sequence[str], conditions: Mapping[str, Se
             share = float(class_share[c]) * (_share_among_others(class_share, c, k) if k >= 0 else 1.0)
             mine = of_kind & (tally.class_id == c) & (tally.proposed == k)
             labels = tally.label_class == c
-            whose = _Whose(kind, class_names[c], class_names[k] if k >= 0 else None)
+            whose = _Whose(kind, class_names[int(c)], class_names[int(k)] if k >= 0 else None)
             records.append(_group(whose, count, int(of_kind.sum()), share, int(labels.sum())))
             for name, values in axes.items():
                 for value in np.unique(values[tally.image[mine]]):

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from boxwright.errors import FormatError
-from boxwright.ingestion.finding import read_bytes
 
 _SPACE = re.compile(r"[ \t\r\n]*")
+_LONGEST_CHARACTER = 4  # bytes in UTF-8
 
 
 class _Twice(ValueError):
@@ -31,11 +31,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _STRICT = json.JSONDecoder(object_pairs_hook=_once)
-
-
-def load_json(path: Path) -> Any:
-    """A JSON file in UTF-8, with or without a byte-order mark; FormatError with the place where it breaks."""
-    return parse_json(read_bytes(path), path)
 
 
 def parse_json(text: bytes, path: Path, *, strict: bool = False) -> Any:
@@ -60,6 +55,21 @@ def decoded(text: bytes, path: Path) -> str:
 def parse_strict(text: bytes) -> Any:
     """A part of a file; ValueError where a key is given twice."""
     return _STRICT.decode(text.decode())
+
+
+def value_before(text: bytes) -> tuple[Any, int]:
+    """The value with which a text begins, and the bytes it takes; ValueError where it is none, or gives a key twice.
+
+    The text may break off in the middle of a character.
+    """
+    try:
+        spelled = text.decode()
+    except UnicodeDecodeError as error:
+        if len(text) - error.start > _LONGEST_CHARACTER:
+            raise
+        spelled = text[: error.start].decode()
+    value, end = _STRICT.raw_decode(spelled)
+    return value, end if spelled.isascii() else len(spelled[:end].encode())
 
 
 def parse_members(text: bytes, path: Path, *, each: Mapping[str, Callable[[int, Any], None]]) -> dict[str, Any]:
