@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from boxwright.cli.documents import SetOption, read_spec_if_given
+from boxwright.cli.grouped import grouped
+from boxwright.cli.options import ReadAs
 from boxwright.cli.problems import EXAMPLES, LimitOption, kind_lines
 from boxwright.cli.progress import Bars
 from boxwright.cli.terminal import (
     STORE,
-    ClassesOption,
-    DepthOption,
-    FormatOption,
     JsonOption,
     StoreOption,
     find_dataset,
@@ -24,7 +23,8 @@ from boxwright.cli.terminal import (
     open_store,
 )
 from boxwright.errors import InputError
-from boxwright.ingestion import Depth, check_reading, of_dataset, read_classes, read_source
+from boxwright.ingestion import Checked, Depth, Reading, check_reading, of_dataset
+from boxwright.spec import Spec
 
 _ENDINGS = (".json", ".xml", ".yaml", ".yml")  # of files; a dataset of the store is not called so
 
@@ -34,6 +34,29 @@ def add_to(app: typer.Typer) -> None:
     app.command("check")(check)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is looked at, and what a spec would say."""
+
+    no_pictures: Annotated[
+        bool, typer.Option("--no-pictures", help="Judge the annotations alone, by the sizes they declare.")
+    ] = False
+    spec: Annotated[
+        Path | None, typer.Option("--spec", help="Also say what this spec.yaml would refuse or find lacking.")
+    ] = None
+    conditions: Annotated[
+        Path | None, typer.Option("--conditions", help="With --spec: CSV or Parquet of conditions, as for ingest.")
+    ] = None
+    values: SetOption = None
+
+    def read(self) -> Spec | None:
+        """The spec where one is given; InputError for conditions without one."""
+        if self.conditions and not self.spec:
+            raise InputError("--conditions would do nothing without --spec, whose conditions are looked for.")
+        return read_spec_if_given(self.spec, self.values)
+
+
+@grouped
 def check(
     source: Annotated[
         str,
@@ -41,54 +64,48 @@ def check(
             help="An annotation file, a folder (COCO, YOLO, VOC, CVAT, Label Studio, LabelMe), or a dataset of the store."
         ),
     ],
-    pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder that file names are relative to.")] = None,
-    no_pictures: Annotated[
-        bool, typer.Option("--no-pictures", help="Judge the annotations alone, by the sizes they declare.")
-    ] = False,
-    spec: Annotated[
-        Path | None, typer.Option("--spec", help="Also say what this spec.yaml would refuse or find lacking.")
-    ] = None,
-    conditions: Annotated[
-        Path | None, typer.Option("--conditions", help="With --spec: CSV or Parquet of conditions, as for ingest.")
-    ] = None,
+    files: ReadAs,
+    asked: Asked,
     limit: LimitOption = EXAMPLES,
-    bit_depth: DepthOption = None,
-    values: SetOption = None,
-    format: FormatOption = None,
-    classes: ClassesOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Say what is wrong with a dataset, by kind; exit code 1 if there is an error."""
-    promise = read_spec_if_given(spec, values)
-    if conditions and not spec:
-        raise InputError("--conditions would do nothing without --spec, whose conditions are looked for.")
+    promise = asked.read()
     with Bars().shown() as bars:
         of_files = is_source(source) or not store.is_dir() or Path(source).suffix.lower() in _ENDINGS
-        if not of_files and (pictures or format or classes):
+        if not of_files and (files.pictures or files.format or files.classes):
             raise InputError(
                 f"'{source}' is taken for a dataset of the store; --pictures, --format and --classes are for files."
             )
-        depth: Depth = "nothing" if no_pictures else "pixels"
+        depth: Depth = "nothing" if asked.no_pictures else "pixels"
         if of_files:
-            names = read_classes(classes) if classes is not None else None
-            reading, fetch = read_source(Path(source), pictures=pictures, format=format, classes=names), None
+            reading, fetch = files.read(Path(source)), None
         else:
             reading, fetch = of_dataset(find_dataset(store, source)), open_store(store).pictures.read
         found = check_reading(
-            reading, depth=depth, fetch=fetch, spec=promise, conditions=conditions, bit_depth=bit_depth,
+            reading, depth=depth, fetch=fetch, spec=promise, conditions=asked.conditions, bit_depth=files.bit_depth,
             progress=lambda done, of: bars("check", done, of),
         )  # fmt: skip
     errors = sum(n for (_, severity), n in reading.counts.items() if severity == "error")
-    warnings = sum(reading.counts.values()) - errors
+    give(_document(reading, found, errors), as_json=as_json, lines=_lines(reading, found, errors, limit))
+    raise typer.Exit(1 if errors else 0)
+
+
+def _document(reading: Reading, found: Checked, errors: int) -> dict[str, Any]:
     counts = {
         code: reading.counts[code, "error"] + reading.counts[code, "warning"] for code, _ in sorted(reading.counts)
     }
-    result = {
+    return {
         "format": reading.format, "images": found.images, "annotations": found.annotations,
-        "unlabelled": found.unlabelled, "classes": reading.class_names, "errors": errors, "warnings": warnings,
-        "turned_upright": dict(reading.turned), "counts": counts, "problems": [asdict(p) for p in reading.problems],
+        "unlabelled": found.unlabelled, "classes": reading.class_names, "errors": errors,
+        "warnings": sum(reading.counts.values()) - errors, "turned_upright": dict(reading.turned), "counts": counts,
+        "problems": [asdict(p) for p in reading.problems],
     }  # fmt: skip
+
+
+def _lines(reading: Reading, found: Checked, errors: int, limit: int) -> list[str]:
+    warnings = sum(reading.counts.values()) - errors
     lines = [
         f"{reading.format}: {found.images} pictures ({found.unlabelled} not labelled), {found.annotations} annotations, "
         f"{errors} errors, {warnings} warnings",
@@ -96,5 +113,4 @@ def check(
     ]
     if reading.turned:
         lines.append("outlines: " + ", ".join(f"{n} {kind}" for kind, n in reading.turned.items()))
-    give(result, as_json=as_json, lines=lines)
-    raise typer.Exit(1 if errors else 0)
+    return lines

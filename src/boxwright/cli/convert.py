@@ -15,14 +15,12 @@ import typer
 
 from boxwright.artifacts import SIDES, Split
 from boxwright.cli.grouped import grouped
+from boxwright.cli.options import ReadAs
 from boxwright.cli.positions import Positions
 from boxwright.cli.problems import say_kinds
 from boxwright.cli.progress import Bars, say
 from boxwright.cli.terminal import (
     STORE,
-    ClassesOption,
-    DepthOption,
-    FormatOption,
     JsonOption,
     StoreOption,
     find,
@@ -40,8 +38,6 @@ from boxwright.ingestion import (
     every_box_refused,
     look,
     of_dataset,
-    read_classes,
-    read_source,
     write_source,
 )
 from boxwright.ingestion.export import Lost
@@ -55,23 +51,6 @@ Put = Callable[[PictureRecord, Path], None]
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
     app.command("convert")(convert)
-
-
-@dataclass(frozen=True)
-class ReadAs:
-    """How files are read."""
-
-    pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder that file names are relative to.")] = None
-    format: FormatOption = None
-    classes: ClassesOption = None
-    bit_depth: DepthOption = None
-
-    def read(self, source: Path) -> Reading:
-        """What the files say."""
-        names = read_classes(self.classes) if self.classes is not None else None
-        found = read_source(source, pictures=self.pictures, format=self.format, classes=names)
-        found.bit_depth = self.bit_depth
-        return found
 
 
 @dataclass(frozen=True)

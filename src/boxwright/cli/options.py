@@ -10,8 +10,8 @@ import typer
 
 from boxwright.artifacts import Artifact
 from boxwright.cli.documents import SetOption, read_spec_if_given
-from boxwright.cli.terminal import JsonOption, save_artifact
-from boxwright.ingestion import How, class_list
+from boxwright.cli.terminal import ClassesOption, DepthOption, FormatOption, JsonOption, save_artifact
+from boxwright.ingestion import How, Reading, class_list, read_classes, read_source
 from boxwright.spec import Spec
 
 
@@ -97,3 +97,24 @@ class Output(PageOutput):
         """Save it where `--out` says so."""
         if self.out:
             save_artifact(artifact, self.out)
+
+
+@dataclass(frozen=True)
+class ReadAs:
+    """How files are read."""
+
+    pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder that file names are relative to.")] = None
+    format: FormatOption = None
+    classes: ClassesOption = None
+    bit_depth: DepthOption = None
+
+    def read(self, source: Path) -> Reading:
+        """What the files say."""
+        found = read_source(source, pictures=self.pictures, format=self.format, classes=self.class_names)
+        found.bit_depth = self.bit_depth
+        return found
+
+    @property
+    def class_names(self) -> list[str] | None:
+        """The names that `--classes` gives."""
+        return read_classes(self.classes) if self.classes is not None else None
