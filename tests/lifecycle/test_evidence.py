@@ -719,6 +719,14 @@ def test_measured_figures_come_from_what_was_timed(honest: Honest, capsys: pytes
     assert figures == measured_figures(found, honest.bundle) and figures["latency_p95_ms"] > 0.001
 
 
+def test_parity_of_no_detection_is_not_measured(honest: Honest) -> None:
+    empty = {"detections_compared": 0, "unmatched": 0, "least_iou": 1.0, "largest_score_difference": 0.0}
+    contract = honest.bundle.contract.model_copy(update={"parity": empty})
+    figures = measured_figures(None, replace(honest.bundle, contract=contract))
+    assert "parity_iou" not in figures and "parity_score" not in figures
+    assert measured_figures(None, honest.bundle)["parity_iou"] >= 0.99
+
+
 @pytest.mark.parametrize("nested", ["contract.json", "manifest.json"])
 def test_nesting_without_end_is_damage(honest: Honest, nested: str) -> None:
     (honest.store.folder(honest.bundle.digest, kind="bundle") / nested).write_text("[" * 200_000)
