@@ -12,13 +12,15 @@ import pytest
 from starlette.testclient import TestClient
 
 from boxwright.artifacts import Bundle
-from boxwright.errors import StoreError
+from boxwright.errors import ServingError, StoreError
 from boxwright.serving import Journal, Wanted, read_events
 from boxwright.serving.app import Server
 from boxwright.serving.limits import Limits
 from boxwright.serving.primary import loading
 from boxwright.serving.primary.retries import Retries
 from boxwright.serving.primary.slot import LOAD_SECONDS, MOST_HANGING, Slot
+from boxwright.serving.run import load_first
+from boxwright.serving.stopping import StopSignals
 from tests.serving.in_process import Hands, Rollouts
 from tests.tiny_bundles import jpeg, tiny_bundle
 
@@ -462,3 +464,24 @@ def test_metrics_name_what_is_wanted_and_what_answers(three, moving) -> None:
     text = client.get("/metrics").text
     assert "boxwright_serving_is_wanted 1.0" in text
     assert 'boxwright_swaps_total{kind="loaded"} 1.0' in text
+
+
+@pytest.mark.parametrize(
+    ("hangs", "step"), [("load", "bundle [0-9a-f]{12} is not loaded"), ("look", "the rollout is not read")]
+)
+def test_a_first_load_that_hangs_is_told(three: tuple[Bundle, Bundle, Bundle], hangs: str, step: str) -> None:
+    rollouts, free = Rollouts(three[0]), threading.Event()
+
+    def wanted() -> Wanted:
+        if hangs == "look":
+            free.wait(SOON_S)
+        return rollouts.wanted()
+
+    def load(digest: str) -> Bundle:
+        if hangs == "load":
+            free.wait(SOON_S)
+        return rollouts.load(digest)
+
+    with pytest.raises(ServingError, match=f"{step} after 0.2 s.*store check"):
+        load_first(Slot(wanted, load), StopSignals(), seconds=0.2)
+    free.set()

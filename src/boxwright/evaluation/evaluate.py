@@ -294,7 +294,9 @@ def measured_figures(predictions: Predictions | None, bundle: Bundle | None) -> 
         for percent in (50, 95, 99):
             measured[f"latency_p{percent}_ms"] = float(np.percentile(predictions.latency_ms, percent))
     parity = bundle.contract.parity if bundle is not None else {}
-    if parity.get("detections_compared"):  # where nothing was compared, nothing was measured: least_iou 1 is no evidence
+    if parity.get(
+        "detections_compared"
+    ):  # where nothing was compared, nothing was measured: least_iou 1 is no evidence
         measured["parity_iou"] = parity["least_iou"]
         measured["parity_score"] = parity["largest_score_difference"]
     return measured

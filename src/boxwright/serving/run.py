@@ -7,6 +7,7 @@ import ipaddress
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -40,6 +41,9 @@ from boxwright.serving.stopping import (
 
 _TELL_SECONDS = 1.0  # for the last sentences, when the server stops
 _SWITCH_SECONDS = 0.0005  # at Python's 5 ms the event loop and the workers wait for each other at every turn
+_START_SECONDS = (
+    600.0  # for the first load: whoever starts the server is told, instead of waiting for a store that hangs
+)
 _OTHER_FILES = 128  # descriptors for what is no connection: journal, images, models, threads' pipes
 
 
@@ -121,7 +125,7 @@ def _run(
     tell: Callable[[str], None],
 ) -> None:
     slot = Slot(wanted, load)
-    _load_first(slot, signals)
+    load_first(slot, signals)
     if slot.current is None:
         raise ServingError(_none_answers(slot.state))
     limits = replace(limits, connections=_connections(limits.connections, tell))
@@ -167,14 +171,26 @@ def _none_answers(state: Following) -> str:
     )
 
 
-def _load_first(slot: Slot, signals: StopSignals) -> None:
-    """Load the first bundle, in a thread of its own so that a signal ends it at once."""
+def load_first(slot: Slot, signals: StopSignals, *, seconds: float = _START_SECONDS) -> None:
+    """Load the first bundle, in a thread of its own so that a signal ends it at once.
+
+    Raises:
+        ServingError: it hangs.
+    """
+    until = time.monotonic() + seconds
     loading = threading.Thread(target=slot.follow, name="load", daemon=True)
     loading.start()
     while loading.is_alive():
         loading.join(0.05)
         if signals.asked:
             leave()
+        if loading.is_alive() and time.monotonic() > until:
+            seen = slot.state.wanted
+            step = f"bundle {seen.bundle[:12]} is not loaded" if seen else "the rollout is not read"
+            raise ServingError(
+                f"No bundle can answer: {step} after {seconds:g} s, and no error came. Look whether the store answers "
+                "(`boxwright store check`), then start the server again."
+            )
 
 
 def _bind(host: str, port: int) -> list[socket.socket]:
