@@ -720,11 +720,13 @@ def test_measured_figures_come_from_what_was_timed(honest: Honest, capsys: pytes
 
 
 def test_parity_of_no_detection_is_not_measured(honest: Honest) -> None:
-    empty = {"detections_compared": 0, "unmatched": 0, "least_iou": 1.0, "largest_score_difference": 0.0}
-    contract = honest.bundle.contract.model_copy(update={"parity": empty})
-    figures = measured_figures(None, replace(honest.bundle, contract=contract))
-    assert "parity_iou" not in figures and "parity_score" not in figures
-    assert measured_figures(None, honest.bundle)["parity_iou"] >= 0.99
+    def figures(compared: int) -> set[str]:
+        parity = {"detections_compared": compared, "unmatched": 0, "least_iou": 1.0, "largest_score_difference": 0.0}
+        contract = honest.bundle.contract.model_copy(update={"parity": parity})
+        return {"parity_iou", "parity_score"} & set(measured_figures(None, replace(honest.bundle, contract=contract)))
+
+    assert figures(1) == {"parity_iou", "parity_score"}
+    assert figures(0) == set()
 
 
 @pytest.mark.parametrize("nested", ["contract.json", "manifest.json"])
