@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from boxwright.artifacts import Bundle, Dataset, Predictions, Split
 from boxwright.cli.annotated import AnnotatedImages
+from boxwright.cli.grouped import grouped
 from boxwright.cli.progress import Bars, say
 from boxwright.cli.terminal import STORE, JsonOption, StoreOption, find, give, open_store
 from boxwright.detections import Detections
@@ -66,6 +67,44 @@ class _Run:
             self.near_black.append(name)
 
 
+@dataclass(frozen=True)
+class Results:
+    """What is written."""
+
+    out: Annotated[Path | None, typer.Option("--out", help="COCO results file to write.")] = None
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Write every detection above the bundle's floor, as evaluate needs, not only answers."
+        ),
+    ] = False
+    annotated: Annotated[
+        Path | None, typer.Option("--annotated", help="Folder to make: the images with their boxes drawn, as JPEG.")
+    ] = None
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Write nothing, with exit code 2, where an image cannot be read.")
+    ] = False
+
+    def write(self, run: _Run, images_out: Path, answered: NDArray[np.bool_]) -> None:
+        """The COCO results, and beside them the images' names."""
+        assert self.out is not None and run.predictions is not None
+        ids = run.category_ids
+        write_image_list(images_out, run.predictions, sizes_hw=run.sizes_hw, category_ids=ids, refused=run.refused)
+        write_results(self.out, run.predictions, category_ids=ids, kept=None if self.everything else answered)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which images of the source."""
+
+    split: Annotated[str | None, typer.Option("--split", help="With a dataset: the split.")] = None
+    side: Annotated[str, typer.Option("--side", help="With a split: test, a set, val or train.")] = "test"
+    pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder COCO's file names are relative to.")] = (
+        None
+    )
+
+
+@grouped
 def predict(
     bundle: Annotated[str, typer.Argument(help="Bundle: folder, name or digest.")],
     source: Annotated[
@@ -75,68 +114,48 @@ def predict(
             "or a dataset of the store."
         ),
     ],
-    out: Annotated[Path | None, typer.Option("--out", help="COCO results file to write.")] = None,
-    everything: Annotated[
-        bool,
-        typer.Option(
-            "--all", help="Write every detection above the bundle's floor, as evaluate needs, not only answers."
-        ),
-    ] = False,
-    annotated: Annotated[
-        Path | None, typer.Option("--annotated", help="Folder to make: the images with their boxes drawn, as JPEG.")
-    ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Write nothing, with exit code 2, where an image cannot be read.")
-    ] = False,
-    split: Annotated[str | None, typer.Option("--split", help="With a dataset: the split.")] = None,
-    side: Annotated[str, typer.Option("--side", help="With a split: test, a set, val or train.")] = "test",
-    pictures: Annotated[
-        Path | None, typer.Option("--pictures", help="Folder COCO's file names are relative to.")
-    ] = None,
+    results: Results,
+    part: Part,
     threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads of one run.")] = 1,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Predict; write COCO results, and keep the predictions in the store when the dataset is from there."""
     of_files = len(source) > 1 or names_files(source[0])
-    if of_files and out is None and annotated is None:
+    if of_files and results.out is None and results.annotated is None:
         raise InputError("Images outside of the store need --out FILE for the COCO results, or --annotated DIR.")
-    images_out = _beside(out, source) if out else None
+    images_out = _beside(results.out, source) if results.out else None
     loaded = find(store, bundle, Bundle)
     thresholds = Thresholds(loaded.contract)
-    digest = None
     with Bars().shown() as bars, ExitStack() as folders:
         drawn = folders.enter_context(
-            AnnotatedImages.into(annotated, loaded.contract, None if everything else thresholds)
+            AnnotatedImages.into(results.annotated, loaded.contract, None if results.everything else thresholds)
         )
         if of_files:
-            listed = list_pictures(source, pictures=pictures, class_names=loaded.contract.class_names)
-            if strict:
+            listed = list_pictures(source, pictures=part.pictures, class_names=loaded.contract.class_names)
+            if results.strict:
                 _all_readable(loaded, listed, bars)
             run = _of_files(loaded, listed, bars, threads=threads, drawn=drawn)
         else:
-            run = _of_store(store, loaded, (source[0], split, side), bars, threads=threads, drawn=drawn)
-        found = run.predictions
-        assert found is not None
-        if of_files and not len(found.latency_ms):
-            raise InputError(f"None of {len(run.refused)} images could be read, the first: {run.refused[0]['message']}")
+            run = _of_store(store, loaded, (source[0], part.split, part.side), bars, threads=threads, drawn=drawn)
+    found = run.predictions
+    assert found is not None
+    digest = None
     if not of_files:
-        name = f"predictions/{loaded.contract.spec_name or 'bundle'}" + ("" if side == "test" else f"/{side}")
+        name = f"predictions/{loaded.contract.spec_name or 'bundle'}" + ("" if part.side == "test" else f"/{part.side}")
         digest = open_store(store).put(found, name=name, reason="predict")
     answered = thresholds.answered_of(found, run.conditions)
-    if out and images_out:
-        ids = run.category_ids
-        write_image_list(images_out, found, sizes_hw=run.sizes_hw, category_ids=ids, refused=run.refused)
-        write_results(out, found, category_ids=ids, kept=None if everything else answered)
+    if images_out:
+        results.write(run, images_out, answered)
     _tell(run)
     result = {
         "images": len(found.latency_ms), "detections": len(found.detections), "answered": int(answered.sum()),
-        "out": str(out) if out else None, "images_out": str(images_out) if images_out else None,
-        "annotated": str(annotated) if annotated else None, "predictions": digest,
+        "out": str(results.out) if results.out else None, "images_out": str(images_out) if images_out else None,
+        "annotated": str(results.annotated) if results.annotated else None, "predictions": digest,
         "refused": run.refused, "skipped": run.skipped, "near_black": run.near_black,
         **_latency(found), **found.measured_on,
     }  # fmt: skip
-    give(result, as_json=as_json, lines=_lines(result, thresholds, everything))
+    give(result, as_json=as_json, lines=_lines(result, thresholds, results.everything))
     raise typer.Exit(1 if run.refused else 0)
 
 
@@ -194,6 +213,8 @@ def _of_files(bundle: Bundle, listed: Listed, bars: Bars, *, threads: int, drawn
         on_refusal=lambda position, error: run.refuse(listed.file_names[position], error),
     )  # fmt: skip
     run.conditions = conditions
+    if not len(run.predictions.latency_ms):  # here, where a folder of drawn images is not kept
+        raise InputError(f"None of {len(run.refused)} images could be read, the first: {run.refused[0]['message']}")
     return run
 
 
