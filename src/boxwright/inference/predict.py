@@ -55,53 +55,63 @@ def predict(
         OutputError, TimeExceeded: the model gave no valid answer to a picture.
     """
     detector = Detector(bundle, threads=threads, check_golden=True)
-    found: list[Detections] = []
-    latency_ms: list[float] = []
-    measures: dict[str, list[float]] = {name: [] for name in MEASURES}
-    warm = False
-    kept: list[int] = []
+    answers = _Answers()
     for position, name in enumerate(file_names):
         try:
             data = read(position)
-            if not warm:
+            if not answers.positions:
                 for _ in range(_WARM_UP):
                     detector.detect(detector.read(data, name=name))
-                warm = True
             begin = time.perf_counter()
             picture = detector.read(data, name=name, one_frame=on_refusal is not None)
         except InputError as error:
             if on_refusal is None:
                 raise
             on_refusal(position, error)
-            if progress:
-                progress(position + 1, len(file_names))
-            continue
-        found.append(_detect(detector, picture, name))
-        latency_ms.append((time.perf_counter() - begin) * 1e3)
-        kept.append(position)
-        for key, value in measure(picture).items():
-            measures[key].append(value)
-        if on_answer:
-            on_answer(position, picture, found[-1])
+        else:
+            found = _detect(detector, picture, name)
+            answers.add(position, picture, found, latency_ms=(time.perf_counter() - begin) * 1e3)
+            if on_answer:
+                on_answer(position, picture, found)
         if progress:
             progress(position + 1, len(file_names))
-    columns = DetectionColumns.from_list(found)
-    images = pa.table(
-        {
-            "image_id": pa.array([int(image_ids[i]) for i in kept], pa.int64()),
-            "file_name": pa.array([file_names[i] for i in kept], pa.string()),
-            "detections": pa.array([len(d) for d in found], pa.int32()),
-            "latency_ms": pa.array(latency_ms, pa.float64()),
-            **{name: pa.array(values, pa.float64()) for name, values in measures.items()},
-        }
-    )
     return Predictions(
         class_names=bundle.contract.class_names,
-        images=images,
-        detections=detection_table(columns),
+        images=answers.table(image_ids, file_names),
+        detections=detection_table(DetectionColumns.from_list(answers.detections)),
         measured_on=measured_on(threads),
         made_from={"bundle": bundle.digest, **(made_from or {})},
     )
+
+
+class _Answers:
+    """The pictures that were answered, in their order: positions, detections, times, and what their pixels measure."""
+
+    def __init__(self) -> None:
+        self.positions: list[int] = []
+        self.detections: list[Detections] = []
+        self._latency_ms: list[float] = []
+        self._measures: dict[str, list[float]] = {name: [] for name in MEASURES}
+
+    def add(self, position: int, picture: NDArray[np.uint8], detections: Detections, *, latency_ms: float) -> None:
+        """Note one."""
+        self.positions.append(position)
+        self.detections.append(detections)
+        self._latency_ms.append(latency_ms)
+        for name, value in measure(picture).items():
+            self._measures[name].append(value)
+
+    def table(self, image_ids: Sequence[int], file_names: Sequence[str]) -> pa.Table:
+        """A row for each, as `Predictions.images`."""
+        return pa.table(
+            {
+                "image_id": pa.array([int(image_ids[i]) for i in self.positions], pa.int64()),
+                "file_name": pa.array([file_names[i] for i in self.positions], pa.string()),
+                "detections": pa.array([len(d) for d in self.detections], pa.int32()),
+                "latency_ms": pa.array(self._latency_ms, pa.float64()),
+                **{name: pa.array(values, pa.float64()) for name, values in self._measures.items()},
+            }
+        )
 
 
 def _detect(detector: Detector, picture: NDArray[np.uint8], name: str) -> Detections:

@@ -66,14 +66,11 @@ def watch(
         other_bundles: whose events of the stretch were left out.
     """
     at = events.events.column("at").to_numpy()
-    size = spec.monitoring.window
+    windows = _windows(len(events), spec.monitoring.window)
     rows: list[dict[str, Any]] = []
     too_few: list[tuple[int, _TooFew]] = []
     of_reference = rows_by_value(reference.slices)
-    starts = range(0, max(len(events) - size // 2, min(1, len(events))), size)
-    for window, start in enumerate(starts):
-        last = start + size + size // 2 >= len(events) and len(events) - start < 2 * size
-        inside = np.arange(start, len(events) if last and window == len(starts) - 1 else min(start + size, len(events)))
+    for window, inside in enumerate(windows):
         stamp = {"window": window, "begins": float(at[inside[0]]), "ends": float(at[inside[-1]])}
         found, lacking = _compare(features.take(inside), reference, of_reference, spec)
         rows += [{**stamp, **row} for row in found]
@@ -89,7 +86,7 @@ def watch(
         outcome="alarm" if urgent else "quiet" if compared else "too few to compare",
         events=len(features),
         reference_pictures=len(reference),
-        windows=len(starts),
+        windows=len(windows),
         comparisons=compared,
         settings=spec.monitoring,
         alarms=tuple(_sentences(alarms)),
@@ -97,7 +94,7 @@ def watch(
         cannot_compare=(
             *who.sentences(spec.monitoring.by or "", len(features)),
             *_of_one_side(features, reference),
-            *(_told(one, len(starts)) for one in not_compared),
+            *(_told(one, len(windows)) for one in not_compared),
             *(_told_of_bundle(other) for other in other_bundles),
         ),
         not_compared=tuple(_hardly_known(features, reference)),
@@ -108,6 +105,12 @@ def watch(
         other_bundles=tuple(other_bundles),
     )
     return Drift(rows=drift_rows, summary=summary, made_from=made_from)
+
+
+def _windows(events: int, size: int) -> list[NDArray[np.int64]]:
+    """Rows of each window of `size` events; what is left over, less than half a window, goes with the last."""
+    starts = range(0, max(events - size // 2, min(1, events)), size)
+    return [np.arange(start, events if start == starts[-1] else start + size) for start in starts]
 
 
 def _compare(

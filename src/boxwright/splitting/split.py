@@ -67,16 +67,7 @@ def split(
     shares = {"train": spec.split.train, "val": spec.split.val, "test": spec.split.test}
     if from_source and "test" in fixed.values():
         shares["test"] = 0.0
-    wanted = [side for side in SIDES if shares[side] > 0]
-    free = len(set(groups)) - len(fixed)
-    missing = [side for side in wanted if side not in fixed.values()]
-    if free < len(missing):
-        by = ", ".join(spec.split.group_by) or "picture"
-        by += " and time" if spec.split.time_gap else ""
-        raise SplitError(
-            f"Dataset '{dataset.name}' has {len(set(groups))} groups by {by}, {free} of them free; {', '.join(missing)} "
-            f"need at least one each. Group by something finer in `split.group_by`, or add data."
-        )
+    _check_enough_groups(dataset, spec, groups, fixed, shares)
     side_of, told = _deal(dataset, groups, spec, shares, fixed)
     sides = tuple(side_of[group] for group in groups)
     return Split(
@@ -93,6 +84,21 @@ def split(
         ),
         made_from={"dataset": dataset.digest},
     )
+
+
+def _check_enough_groups(
+    dataset: Dataset, spec: Spec, groups: Sequence[str], fixed: Mapping[str, str], shares: Mapping[str, float]
+) -> None:
+    """SplitError unless there is a free group for every side that is wanted and has none yet."""
+    free = len(set(groups)) - len(fixed)
+    missing = [side for side in SIDES if shares[side] > 0 and side not in fixed.values()]
+    if free < len(missing):
+        by = ", ".join(spec.split.group_by) or "picture"
+        by += " and time" if spec.split.time_gap else ""
+        raise SplitError(
+            f"Dataset '{dataset.name}' has {len(set(groups))} groups by {by}, {free} of them free; {', '.join(missing)} "
+            f"need at least one each. Group by something finer in `split.group_by`, or add data."
+        )
 
 
 def near_duplicates(dataset: Dataset, read: Callable[[str], bytes] | None) -> list[tuple[int, int]]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from boxwright.artifacts import Checkpoint, Dataset, Split
@@ -26,7 +27,7 @@ from boxwright.training.fit import Fit, Validate
 from boxwright.training.loss import detection_loss
 from boxwright.training.model import Network, to_unit
 from boxwright.training.recipe import Recipe
-from boxwright.training.sample import Batch, Sampler, stack
+from boxwright.training.sample import Sampler, stack
 
 _HANDFUL = 4
 _HANDFUL_STEPS = 40
@@ -64,40 +65,22 @@ def train(
     """
     _set_threads(recipe)
     torch.manual_seed(recipe.seed)
-    ids = split.ids("train")
-    rows = dataset.positions(ids)
-    labelled = dataset.rows.column("labelled").to_numpy(zero_copy_only=False)[rows]
-    rows = rows[labelled]
-    annotations = dataset.annotations.take(rows)
-    if not (~annotations.ignore).any():
-        raise InputError(
-            f"Dataset '{dataset.name}' has no annotation on the train side ({len(rows)} pictures); nothing to learn."
-        )
-    digests = [dataset.picture_digests[row] for row in rows]
-
-    def read_rgb(index: int) -> np.ndarray:
-        return read_picture(read(digests[index]), name=digests[index][:12], bit_depth=dataset.bit_depth)
-
-    sampler = Sampler(annotations, read_rgb, recipe, flips=spec.labels.flips, seed=recipe.seed)
+    rows = _learnt(dataset, split)
+    sampler = _sampler(dataset, rows, spec, recipe, read)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    fall = (
-        prove_learnable(sampler, dataset, recipe, device, progress=progress) if recipe.training.overfit_check else None
-    )
+    prove = recipe.training.overfit_check
+    fall = prove_learnable(sampler, dataset, recipe, device, progress=progress) if prove else None
     network = new_network(len(dataset.class_names), recipe)
     plain_from = recipe.training.steps * (1 - recipe.augment.plain_end)
-
-    def batch(step: int) -> Batch:
-        return sampler.batch(step, plain=step >= plain_from)
-
     work_folder.mkdir(parents=True, exist_ok=True)
-    state_path = work_folder / "state.pt"
-    fit = Fit(network, recipe.training, batch, validate=validate, state_path=state_path, device=device)
+    fit = Fit(
+        network, recipe.training, lambda step: sampler.batch(step, plain=step >= plain_from),
+        validate=validate, state_path=work_folder / "state.pt", device=device,
+    )  # fmt: skip
     begin = time.process_time()
     state = fit.run(partial(progress, "train"))
-    weights = work_folder / "weights.safetensors"
-    save_file({name: value.detach().cpu().contiguous() for name, value in fit.best.items()}, weights)
     return Checkpoint(
-        weights=weights,
+        weights=_saved(fit.best, work_folder / "weights.safetensors"),
         class_names=dataset.class_names,
         recipe=recipe.model_dump(mode="json"),
         history=TrainingHistory(
@@ -113,6 +96,34 @@ def train(
         ),
         made_from={"dataset": dataset.digest, "split": split.digest},
     )
+
+
+def _saved(weights: Mapping[str, torch.Tensor], path: Path) -> Path:
+    save_file({name: value.detach().cpu().contiguous() for name, value in weights.items()}, path)
+    return path
+
+
+def _learnt(dataset: Dataset, split: Split) -> NDArray[np.int64]:
+    """Rows of the images that are learnt from: the train side, as far as it is labelled."""
+    rows = dataset.positions(split.ids("train"))
+    return rows[dataset.rows.column("labelled").to_numpy(zero_copy_only=False)[rows]]
+
+
+def _sampler(
+    dataset: Dataset, rows: NDArray[np.int64], spec: Spec, recipe: Recipe, read: Callable[[str], bytes]
+) -> Sampler:
+    """Batches of these images; InputError where they have no annotation."""
+    annotations = dataset.annotations.take(rows)
+    if not (~annotations.ignore).any():
+        raise InputError(
+            f"Dataset '{dataset.name}' has no annotation on the train side ({len(rows)} pictures); nothing to learn."
+        )
+    digests = [dataset.picture_digests[row] for row in rows]
+
+    def read_rgb(index: int) -> NDArray[np.uint8]:
+        return read_picture(read(digests[index]), name=digests[index][:12], bit_depth=dataset.bit_depth)
+
+    return Sampler(annotations, read_rgb, recipe, flips=spec.labels.flips, seed=recipe.seed)
 
 
 def new_network(classes: int, recipe: Recipe) -> Network:
