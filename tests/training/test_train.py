@@ -21,7 +21,7 @@ def test_only_the_train_side_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     held_back = {made.picture_digests[k] for k, side in enumerate(parts.side) if side != "train"}
     monkeypatch.setattr(small_training, "FILES", {k: v for k, v in FILES.items() if k not in held_back})
     checkpoint = trained(tmp_path)
-    assert checkpoint.history["pictures"] == 4
+    assert checkpoint.history.pictures == 4
     assert checkpoint.made_from == {"dataset": made.digest, "split": parts.digest}
 
 
@@ -60,6 +60,6 @@ def test_nothing_to_learn_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_history_is_finite(tmp_path: Path) -> None:
-    looks = trained(tmp_path).history["looks"]
-    assert [look["step"] for look in looks] == [3, 6, 8]
-    assert np.isfinite([value for look in looks for value in look.values()]).all()
+    looks = trained(tmp_path).history.looks
+    assert [look.step for look in looks] == [3, 6, 8]
+    assert np.isfinite([(look.score_loss, look.box_loss, look.seconds) for look in looks]).all()
