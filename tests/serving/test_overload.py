@@ -201,17 +201,19 @@ def test_what_a_request_held_is_freed_while_its_thread_goes_on() -> None:
         """Stands for a body."""
 
     async def flood() -> list[bool]:
-        one, images, opened = lane(threads=1, waiting=8), [Image() for _ in range(3)], threading.Event()
+        one, images = lane(threads=1, waiting=8), [Image() for _ in range(3)]
+        begun, opened = threading.Event(), threading.Event()
         alive = [weakref.ref(image) for image in images]
         later = Deadline(time.perf_counter() + 60)
 
         async def ask(image: Image, wait: bool) -> None:
-            work: Callable[[], object] = lambda: (image, opened.wait(30) if wait else None)  # noqa: E731
+            work: Callable[[], object] = lambda: (image, (begun.set(), opened.wait(30)) if wait else None)  # noqa: E731
             await one.work(work, deadline=later, client=Client())
 
         tasks = [asyncio.create_task(ask(images.pop(0), wait)) for wait in (False, False, True)]
         await asyncio.wait(tasks[:2])
         tasks = tasks[2:]
+        await asyncio.to_thread(begun.wait, 30)  # the thread has let go of the second
         found = [ref() is not None for ref in alive]
         opened.set()
         await asyncio.gather(*tasks)
