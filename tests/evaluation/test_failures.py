@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
 
+from boxwright.artifacts.report.slices import WeakSlice, WeakSlices
 from boxwright.evaluation import evaluate
 from boxwright.evaluation.diagnose import KINDS, diagnose, tally
 from boxwright.evaluation.failures import GAP, LIMIT, SCHEMA, SUSPECT, failures
@@ -36,7 +38,7 @@ SEVERITY = {
 }
 
 
-def listed(world: World, *, at: float = AT, weak: dict | None = None) -> list[dict]:
+def listed(world: World, *, at: float = AT, weak: WeakSlices | None = None) -> list[dict]:
     matches = world.matches()
     passes = answered(matches, least_scores(matches, dict.fromkeys(world.names, at)))
     clauses = (CAMERA, *standard_conditions(matches, ()))
@@ -44,6 +46,10 @@ def listed(world: World, *, at: float = AT, weak: dict | None = None) -> list[di
     table = failures(matches, passes, point, axes=[axis(matches, c) for c in clauses], weak=weak)
     assert table.schema == SCHEMA
     return table.to_pylist()
+
+
+def weak_in(what: Literal["missed", "false"], **where: str) -> WeakSlices:
+    return WeakSlices((WeakSlice(what, where, support=1, groups=1, rate=1.0, elsewhere=0.0, excess=1.0, p=0.0),))
 
 
 def shown(world: World) -> World:
@@ -240,7 +246,7 @@ def test_a_suspect_annotation_comes_before_a_gap() -> None:
     objects, said = trained()
     rows = listed(
         World(objects, [*said, Thing(0, 0, (600, 600, 640, 640), score=0.95)], ["c0"] * 4),
-        weak={"found": [{"what": "false", "slice": {"camera": "c0"}}]},
+        weak=weak_in("false", camera="c0"),
     )
     assert [row["verdict"] for row in rows] == [SUSPECT]
 
@@ -249,10 +255,10 @@ def test_a_weak_slice_of_false_alarms_explains_no_miss() -> None:
     cat, dog = Thing(0, 0, (0, 0, 40, 40)), Thing(0, 1, (100, 0, 140, 40))
     said = [replace(cat, score=0.1), replace(dog, score=0.1), Thing(0, 0, (0, 100, 40, 140), score=0.5)]
     world = World([cat, dog], said, ["c0"])
-    weak = {"found": [{"what": "false", "slice": {"camera": "c0"}}]}
+    weak = weak_in("false", camera="c0")
     assert [r["verdict"] for r in of_kind(listed(world, weak=weak), "miss")] == [LIMIT] * 2
     assert [r["verdict"] for r in of_kind(listed(world, weak=weak), "false alarm")] == [GAP]
-    crossed = {"found": [{"what": "missed", "slice": {"class": "dog", "camera": "c0"}}]}
+    crossed = weak_in("missed", **{"class": "dog", "camera": "c0"})
     verdicts = {r["class_id"]: r["verdict"] for r in of_kind(listed(world, weak=crossed), "miss")}
     assert verdicts == {0: LIMIT, 1: GAP}
 
