@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from boxwright.artifacts import DRIFT_SCHEMA, Check, Drift, Report, ReviewQueue, Verdict
+from boxwright.artifacts.drift import DriftSummary
 from boxwright.artifacts.report import ClassMetrics, Confusion, Curves
 from boxwright.errors import InputError
 from boxwright.pages import Chapter, Story, drift_page, queue_page, story_page, verdict_page
@@ -156,7 +157,8 @@ def test_drift_tells_what_rang(drift: Drift) -> None:
 
 def test_drift_without_a_limit_shows_a_dash(rows_of_drift: Callable[..., list]) -> None:
     rows = [{**row, "limit": -1.0, "alarm": False, "p_value": 1.0} for row in rows_of_drift()]
-    page = drift_page(Drift(rows=pa.Table.from_pylist(rows, schema=DRIFT_SCHEMA)), title="t")
+    quiet = DriftSummary(outcome="quiet")
+    page = drift_page(Drift(rows=pa.Table.from_pylist(rows, schema=DRIFT_SCHEMA), summary=quiet), title="t")
     assert "−1.000" not in Reader(page).text and "No alarm fired" in page
     assert page.count('class="band"') == 1 and page.count('class="limit"') == 1  # the legend's
 
