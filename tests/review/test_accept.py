@@ -139,15 +139,6 @@ def test_a_box_beside_its_picture_is_refused() -> None:
         accepted(answer("e1", np.array([[90.0, 5, 100, 25]])))
 
 
-def test_corrections_of_before_keep_their_digest(tmp_path) -> None:
-    """Saved before boxes had attributes: the column is not invented."""
-    now = accepted(answer("e1"))
-    old = Corrections(class_names=now.class_names, answers=now.answers.drop_columns(["attributes"]))
-    old.save(tmp_path)
-    again = Corrections.load(tmp_path)
-    assert again.digest == old.digest and "attributes" not in again.answers.column_names
-
-
 def test_what_stands_beside_coco_is_read_and_not_trusted() -> None:
     tree = {
         "images": [

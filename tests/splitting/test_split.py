@@ -220,7 +220,7 @@ def test_shares_are_of_what_the_sets_leave() -> None:
 
 def test_a_split_without_sets_is_what_it_was() -> None:
     assert split(clips([1, 1, 1]), by_clip()).digest == split(clips([1, 1, 1]), with_sets()).digest
-    assert "sets" not in split(clips([1, 1, 1]), by_clip()).summary
+    assert not split(clips([1, 1, 1]), by_clip()).summary.sets
 
 
 def two_sites() -> Dataset:
