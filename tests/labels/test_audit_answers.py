@@ -187,6 +187,6 @@ def test_errors_of_one_site_are_systematic_and_even_ones_are_not() -> None:
         return Tally(np.full(n, "class", object), np.zeros(n, int), np.ones(n, int), of, class_id, image)
 
     one_site = groups(tally(np.arange(40) % 60), ["a", "b"], {"site": site})
-    assert any(r["systematic"] and r["value"] == "north" for r in one_site)
+    assert any(r.systematic and r.value == "north" for r in one_site)
     even = groups(tally(np.arange(0, 120, 3)), ["a", "b"], {"site": site})
-    assert not any(r["systematic"] and r["condition"] for r in even)
+    assert not any(r.systematic and r.condition for r in even)

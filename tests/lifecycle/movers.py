@@ -9,6 +9,7 @@ it tried, the rollout it made or found, or what it was told.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import random
@@ -30,6 +31,8 @@ from boxwright.lifecycle import current_rollout, release, take_back
 from boxwright.lifecycle.turn import release_if_passing
 from boxwright.store import Store
 from tests.worlds import NAMES, dataset, row
+
+HANGS_S = 240  # then it says where, and ends
 
 
 def move(store: Store, number: int, verdicts: list[str], rng: random.Random) -> dict[str, object]:
@@ -76,6 +79,7 @@ def main(folder: str, many: int, seed: int, verdicts: list[str]) -> None:
     for number in range(many):
         child = os.fork()
         if child == 0:
+            faulthandler.dump_traceback_later(HANGS_S, exit=True)
             os.close(writing)
             os.read(reading, 1)  # returns when the parent closes its end
             found = move(Store(folder), number, verdicts, random.Random(1000 * seed + number))

@@ -30,7 +30,7 @@ def judged(folder: Path, many: int) -> tuple[Store, list[str]]:
 def moved_by(store: Store, verdicts: list[str], *, many: int, seed: int) -> list[dict[str, Any]]:
     done = subprocess.run(
         [sys.executable, str(PROGRAM), str(store.place.local("")), str(many), str(seed), *verdicts],
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, timeout=500,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     found = [json.loads(line) for line in done.stdout.splitlines()]

@@ -8,6 +8,7 @@ Each writer and each look at what it left is a process of its own, forked before
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import signal
@@ -25,6 +26,7 @@ from boxwright.store import Steps, Store
 from tests.worlds import dataset, row
 
 STORE_CODE = f"{os.sep}boxwright{os.sep}store{os.sep}"
+HANGS_S = 120  # then it says where, and ends
 BOX = (1.0, 2.0, 30.0, 40.0)
 
 
@@ -63,6 +65,7 @@ def in_a_process(do: Callable[[], None]) -> int:
     """The wait status of a fork that does it."""
     child = os.fork()
     if child == 0:
+        faulthandler.dump_traceback_later(HANGS_S, exit=True)
         try:
             do()
         except BaseException as error:

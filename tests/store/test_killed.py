@@ -14,7 +14,7 @@ import pytest
 def test_a_killed_writer_leaves_the_last_version_whole(tmp_path: Path, how: str) -> None:
     program = Path(__file__).with_name("killed.py")
     done = subprocess.run(
-        [sys.executable, str(program), str(tmp_path / "store"), how, "12"], capture_output=True, text=True
+        [sys.executable, str(program), str(tmp_path / "store"), how, "12"], capture_output=True, text=True, timeout=500
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["killed"] >= 8
@@ -24,6 +24,9 @@ def test_a_killed_writer_leaves_the_last_version_whole(tmp_path: Path, how: str)
 def test_many_killed_writers(tmp_path: Path) -> None:
     program = Path(__file__).with_name("killed.py")
     done = subprocess.run(
-        [sys.executable, str(program), str(tmp_path / "store"), "steps", "50"], capture_output=True, text=True
+        [sys.executable, str(program), str(tmp_path / "store"), "steps", "50"],
+        capture_output=True,
+        text=True,
+        timeout=2000,
     )
     assert done.returncode == 0, done.stdout + done.stderr
