@@ -80,7 +80,7 @@ def test_two_files_in_lines_and_as_json(two, tmp_path: Path, capsys: pytest.Capt
     assert found["annotators"] == ["anna", "ben"]
     assert found["tally"]["boxes"] == {"anna": ratings.boxes_of(0), "ben": ratings.boxes_of(1)}
     assert found["facts"]["matched_by"] == "file name"
-    assert found["required"] == {}
+    assert found["required"] is None
     pair = found["pairs"][0]
     assert pair["both"] + pair["only_a"] == ratings.boxes_of(0)
     assert pair["both"] + pair["only_b"] == ratings.boxes_of(1)

@@ -75,7 +75,7 @@ def test_near_duplicates_are_kept_together_or_reported(shared) -> None:
 def test_new_keys_at_their_defaults_change_no_document_and_no_split() -> None:
     plain = spec(split={"group_by": ["clip"]})
     assert set(plain.as_document["split"]) == {"group_by", "train", "val", "test", "straddling", "stratify_by", "seed"}
-    assert "near_duplicates" not in split(uneven(1), plain).summary
+    assert split(uneven(1), plain).summary.near_duplicates is None
 
 
 def uneven(seed: int, groups: int = 40) -> Dataset:
@@ -129,7 +129,7 @@ def test_rare_classes_are_on_every_side_where_groups_allow() -> None:
         rows = [row(k, [BOX], classes=[int(k % 12 == 0)], clip=f"c{k}") for k in range(1, 49)]  # 4 groups hold class 1
         dealt = split(dataset(rows), spec(split={"group_by": ["clip"], "deal": "balanced", "seed": seed}))
         assert all(dealt.summary.objects[side]["pouch"] for side in SIDES)
-        assert "unmet" not in dealt.summary
+        assert not dealt.summary.unmet
 
 
 def test_what_cannot_be_satisfied_is_said() -> None:

@@ -65,14 +65,14 @@ def faults_of(root: Path, kind: str, digest: str) -> list[str]:
 
 
 def test_an_artifact_under_another_s_digest_is_found(root: Path) -> None:
-    one, other = sorted((root / "artifacts" / "dataset").iterdir())[:2]
+    one, other = (root / "artifacts" / "dataset" / version(number).digest for number in (0, 1))
     shutil.rmtree(one)
     report = next((root / "artifacts" / "report").iterdir())
     report.rename(report.with_name("e" * 64))
     shutil.copytree(other, one)
     told = faults(root)
-    assert any("e" * 12 in sentence and "damaged" in sentence for sentence in told)
-    assert any(one.name[:12] in sentence and "damaged" in sentence for sentence in told)
+    assert any("e" * 12 in sentence and "damaged" in sentence for sentence in told), told
+    assert any(one.name[:12] in sentence and "damaged" in sentence for sentence in told), told
 
 
 def test_damaged_rows_are_found(root: Path) -> None:

@@ -44,6 +44,20 @@ def test_the_same_twice_is_kept_once(store: Store) -> None:
     assert (store.folder(first, kind="operating_point") / "manifest.json").stat().st_mtime_ns == before
 
 
+def test_what_another_writer_put_meanwhile_stays(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was put out of the way as if it were damaged: for a moment nobody found it."""
+    save, others = OperatingPoint.save, [Store(store.place)]
+
+    def slow(self: OperatingPoint, into: Path, **more: tuple[str, ...]) -> None:
+        save(self, into, **more)
+        if others:
+            others.pop().put(self)
+
+    monkeypatch.setattr(OperatingPoint, "save", slow)
+    monkeypatch.setattr(type(store.place), "retire", lambda *_: pytest.fail("a whole artifact was put out of the way"))
+    assert store.get(store.put(point(0.5)), OperatingPoint) == point(0.5)
+
+
 def test_a_name_keeps_its_history(store: Store) -> None:
     a = store.put(point(0.1), name="line/point", reason="first")
     b = store.put(point(0.2), name="line/point", reason="second")

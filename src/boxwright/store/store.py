@@ -128,7 +128,8 @@ class Store:
                 self._tables.snapshot(parts.document["name"], parts.tables[_ROWS], key="image_id", tag=artifact.digest)
             with self.place.new_folder(key) as folder:
                 artifact.save(folder, leave_out=(_ROWS,) if artifact.rows_in_table else ())
-                if self.place.exists(key):
+                put_meanwhile = self._is_whole(artifact, key)  # by another writer
+                if self.place.exists(key) and not put_meanwhile:
                     self.load(folder, type(artifact), digest=artifact.digest)  # its files may be those that are damaged
                     self.place.retire(key)
         if name is not None:
