@@ -40,34 +40,34 @@ def figures(matches: Matches, at: float = 0.0):
 def test_six_unequal_boards_give_an_interval_of_use() -> None:
     report = figures(boards((0.99, 0.97, 0.96, 0.98, 0.95, 0.97)))
     recall = report.observed["recall"]
-    assert recall["low"] <= 0.97 <= recall["high"]
-    assert recall["high"] - recall["low"] < 0.06  # the pooled figure's, with t of 1.6 degrees of freedom, is above 0.1
-    assert recall["groups"] == 6 and recall["effective_groups"] > 5.5
-    assert recall["centre"] < recall["value"]  # the large board is the best
-    assert report.resampling["largest_share"] == pytest.approx(146 / 246)
-    assert report.resampling["weighed"] == "alike"
+    assert recall.low <= 0.97 <= recall.high
+    assert recall.high - recall.low < 0.06  # the pooled figure's, with t of 1.6 degrees of freedom, is above 0.1
+    assert recall.groups == 6 and recall.effective_groups > 5.5
+    assert recall.centre < recall.value  # the large board is the best
+    assert report.resampling.largest_share == pytest.approx(146 / 246)
+    assert report.resampling.weighed == "alike"
 
 
 def test_these_groups_have_an_interval_of_their_own_that_is_narrower() -> None:
     recall = figures(boards((0.99, 0.9, 0.8, 0.95, 0.85, 0.97))).observed["recall"]
-    assert recall["low"] < recall["these_low"] <= recall["value"] <= recall["these_high"] < recall["high"]
+    assert recall.low < recall.these_low <= recall.value <= recall.these_high < recall.high
 
 
 def test_of_one_board_only_these_groups_have_an_interval() -> None:
     recall = figures(boards((0.9,), sizes=(60,))).observed["recall"]
-    assert recall["low"] is None and "1 group contains" in recall["note"]
-    assert recall["these_low"] < 0.9 < recall["these_high"]
+    assert recall.low is None and "1 group contains" in recall.note
+    assert recall.these_low < 0.9 < recall.these_high
 
 
 def test_even_groups_are_weighed_as_they_are() -> None:
     report = figures(boards((0.9,) * 25, sizes=(4,) * 25))
-    assert report.resampling["weighed"] == "as they are"
-    assert report.observed["recall"]["centre"] == pytest.approx(report.observed["recall"]["value"])
+    assert report.resampling.weighed == "as they are"
+    assert report.observed["recall"].centre == pytest.approx(report.observed["recall"].value)
 
 
 def test_images_that_are_groups_of_their_own_have_one_interval() -> None:
     recall = figures(boards((0.9,) * 30, sizes=(1,) * 30)).observed["recall"]
-    assert (recall["these_low"], recall["these_high"]) == (recall["low"], recall["high"])
+    assert (recall.these_low, recall.these_high) == (recall.low, recall.high)
 
 
 chance = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 1))
@@ -81,14 +81,14 @@ def test_no_interval_of_a_report_leaves_its_range(world: list[tuple[float, int]]
     for key, found in report.observed.items():
         most = np.inf if key.startswith("false_alarms") else 1.0
         for name in ("low", "high", "these_low", "these_high"):
-            assert found[name] is None or 0 <= found[name] <= most, (key, name)
+            assert getattr(found, name) is None or 0 <= getattr(found, name) <= most, (key, name)
         for low, high in (("low", "high"), ("these_low", "these_high")):
-            assert found[low] is None or found[low] <= found["value"] <= found[high], key
-    for kind, record in report.error_types.items():
-        assert record["low"] is None or 0 <= record["low"] <= record["dap"] <= record["high"] <= 100, kind
+            assert getattr(found, low) is None or getattr(found, low) <= found.value <= getattr(found, high), key
+    for kind, record in report.errors.kinds.items():
+        assert record.low is None or 0 <= record.low <= record.dap <= record.high <= 100, kind
     for metric in ("d_ece", "laece0", "laace0"):
-        record = report.calibration[metric]
-        assert record["low"] is None or 0 <= record["low"] <= record["high"] <= 1, metric
+        record = getattr(report.calibration, metric)
+        assert record.low is None or 0 <= record.low <= record.high <= 1, metric
 
 
 @settings(max_examples=15, deadline=None)
@@ -97,12 +97,12 @@ def test_no_difference_leaves_its_range(world: list[tuple[float, int]], other: f
     sizes = tuple(n for _, n in world)
     a = boards(tuple(f for f, _ in world), seed=seed, sizes=sizes)
     sides = [Contender(t, a, np.full(len(a.detections), at)) for t, at in (("A", 0.0), ("B", other))]
-    for record in compare(sides[0], sides[1]).figures:
-        if record["difference"] is None:
+    for record in compare(sides[0], sides[1]).metrics:
+        if record.difference is None:
             continue
         for low, high in (("low", "high"), ("these_low", "these_high")):
-            if record[low] is None:
+            if getattr(record, low) is None:
                 continue
-            assert record[low] <= record["difference"] <= record[high], record["key"]
-            if record["metric"] != "false_alarms_per_image":
-                assert record[low] >= -1 and record[high] <= 1, record["key"]
+            assert getattr(record, low) <= record.difference <= getattr(record, high), record.key
+            if record.metric != "false_alarms_per_image":
+                assert getattr(record, low) >= -1 and getattr(record, high) <= 1, record.key
