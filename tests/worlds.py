@@ -462,7 +462,7 @@ def _report() -> Report:
 def _comparison() -> Comparison:
     found = ComparedMetric(
         key="ap50", metric="ap50", class_name=None, conditions={}, a=0.7, b=0.8, difference=0.1, low=0.02, high=None,
-        support=40, verdict="not told apart",
+        support=40, verdict="no significant difference",
     )  # fmt: skip
     return Comparison(
         title_a="in service",

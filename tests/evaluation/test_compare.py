@@ -51,7 +51,7 @@ def test_nothing_differs_from_itself(seed: int) -> None:
     for record in comparison.metrics:
         assert record.difference in (None, 0) and record.a == record.b
         assert record.low in (None, 0) and record.high in (None, 0)
-        assert record.verdict == ("undefined" if record.difference is None else "not told apart")
+        assert record.verdict == ("undefined" if record.difference is None else "no significant difference")
     for record in comparison.slices:
         assert (record.fixed, record.broken, record.gone, record.new) == (0, 0, 0, 0)
     assert set(comparison.changed.column("change").to_pylist()) <= {"still missed", "still there"}
@@ -199,7 +199,7 @@ def test_fewer_false_alarms_are_better() -> None:
     assert by_key["false_alarms_per_image"].difference == pytest.approx(-3, abs=1e-9)
     assert by_key["false_alarms_per_image"].verdict == "better"
     assert by_key["precision"].verdict == "better"
-    assert by_key["recall"].verdict == "not told apart"
+    assert by_key["recall"].verdict == "no significant difference"
     back = {r.key: r for r in compared(quiet, noisy).metrics}
     assert back["false_alarms_per_image"].verdict == "worse"
 
@@ -221,7 +221,7 @@ def test_a_false_alarm_elsewhere_is_another_one(change: str) -> None:
 def test_too_few_groups_tell_nothing_apart() -> None:
     a, b = board(images=3), board(images=3, found=set(range(18)))
     figures = compared(a, b).metrics
-    assert all(r.low is None and r.verdict in ("not told apart", "undefined") for r in figures)
+    assert all(r.low is None and r.verdict in ("no significant difference", "undefined") for r in figures)
     assert next(r for r in figures if r.key == "recall").difference == 1
 
 

@@ -266,7 +266,7 @@ def test_comparisons_are_laid_to_the_pictures_they_are_about() -> None:
     spec = asking("recall[carton, lighting=dim] >= baseline - 0.1", "ap50[set=gold] >= baseline")
     dim = ComparedMetric(
         key="recall[carton, lighting=dim]", metric="recall", class_name="carton", conditions={"lighting": "dim"}, a=0.5, b=0.5,
-        difference=0.0, low=-0.05, high=0.05, support=9, verdict="not told apart",
+        difference=0.0, low=-0.05, high=0.05, support=9, verdict="no significant difference",
     )  # fmt: skip
     better = replace(dim, key="ap50", metric="ap50", class_name=None, conditions={}, low=0.01)
     main, gold = (

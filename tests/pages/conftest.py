@@ -259,7 +259,7 @@ def difference(
 
 
 def full_comparison() -> Comparison:
-    """Better, worse, not told apart and undefined; hostile names on both sides."""
+    """Better, worse, no significant difference and undefined; hostile names on both sides."""
     undefined = dict.fromkeys(("a", "b", "difference", "low", "high"))
     changes = ("broken", "new", "fixed", "gone", "still missed", "still there")
     rows = [
@@ -274,12 +274,12 @@ def full_comparison() -> Comparison:
         class_names=NAMES,
         metrics=(
             difference("ap"), difference("ap50"), difference("precision", None, "better", difference=0.0213, low=0.001, high=0.04),
-            difference("recall", None, "not told apart", difference=-0.0004, low=-0.01, high=0.01),
+            difference("recall", None, "no significant difference", difference=-0.0004, low=-0.01, high=0.01),
             difference("false_alarms_per_image", None, "better", a=3.528, b=3.125, difference=-0.403, low=-0.42, high=-0.38),
-            difference("ap_large", None, "not told apart", **undefined),
-            difference("recall", None, "not told apart", key=f"recall[lighting={HOSTILE}]", conditions={"lighting": HOSTILE}),
+            difference("ap_large", None, "no significant difference", **undefined),
+            difference("recall", None, "no significant difference", key=f"recall[lighting={HOSTILE}]", conditions={"lighting": HOSTILE}),
             *(difference(metric, name) for metric in ("ap50", "precision", "recall") for name in NAMES[:2]),
-            difference("ap50", QUOTED, "not told apart", **undefined),
+            difference("ap50", QUOTED, "no significant difference", **undefined),
         ),
         objects={name: ObjectChanges(fixed=8, broken=51, still_missed=236, both_found=410) for name in ("all", *NAMES)},
         false_alarms={name: AlarmChanges(gone=11, new=9, still_there=77) for name in ("all", *NAMES)},

@@ -19,7 +19,7 @@ from tests.pages.reading import HOSTILE, Reader, assert_sound, row_after, sectio
 def test_the_headline_counts(comparison: Comparison, shown_comparison: Callable[..., str]) -> None:
     said = headline(comparison)
     assert said == (
-        "B is in part better than A, in part worse: of 5 figures over everything, 2 better, 2 worse, 1 not told apart. "
+        "B is in part better than A, in part worse: of 5 figures over everything, 2 better, 2 worse, 1 without a significant difference. "
         "Objects: 8 fixed, 51 broken. False alarms: 11 gone, 9 new."
     )
     assert said in Reader(shown_comparison(comparison)).text
@@ -27,7 +27,11 @@ def test_the_headline_counts(comparison: Comparison, shown_comparison: Callable[
 
 @pytest.mark.parametrize(
     "told, words",
-    [("better", "B is better than A"), ("worse", "B is worse than A"), ("not told apart", "cannot be told apart")],
+    [
+        ("better", "B is better than A"),
+        ("worse", "B is worse than A"),
+        ("no significant difference", "No significant difference between A and B"),
+    ],
 )
 def test_the_headline_of_one_verdict(told: str, words: str, comparison: Comparison) -> None:
     alike = tuple(replace(record, verdict=told) for record in comparison.metrics)
@@ -83,7 +87,7 @@ def test_many_classes_fit(comparison: Comparison, shown_comparison: Callable[...
 def told(difference: float | None, low: float | None = None, high: float | None = None) -> ComparedMetric:
     return ComparedMetric(
         key="ap", metric="ap", class_name=None, conditions={}, a=None, b=None, difference=difference, low=low, high=high,
-        support=9, verdict="undefined" if difference is None else "not told apart",
+        support=9, verdict="undefined" if difference is None else "no significant difference",
     )  # fmt: skip
 
 

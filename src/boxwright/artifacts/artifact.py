@@ -205,7 +205,7 @@ def read_manifest(folder: Path) -> Document:
                 raise ValueError(f"'{key}' is missing or no {wanted.__name__}")
         for role, digest in manifest["made_from"].items():
             if not isinstance(digest, str):
-                raise ValueError(f"'{role}' of 'made_from' is no digest")
+                raise ValueError(f"made_from['{role}'] is not a digest (64 hexadecimal characters): {digest!r}")
     except _DAMAGED as error:
         raise StoreError(
             f"'{folder}' is not the folder of an artifact: its manifest.json cannot be read ({error})."

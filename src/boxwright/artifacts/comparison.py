@@ -12,7 +12,7 @@ from boxwright.artifacts.artifact import Artifact
 from boxwright.artifacts.codec import table
 from boxwright.artifacts.resampled import Resampled
 
-Standing = Literal["better", "worse", "not told apart", "undefined"]
+Standing = Literal["better", "worse", "no significant difference", "undefined"]
 
 
 @dataclass(frozen=True)

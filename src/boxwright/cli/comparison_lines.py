@@ -15,7 +15,6 @@ _OF_ALL = ("ap", "ap50", "ap75", "precision", "recall", "f1", "false_alarms_per_
 _WORDS = {
     "ap": "AP", "ap50": "AP50", "ap75": "AP75", "f1": "F1", "false_alarms_per_image": "false alarms per image",
 }  # fmt: skip
-_VERDICTS = {"not told apart": "no significant difference", "undefined": "-"}
 _WORSE = 8
 
 
@@ -90,7 +89,7 @@ def _numbers(found: ComparedMetric) -> list[str]:
 
 
 def _sure(found: ComparedMetric) -> list[str]:
-    return [_interval(found), _VERDICTS.get(found.verdict, found.verdict)]
+    return [_interval(found), "-" if found.verdict == "undefined" else found.verdict]
 
 
 def _interval(found: ComparedMetric) -> str:

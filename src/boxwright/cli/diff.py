@@ -44,7 +44,7 @@ class Recognition:
     match_by: MatchByOption = "auto"
 
     def check(self) -> None:
-        """InputError for what is no way to recognise."""
+        """Raise InputError unless --by and --iou have values that `diff` knows."""
         if self.by not in ("auto", "ids", "place"):
             raise InputError(f"--by takes auto, ids or place; found '{self.by}'.")
         if not 0 < self.least_iou <= 1:

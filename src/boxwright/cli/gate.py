@@ -188,7 +188,7 @@ def read_report(store: Path, reference: str) -> Report:
             document = json.loads(path.read_text())
             fields = {name: document[name] for name in document_keys(Report)}
             report = Report.from_parts(Parts(fields, {"failures": pa.table({})}), {})  # a text file names no bundle
-            _ = report.digest  # what cannot be digested, such as NaN, is no report
+            _ = report.digest  # raises for values that have no digest, such as NaN
             return report
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise StoreError(

@@ -1,4 +1,4 @@
-"""Nouns of the command line that several verbs share; see grouped.py."""
+"""Groups of options that several verbs share; grouped.py turns each into options of the command line."""
 
 from __future__ import annotations
 

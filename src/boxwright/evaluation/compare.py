@@ -222,7 +222,7 @@ def _ends(
 
 def _verdict(metric: str, low: float, high: float) -> Standing:
     if not (np.isfinite(low) and np.isfinite(high)) or low <= 0 <= high:
-        return "not told apart"
+        return "no significant difference"
     return "better" if (low > 0) != (metric in LOWER_IS_BETTER) else "worse"
 
 

@@ -42,7 +42,7 @@ METRICS = {
     "ar_large": "AR, large",
 }
 _OF_CLASS = ("ap50", "precision", "recall")
-_TOLD = ("better", "worse", "not told apart")
+_TOLD = ("better", "worse", "no significant difference")
 _GALLERIES = (
     ("broken", "broken", "Broken", "Objects that A finds and B does not"),
     ("new", "new", "New false alarms", "False alarms of B that A does not give"),
@@ -151,18 +151,18 @@ def _changes_of_all(comparison: Comparison) -> tuple[ObjectChanges, AlarmChanges
 
 
 def _standing(comparison: Comparison) -> str:
-    """How many figures over everything are better, worse and not told apart."""
+    """How many figures over everything are better, worse, or differ by no more than chance."""
     tally = Counter(metric.verdict for metric in comparison.of_all() if metric.difference is not None)
     better, worse, same = (tally[told] for told in _TOLD)
     if not better + worse + same:
         return "No figure is defined on both sides: there is nothing to compare."
     if not better + worse:
-        return f"B and A cannot be told apart: none of {same} figures over everything differs beyond chance."
+        return f"No significant difference between A and B in any of {same} figures over everything."
     stands = (
         "in part better than A, in part worse" if better and worse else "better than A" if better else "worse than A"
     )
     whole = f"{better + worse + same} figures over everything"
-    return f"B is {stands}: of {whole}, {better} better, {worse} worse, {same} not told apart."
+    return f"B is {stands}: of {whole}, {better} better, {worse} worse, {same} without a significant difference."
 
 
 def _parts(comparison: Comparison) -> list[Part]:

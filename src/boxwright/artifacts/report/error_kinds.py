@@ -58,7 +58,7 @@ BKG = ErrorKind(
     "pictures without objects that look like the false alarms",
 )  # fmt: skip
 MISS = ErrorKind(
-    "Miss", "missed", "an object that nothing took and that no Loc or Cls error lies on", "the object is no longer asked for",
+    "Miss", "missed", "an object that no detection matches and that no Loc or Cls error explains", "the object is not counted",
     "Small: tiles or a larger input. Crowded: the suppression's IoU threshold. Dim or rare: sampling.",
     "objects of the slices named in the evidence",
 )  # fmt: skip

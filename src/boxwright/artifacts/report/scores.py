@@ -110,7 +110,7 @@ class CertifiedPrecision:
         detections: answered.
         cap: most detections of a unit, fixed beforehand.
         beyond_cap: detections left out for it.
-        if_independent: Clopper and Pearson's lower bound on boxes, which is no certificate.
+        if_independent: Clopper-Pearson lower bound that treats boxes as independent; for comparison only, not certified.
         claims: per precision asked for, rising.
     """
 
