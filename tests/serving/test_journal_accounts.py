@@ -13,6 +13,7 @@ from boxwright.errors import ServingError
 from boxwright.serving import Journal
 from boxwright.serving.journal import Reading, read_records
 from boxwright.serving.journal.frame import SIGNATURE, Kind, encode
+from boxwright.serving.journal.retention import Keeping
 from boxwright.serving.journal.sequences import Sequence
 from tests.disks import Failing
 from tests.serving.journals import account, answer, numbers
@@ -88,7 +89,7 @@ def segments_of(folder: Path) -> list[Path]:
 def test_what_retention_could_not_delete_does_not_count_as_deleted(tmp_path: Path) -> None:
     segments = segments_of(tmp_path)
     disk = Failing(0, ("unlink",), code=errno.EACCES, from_then_on=True)
-    other = Journal(tmp_path, max_bytes=0, fs=disk)
+    other = Journal(tmp_path, keeping=Keeping(max_bytes=0), fs=disk)
     disk.n = 1
     for _ in range(5):
         with pytest.raises(ServingError, match="cannot be deleted"):
@@ -107,7 +108,7 @@ def test_a_segment_that_was_accounted_for_and_is_there_is_not_deleted(tmp_path: 
 
     segments = segments_of(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        Journal(tmp_path, max_bytes=0, fs=Dying(0)).trim()
+        Journal(tmp_path, keeping=Keeping(max_bytes=0), fs=Dying(0)).trim()
     assert account(tmp_path).deleted_segments == 0
     for segment in segments:
         segment.unlink()
@@ -121,7 +122,7 @@ def test_a_reader_is_not_told_of_a_loss_while_another_process_trims(tmp_path: Pa
     found = Reading()
     records = read_records(tmp_path, reading=found)
     next(records)
-    trimmed = Journal(tmp_path, max_bytes=0).trim()
+    trimmed = Journal(tmp_path, keeping=Keeping(max_bytes=0)).trim()
     left = 1 + len(list(records))
     assert left < 60 and (found.lost, found.deleted_segments) == (0, len(trimmed.segments))
 
@@ -142,7 +143,7 @@ def test_a_segment_that_a_process_began_to_write_meanwhile_stays(tmp_path: Path)
     taken: list[int] = []
     segments = segments_of(tmp_path)
     disk = Late(0)
-    other = Journal(tmp_path, max_bytes=0, fs=disk)
+    other = Journal(tmp_path, keeping=Keeping(max_bytes=0), fs=disk)
     disk.n = 10**6
     with pytest.raises(ServingError, match="a process writes it"):
         other.trim()

@@ -21,6 +21,7 @@ from boxwright.serving import Journal, kept_picture
 from boxwright.serving.journal import retention
 from boxwright.serving.journal.ages import Ages
 from boxwright.serving.journal.frame import Frame, Kind
+from boxwright.serving.journal.retention import Keeping
 from boxwright.serving.journal.scan import read_frames
 from boxwright.store import Clock
 from tests.disks import Failing
@@ -60,7 +61,7 @@ def accounts(folder: Path) -> list[dict]:
 
 
 def test_what_is_too_old_goes_and_the_journal_says_so(tmp_path: Path) -> None:
-    journal = filled(tmp_path, keep_days=6.5, keep_picture_days=3.5)
+    journal = filled(tmp_path, keeping=Keeping(days=6.5, picture_days=3.5))
     before = len(list(tmp_path.glob("*.journal")))
     trimmed = journal.trim()
     segments, pictures = sorted(tmp_path.glob("*.journal")), list((tmp_path / "pictures").iterdir())
@@ -80,10 +81,10 @@ def test_what_is_too_old_goes_and_the_journal_says_so(tmp_path: Path) -> None:
 def test_beyond_the_budget_pictures_go_first_and_then_the_oldest_segments(tmp_path: Path) -> None:
     journal = filled(tmp_path)
     journal.close()
-    trimmed = Journal(tmp_path, max_bytes=journal.bytes - 2500).trim()
+    trimmed = Journal(tmp_path, keeping=Keeping(max_bytes=journal.bytes - 2500)).trim()
     assert sorted(int(path.name) for path in (tmp_path / "pictures").iterdir()) == list(range(3, 10))
     assert (numbers(tmp_path), trimmed.segments) == (list(range(30)), ())
-    Journal(tmp_path, max_bytes=4000).trim()
+    Journal(tmp_path, keeping=Keeping(max_bytes=4000)).trim()
     assert not list((tmp_path / "pictures").iterdir())
     assert 0 < numbers(tmp_path)[0] < 29 and numbers(tmp_path)[-1] == 29
     assert {entry["why"] for entry in accounts(tmp_path)[-1]["segments"]} == {"budget"}
@@ -95,7 +96,7 @@ def test_segments_deleted_in_the_middle_are_not_called_lost(tmp_path: Path) -> N
     middle = segments[3:5]
     for k, segment in enumerate(middle, start=1):
         aged(segment, len(segments) + k)
-    Journal(tmp_path, keep_days=len(segments) + 0.5).trim()
+    Journal(tmp_path, keeping=Keeping(days=len(segments) + 0.5)).trim()
     assert not any(segment.exists() for segment in middle)
     found = account(tmp_path)
     assert (found.lost, found.deleted_segments) == (0, 2) and found.records < 30
@@ -107,7 +108,7 @@ def test_what_a_living_process_writes_stays(tmp_path: Path) -> None:
     assert other.stdout is not None and other.stdin is not None and other.stdout.readline()
     theirs = next(tmp_path.glob("*.journal"))
     old_segment(tmp_path / f"{1:020d}-{other.pid}.journal", [answer(0)])
-    journal = Journal(tmp_path, keep_days=1.0, max_bytes=0)
+    journal = Journal(tmp_path, keeping=Keeping(days=1.0, max_bytes=0))
     for segment in tmp_path.glob("*.journal"):
         aged(segment, 500)
     journal.trim()
@@ -149,7 +150,7 @@ def test_a_clock_that_is_ahead_makes_nothing_much_older(tmp_path: Path, days: fl
     of_forty_days(tmp_path)
     clock = Ahead(days)
     for _ in range(3):  # also after restarts, when there are files of the wrong time
-        journal = Journal(tmp_path, clock=clock, keep_days=50.0, keep_picture_days=30.0)
+        journal = Journal(tmp_path, clock=clock, keeping=Keeping(days=50.0, picture_days=30.0))
         journal.append(answer(1000))
         journal.trim()
         journal.close()
@@ -159,7 +160,7 @@ def test_a_clock_that_is_ahead_makes_nothing_much_older(tmp_path: Path, days: fl
     left = sorted(int(path.name) for path in (tmp_path / "pictures").iterdir())
     assert list(range(1, 27)) == left[:26] and len(left) <= 27
     clock.days = 0
-    Journal(tmp_path, clock=clock, keep_days=20.5).trim()
+    Journal(tmp_path, clock=clock, keeping=Keeping(days=20.5)).trim()
     assert min(sorted(numbers(tmp_path))[20:]) >= 1000 and sorted(numbers(tmp_path))[:20] == list(range(1, 21))
 
 
@@ -169,9 +170,11 @@ def test_what_was_written_under_a_clock_that_nobody_set_is_not_the_oldest(tmp_pa
     journal.append(answer(1000))
     journal.close()
     os.utime(newest(tmp_path), (600, 600))
-    Journal(tmp_path, keep_days=30.5).trim()
+    Journal(tmp_path, keeping=Keeping(days=30.5)).trim()
     assert sorted(numbers(tmp_path)) == [*range(1, 31), 1000]
-    Journal(tmp_path, max_bytes=sum(path.stat().st_size for path in tmp_path.glob("*.journal")) // 2).trim()
+    Journal(
+        tmp_path, keeping=Keeping(max_bytes=sum(path.stat().st_size for path in tmp_path.glob("*.journal")) // 2)
+    ).trim()
     left = numbers(tmp_path)
     assert 1000 in left and 1 in left and 30 not in left
 
@@ -179,7 +182,7 @@ def test_what_was_written_under_a_clock_that_nobody_set_is_not_the_oldest(tmp_pa
 def test_a_server_without_requests_witnesses_every_day(tmp_path: Path) -> None:
     """So that what is old goes although nothing was written for long."""
     clock = Ahead(0)
-    journal = Journal(tmp_path, clock=clock, keep_days=100.5)
+    journal = Journal(tmp_path, clock=clock, keeping=Keeping(days=100.5))
     journal.append(answer(0))
     written = {path: time.time() for path in tmp_path.glob("*.journal")}
     for day in range(1, 103):
@@ -207,7 +210,7 @@ def test_ages_are_those_of_the_clock_less_what_nobody_saw(days: list[float], mos
 def test_a_picture_that_is_met_while_it_is_to_be_deleted_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Retention chose it, and a request came before it was deleted: the answer said that it is kept."""
     of_forty_days(tmp_path)
-    journal = Journal(tmp_path, keep_picture_days=30.5)
+    journal = Journal(tmp_path, keeping=Keeping(picture_days=30.5))
     choose = retention.choose
 
     def chosen_and_met(*args: Any, **options: Any) -> Any:
@@ -239,7 +242,7 @@ def test_a_picture_that_goes_while_it_is_met_is_written_anew(tmp_path: Path, mon
 def test_a_full_disk_can_be_trimmed_and_the_account_follows(tmp_path: Path) -> None:
     filled(tmp_path).close()
     disk = Failing(0, ("write",), code=errno.ENOSPC, from_then_on=True)
-    journal = Journal(tmp_path, fs=disk, keep_days=3.0)
+    journal = Journal(tmp_path, fs=disk, keeping=Keeping(days=3.0))
     disk.n = 1
     journal.trim()
     assert len(list(tmp_path.glob("*.journal"))) <= 4 and accounts(tmp_path) == []
@@ -251,7 +254,7 @@ def test_a_full_disk_can_be_trimmed_and_the_account_follows(tmp_path: Path) -> N
 def test_what_cannot_be_deleted_is_told(tmp_path: Path) -> None:
     filled(tmp_path).close()
     disk = Failing(0, ("unlink",), code=errno.EACCES, from_then_on=True)
-    journal = Journal(tmp_path, fs=disk, keep_days=3.0)
+    journal = Journal(tmp_path, fs=disk, keeping=Keeping(days=3.0))
     disk.n = 1
     with pytest.raises(ServingError, match="cannot be deleted"):
         journal.trim()
@@ -293,7 +296,7 @@ def test_what_is_too_much_for_one_look_goes_with_the_next_and_records_last(
 ) -> None:
     monkeypatch.setattr("boxwright.serving.journal.retention.MOST_PICTURES", 4)
     filled(tmp_path).close()
-    journal = Journal(tmp_path, max_bytes=100)
+    journal = Journal(tmp_path, keeping=Keeping(max_bytes=100))
     for left in (range(4, 10), range(8, 10)):
         assert journal.trim().segments == ()
         assert sorted(int(path.name) for path in (tmp_path / "pictures").iterdir()) == list(left)

@@ -11,6 +11,7 @@ import pytest
 
 from boxwright.errors import ServingError
 from boxwright.serving import Journal, kept_picture
+from boxwright.serving.journal.retention import Keeping
 from boxwright.store.fs import Fs
 from tests.disks import Unsynced
 from tests.serving.journals import account, answer, numbers
@@ -125,7 +126,7 @@ def test_another_process_that_looks_at_a_new_segment_takes_no_lock_from_its_writ
         journal.append(answer(number))
     for timer in timers:
         timer.join()
-    other = Journal(tmp_path, max_bytes=0)
+    other = Journal(tmp_path, keeping=Keeping(max_bytes=0))
     other.trim()
     journal.append(answer(20))
     assert numbers(tmp_path) == list(range(21)) and account(tmp_path).whole

@@ -12,7 +12,6 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,8 @@ from boxwright.serving.journal import forks, pictures, retention
 from boxwright.serving.journal.frame import MAX_PAYLOAD_BYTES, SIGNATURE, Kind, encode
 from boxwright.serving.journal.missed import Missed, MissedFile, take_over
 from boxwright.serving.journal.pictures import kept_picture
-from boxwright.serving.journal.retention import Keeping, Trimmed
-from boxwright.serving.journal.segments import ENDING, Named, OpenSegment
+from boxwright.serving.journal.retention import KEEPING, Keeping, Trimmed
+from boxwright.serving.journal.segments import ENDING, OpenSegment, following, sizes_of
 from boxwright.serving.journal.troubles import Troubles, why
 from boxwright.store.clock import Clock
 from boxwright.store.fs import Fs, make_folders, present_fs, sync_names
@@ -44,9 +43,7 @@ class Journal:
         folder: of all segments; each process opens segments of its own.
         flush_to_disk: wait for the disk at every record and picture.
         segment_bytes: begin a new segment beyond this.
-        keep_days: `trim` deletes segments that were last written before.
-        keep_picture_days: the same for pictures.
-        max_bytes: `trim` deletes the oldest beyond this, pictures first. None: no budget.
+        keeping: what `trim` keeps.
         floor_bytes: with less room on the disk no picture is kept, so that records still find some.
         fs, clock: the disk and the time; for tests.
 
@@ -60,9 +57,7 @@ class Journal:
         *,
         flush_to_disk: bool = False,
         segment_bytes: int = SEGMENT_BYTES,
-        keep_days: float = 400.0,
-        keep_picture_days: float = 30.0,
-        max_bytes: int | None = None,
+        keeping: Keeping = KEEPING,
         floor_bytes: int = FLOOR_BYTES,
         fs: Fs | None = None,
         clock: Clock | None = None,
@@ -70,7 +65,7 @@ class Journal:
         self.folder = folder
         self._fs, self._clock = fs or present_fs(), clock or Clock()
         self._flush, self._most, self._floor = flush_to_disk, segment_bytes, floor_bytes
-        self._keeping = Keeping(keep_days, keep_picture_days, max_bytes)
+        self._keeping = keeping
         self._lock = threading.Lock()
         self._writer, self._epoch, self._seq, self._opened, self._begun_at = secrets.randbits(64), 0, 0, 0, 0.0
         self._segment: OpenSegment | None = None
@@ -82,7 +77,7 @@ class Journal:
         self._names_synced = False  # whether the folders' own names are on the disk, as far as we know
         try:
             self._make_folders()
-            sizes = list(_sizes(folder))
+            sizes = list(sizes_of(folder))
             self._segments, self._bytes = len(sizes), sum(sizes)
             self._segment = self._begin()
         except OSError as error:
@@ -206,7 +201,7 @@ class Journal:
         stayed: dict[str, str] = {}
         if chosen.segments or chosen.pictures:
             known = secrets.token_hex(8)
-            account = {"account": known, **chosen.as_json(now, lambda segment: _following(segment, segments))}
+            account = {"account": known, **chosen.as_json(now, lambda segment: following(segment, segments))}
             log.info("the journal deletes %d segments and %d pictures", len(chosen.segments), len(chosen.pictures))
             with self._lock:
                 if not self._closed:
@@ -401,15 +396,3 @@ class Journal:
     @property
     def _name(self) -> str:
         return f"{self._writer:016x}"
-
-
-def _following(segment: Named, segments: list[Named]) -> int | None:
-    """The number of the first record after a segment, where a later segment of its writer's epoch says so."""
-    same = [s.first for s in segments if (s.writer, s.epoch) == (segment.writer, segment.epoch)]
-    return min((first for first in same if first > segment.first), default=None)
-
-
-def _sizes(folder: Path) -> Iterator[int]:
-    for path in folder.glob(f"*{ENDING}"):
-        with suppress(OSError):  # deleted meanwhile, or a link to nowhere
-            yield path.stat().st_size

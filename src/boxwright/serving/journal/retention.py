@@ -42,9 +42,13 @@ class Keeping:
         max_bytes: of both together; None: no budget.
     """
 
-    days: float
-    picture_days: float
-    max_bytes: int | None
+    days: float = 400.0
+    picture_days: float = 30.0
+    max_bytes: int | None = None
+
+
+KEEPING = Keeping()
+"""Where nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True)

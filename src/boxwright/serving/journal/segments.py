@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -191,3 +191,16 @@ class OpenSegment:
         """Let go of the file."""
         with suppress(OSError):
             self._fs.close(self._handle)
+
+
+def following(segment: Named, segments: list[Named]) -> int | None:
+    """The number of the first record after a segment, where a later segment of its writer's epoch says so."""
+    same = [s.first for s in segments if (s.writer, s.epoch) == (segment.writer, segment.epoch)]
+    return min((first for first in same if first > segment.first), default=None)
+
+
+def sizes_of(folder: Path) -> Iterator[int]:
+    """Bytes of each segment that is there."""
+    for path in folder.glob(f"*{ENDING}"):
+        with suppress(OSError):  # deleted meanwhile, or a link to nowhere
+            yield path.stat().st_size
