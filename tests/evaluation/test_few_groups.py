@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from boxwright.artifacts import Matches
 from boxwright.evaluation import Contender, compare, evaluate
+from boxwright.statistics import wilson
 from tests.evaluation.random_worlds import World
 from tests.oracles import Thing
 
@@ -68,6 +71,44 @@ def test_even_groups_are_weighed_as_they_are() -> None:
 def test_images_that_are_groups_of_their_own_have_one_interval() -> None:
     recall = figures(boards((0.9,) * 30, sizes=(1,) * 30)).observed["recall"]
     assert (recall.these_low, recall.these_high) == (recall.low, recall.high)
+
+
+def with_small(groups: tuple[int, ...]) -> tuple[Matches, Matches]:
+    """Twelve boards with large objects; some also with one small object that A never finds, and B always."""
+    objects = [Thing(image, 0, (0.0, 0.0, 200.0, 200.0)) for image in range(12)]
+    small = [Thing(image, 0, (300.0, 300.0, 310.0, 310.0)) for image in groups]
+    found = [replace(thing, score=0.9) for thing in objects]
+    names = tuple(f"board {image}" for image in range(12))
+    more = [replace(thing, score=0.8) for thing in small]
+    return tuple(
+        World([*objects, *small], said, ["c"] * 12, ("a",), names).matches() for said in (found, [*found, *more])
+    )  # type: ignore[return-value]
+
+
+def test_a_range_of_areas_rests_on_the_groups_that_have_such_objects() -> None:
+    """It was given the groups of all objects: 14 small objects on 154 images had an interval as if each image had one."""
+    few, several = (
+        evaluate(with_small(groups)[0], title="t", score_thresholds={"a": 0.0}) for groups in ((3, 7), tuple(range(6)))
+    )
+    assert few.observed["ap_large"].groups == 12 and few.observed["ap_large"].high is not None
+    small = few.observed["ap_small"]
+    assert (small.value, small.low, small.high, small.groups) == (
+        0.0,
+        None,
+        None,
+        2,
+    ) and "2 groups contain" in small.note
+    small = several.observed["ap_small"]
+    assert (small.groups, small.effective_groups) == (6, 6.0)
+    assert small.high == pytest.approx(wilson(0.0, 6, confidence=0.95)[1])
+
+
+def test_a_difference_of_a_range_of_areas_rests_on_them_too() -> None:
+    for groups, verdict in (((3, 7), "no significant difference"), (tuple(range(6)), "better")):
+        a, b = (Contender(t, m, np.zeros(len(m.detections))) for t, m in zip("AB", with_small(groups), strict=True))
+        found = next(record for record in compare(a, b).metrics if record.key == "ap_small")
+        assert (found.difference, found.support, found.verdict) == (pytest.approx(1.0), len(groups), verdict)
+        assert (found.low is None) == (len(groups) < 4)
 
 
 chance = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import numpy as np
@@ -68,16 +69,27 @@ def _classes(comparison: Comparison) -> list[str]:
     ]
     for name in comparison.class_names:
         ap50, objects, alarms = of["ap50", name], comparison.objects[name], comparison.false_alarms[name]
-        told = [
-            f"{_WORDS.get(metric, metric)} {of[metric, name].verdict}"
-            for metric in _OF_SLICE
-            if of[metric, name].verdict in ("better", "worse")
-        ]
         changes = (objects.fixed, objects.broken, alarms.gone, alarms.new)
         rows.append(
-            [name, f"{ap50.support:,}", *_numbers(ap50), _interval(ap50), *(f"{n:,}" for n in changes), ", ".join(told)]
+            [
+                name,
+                f"{ap50.support:,}",
+                *_numbers(ap50),
+                _interval(ap50),
+                *(f"{n:,}" for n in changes),
+                _verdicts({metric: of[metric, name] for metric in _OF_SLICE}),
+            ]
         )
-    return aligned(rows, right=(1, 2, 3, 4, 6, 7, 8, 9), most=24)
+    return aligned(rows, right=(1, 2, 3, 4, 6, 7, 8, 9))
+
+
+def _verdicts(found: Mapping[str, ComparedMetric]) -> str:
+    """What differs significantly, such as `AP50, recall better; precision worse`: never longer than a cell."""
+    told = {
+        verdict: [_WORDS.get(metric, metric) for metric, of in found.items() if of.verdict == verdict]
+        for verdict in ("better", "worse")
+    }
+    return "; ".join(f"{', '.join(metrics)} {verdict}" for verdict, metrics in told.items() if metrics)
 
 
 def _title(found: ComparedMetric) -> str:

@@ -94,6 +94,15 @@ class Reducer:
         asked = self.asked(area, mask)
         return np.bincount(class_id[asked], weights[image[asked]], self.classes).astype(np.float64)
 
+    def objects_of_classes(self, *, area: int, mask: NDArray | None = None) -> NDArray[np.float32]:
+        """(images, K) objects asked for in an area range."""
+        image, class_id, _ = self._object_columns
+        asked = self.asked(area, mask)
+        flat = np.bincount(
+            image[asked].astype(np.int64) * self.classes + class_id[asked], minlength=self.images * self.classes
+        )
+        return flat.reshape(self.images, self.classes).astype(np.float32)
+
     def objects_of_images(self) -> NDArray[np.float64]:
         """(images,) objects asked for in each image, of any area."""
         image, _, _ = self._object_columns

@@ -146,9 +146,9 @@ def _metrics(
     """Every metric of a slice, per class and over all: both sides, and the difference with its interval."""
     parts = (part_a, part_b)
     found_a, found_b = (s.observer.replicated(p, metrics) for s, p in zip(sides, parts, strict=True))
-    holding_a, holding_b = (s.observer.holding(p) for s, p in zip(sides, parts, strict=True))
     names: list[str | None] = [*sides[0].matches.class_names, None]
     for metric in metrics:
+        holding_a, holding_b = (s.observer.holding(p, metric) for s, p in zip(sides, parts, strict=True))
         (value_a, spread_a), (value_b, spread_b) = found_a[metric], found_b[metric]
         difference = value_b - value_a
         (low, high), (these_low, these_high) = _ends(

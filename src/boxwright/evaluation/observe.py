@@ -10,7 +10,7 @@ spec, also those its clauses ask for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -84,10 +84,9 @@ class Observer:
 
     def slice(self, part: Slice, metrics: Iterable[str]) -> dict[tuple[str, int | None], Observed]:
         """(metric, class_id or None for all) to figure, in one slice."""
-        holding = self.holding(part)
         found: dict[tuple[str, int | None], Observed] = {}
         for metric, (value, spread) in self.replicated(part, metrics).items():
-            found.update(self._observed(metric, value, spread, self._within_area(metric, part, holding)))
+            found.update(self._observed(metric, value, spread, self.holding(part, metric)))
         return found
 
     def replicated(self, part: Slice, metrics: Iterable[str]) -> dict[str, tuple[NDArray, NDArray]]:
@@ -108,10 +107,18 @@ class Observer:
         self._walked.clear()
         return found
 
-    def holding(self, part: Slice) -> Holding:
-        """What figures of a slice rest on."""
+    def holding(self, part: Slice, metric: str = "ap") -> Holding:
+        """What a metric of a slice rests on: of one range of areas, only objects of that range and the groups that have any."""
+        area = AVERAGES[metric].area if metric in AVERAGES else 0
         weighed = self._weigh(part)
-        return Holding.of(weighed.counts, part.pictures, self.resampling, weighed.votes)
+        if area not in weighed.held:
+            counts = weighed.counts
+            if area:
+                objects = self._reducer.objects_of_classes(area=area, mask=part.objects)
+                nothing = np.zeros_like(objects)  # detections have no range of their own
+                counts = Counts(nothing, nothing, objects)
+            weighed.held[area] = Holding.of(counts, part.pictures, self.resampling, weighed.votes)
+        return weighed.held[area]
 
     def weightings(self, part: Slice) -> NDArray[np.float32]:
         """(1 + r + s, images) weightings of a slice, see `Resampling.weightings`."""
@@ -120,14 +127,6 @@ class Observer:
     def even(self, part: Slice) -> bool:
         """Whether the groups of a slice are even enough to be weighed by their objects."""
         return bool((self._weigh(part).votes == 1).all())
-
-    def _within_area(self, metric: str, part: Slice, holding: Holding) -> Holding:
-        """The same for a metric over one range of areas: only objects of that range support it."""
-        area = AVERAGES[metric].area if metric in AVERAGES else 0
-        if area == 0:
-            return holding
-        of_class = self._reducer.objects(area=area, weights=part.pictures.astype(np.float64), mask=part.objects)
-        return replace(holding, objects=np.append(of_class, of_class.sum()))
 
     def _weigh(self, part: Slice) -> _Weighed:
         if self._last is None or self._last[0] is not part:
@@ -221,11 +220,12 @@ class Observer:
 
 @dataclass(frozen=True)
 class _Weighed:
-    """A slice's counts, the votes of its groups and its weightings, see `Resampling.weightings`."""
+    """A slice's counts, the votes of its groups and its weightings, see `Resampling.weightings`; `held` by range of areas."""
 
     counts: Counts
     votes: NDArray
     rows: NDArray
+    held: dict[int, Holding] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
