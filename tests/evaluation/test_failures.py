@@ -263,6 +263,18 @@ def test_a_weak_slice_of_false_alarms_explains_no_miss() -> None:
     assert verdicts == {0: LIMIT, 1: GAP}
 
 
+def test_silence_of_a_model_that_finds_nothing_tells_nothing_of_the_annotations() -> None:
+    """A file without detections once had every annotation listed as doubtful."""
+    objects = [Thing(image, image % 2, (0, 0, 40, 40)) for image in range(8)]
+    rows = of_kind(listed(World(objects, [], ["c0"] * 8)), "miss")
+    assert [row["verdict"] for row in rows] == [LIMIT] * 8
+    said = [replace(thing, score=0.9) for thing in objects if thing.class_id == 0][
+        :3
+    ]  # of the first class, three of four
+    rows = of_kind(listed(World(objects, said, ["c0"] * 8)), "miss")
+    assert sorted((row["class_id"], row["verdict"]) for row in rows) == [(0, SUSPECT), *[(1, LIMIT)] * 4]
+
+
 def test_nothing_in_nothing_out() -> None:
     assert listed(World([], [], ["c"])) == []
     cat = Thing(0, 0, (0, 0, 40, 40))

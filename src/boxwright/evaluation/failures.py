@@ -234,6 +234,7 @@ def _misses(
     at = np.maximum(row, 0)
     side = np.sqrt(np.maximum((part["x2"] - part["x1"]) * (part["y2"] - part["y1"]), 0))
     silent = (iou.max(axis=1, initial=0.0) < _NEAR) & (side >= _SMALL)
+    silent &= ~_mostly(silent, part["class_id"], objects["class_id"][point.state >= 0])[part["class_id"]]
     return {
         **part,
         "kind": ["miss"] * len(rows),
@@ -249,6 +250,12 @@ def _misses(
             "not even the faintest detection lies here: there may be no object" if s else "" for s in silent.tolist()
         ],
     }
+
+
+def _mostly(silent: NDArray, missed: NDArray, asked: NDArray) -> NDArray[np.bool_]:
+    """(K,) classes whose objects have, most of them, no detection near: there silence tells of the model, not of an annotation."""
+    classes = int(asked.max(initial=-1)) + 1
+    return 2 * np.bincount(missed[silent], minlength=classes) > np.bincount(asked, minlength=classes)
 
 
 def _kinds_of_misses(point: Diagnosis) -> NDArray[np.int8]:
